@@ -1,0 +1,448 @@
+//! A segment's life: open, sealed, stored. Each step consumes the one before.
+//!
+//! Records go in one at a time. Each is cut into its leaf values, which go to typed columns; the record's own bytes are
+//! hashed into the segment's tree and forgotten. A record that would not come back byte for byte is kept raw.
+
+mod canonical;
+mod column;
+mod decode;
+mod encode;
+mod form;
+mod ranges;
+mod template;
+mod token;
+
+use std::collections::{BTreeMap, HashSet};
+use std::hash::{BuildHasher, RandomState};
+
+use strongroom_crypto::keys::DataKey;
+use strongroom_crypto::merkle::Tree;
+use strongroom_crypto::record::{LeafHasher, FieldTooLong, RecordRef};
+use strongroom_crypto::{ArchiveId, Digest, SegmentId};
+
+use canonical::{COUNT, Canon, Home, Type};
+use column::{Column, Stored};
+use form::{Form, Typed};
+use template::Registry;
+pub(crate) use template::Shape;
+use token::{Class, Leaf};
+
+pub use decode::{DecodeError, Decoded, OwnedRecord, SegmentReader};
+pub use encode::{EncodeError, Encoded, Layout};
+pub use ranges::StoredRange;
+
+/// While a segment is this small, its records are also kept whole, so that the raw layout can be tried at the end.
+const RAW_COPY_ROWS: usize = 6_000;
+/// The same bound in bytes.
+const RAW_COPY_BYTES: usize = 16 << 20;
+
+/// Works out the shapes of one stream's records, for all its open segments.
+#[derive(Debug, Default)]
+pub struct Shaper(Registry);
+
+impl Shaper {
+    /// Works out the shape of `raw`, which stays current until the next call.
+    pub(crate) fn shape(&mut self, raw: &[u8]) -> Shape {
+        self.0.shape(raw)
+    }
+
+    /// True when no new shape fits.
+    pub(crate) fn is_full(&self) -> bool {
+        self.0.is_full()
+    }
+}
+
+/// The range of one generation of one origin that a segment holds.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct OpenRange {
+    /// The origin's name.
+    pub origin: String,
+    /// Its generation.
+    pub generation: u64,
+    /// First decoded byte.
+    pub start: u64,
+    /// End of the bytes that the records take so far; the tail comes after.
+    pub end: u64,
+    /// Bytes after the last record.
+    pub tail: Vec<u8>,
+}
+
+/// What a segment has counted.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Counts {
+    /// Records kept raw because framing or parsing failed.
+    pub rejected: u64,
+    /// Repeats of a native id within the segment.
+    pub duplicates: u64,
+    /// Bytes of leads, records and tails.
+    pub bytes: u64,
+}
+
+/// The cells of a slot, by form.
+#[derive(Debug, Default)]
+struct SlotCells {
+    leaf: Vec<(Form, Column)>,
+}
+
+/// A segment that still takes records.
+#[derive(Debug)]
+pub struct OpenSegment {
+    id: SegmentId,
+    archive: ArchiveId,
+    stream: String,
+    key: DataKey,
+    hasher: LeafHasher,
+    tree: Tree,
+    rows: usize,
+    ranges: Vec<OpenRange>,
+    received: Column,
+    origin: Column,
+    offset: Column,
+    lead: Column,
+    raw: Column,
+    template: Column,
+    canonical: [Column; COUNT],
+    /// By the registry's slot number.
+    slots: Vec<SlotCells>,
+    /// The segment's own template numbers by the registry's, and the other way round.
+    local: BTreeMap<usize, i32>,
+    templates: Vec<usize>,
+    raw_copy: Option<Column>,
+    native_ids: HashSet<u64>,
+    id_hash: RandomState,
+    counts: Counts,
+    event_time: Option<(i64, i64)>,
+    receive_time: Option<(i64, i64)>,
+    memory: usize,
+    typed: Vec<Typed>,
+    scratch: Vec<u8>,
+}
+
+/// One record for a segment.
+#[derive(Clone, Copy, Debug)]
+pub struct NewRecord<'a> {
+    /// Which of the segment's ranges it belongs to.
+    pub range: usize,
+    /// Receive time, µs since 1970.
+    pub received_us: i64,
+    /// Where `raw` begins.
+    pub offset: u64,
+    /// Bytes before it.
+    pub lead: &'a [u8],
+    /// Its bytes.
+    pub raw: &'a [u8],
+    /// Framing or parsing failed: counted.
+    pub rejected: bool,
+}
+
+/// Why a record cannot be added.
+#[derive(Debug, thiserror::Error)]
+pub enum AppendError {
+    /// A field of the leaf is too long.
+    #[error("record at offset {offset} of `{origin}` does not fit its leaf")]
+    Leaf {
+        /// The origin.
+        origin: String,
+        /// The offset.
+        offset: u64,
+        /// Which field.
+        source: FieldTooLong,
+    },
+    /// The caller named a range that it did not open.
+    #[error("record for range {0}, which is not open: please report this as a bug")]
+    NoRange(usize),
+}
+
+impl OpenSegment {
+    /// Opens an empty segment.
+    pub fn new(archive: ArchiveId, id: SegmentId, stream: &str, key: DataKey) -> Self {
+        let canonical = std::array::from_fn(|place| {
+            Column::new(match canonical::columns().nth(place) {
+                Some((_, Type::Int)) => Stored::Int,
+                Some((_, Type::Uuid)) => Stored::Uuid,
+                Some((_, Type::Time)) => Stored::Timestamp,
+                Some((_, Type::Text)) | None => Stored::Utf8,
+            })
+        });
+        Self {
+            id,
+            archive,
+            stream: stream.to_owned(),
+            hasher: LeafHasher::new(&key, archive, stream),
+            key,
+            tree: Tree::default(),
+            rows: 0,
+            ranges: Vec::new(),
+            received: Column::new(Stored::Timestamp),
+            origin: Column::new(Stored::Int),
+            offset: Column::new(Stored::Long),
+            lead: Column::new(Stored::Binary),
+            raw: Column::new(Stored::Binary),
+            template: Column::new(Stored::Int),
+            canonical,
+            slots: Vec::new(),
+            local: BTreeMap::new(),
+            templates: Vec::new(),
+            raw_copy: Some(Column::new(Stored::Binary)),
+            native_ids: HashSet::new(),
+            id_hash: RandomState::new(),
+            counts: Counts::default(),
+            event_time: None,
+            receive_time: None,
+            memory: 0,
+            typed: Vec::new(),
+            scratch: Vec::new(),
+        }
+    }
+
+    /// Its id.
+    pub fn id(&self) -> SegmentId {
+        self.id
+    }
+
+    /// Rows so far.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Bytes that the records put into columns take, roughly.
+    pub fn memory(&self) -> usize {
+        self.memory
+    }
+
+    /// The ranges so far.
+    pub fn ranges(&self) -> &[OpenRange] {
+        &self.ranges
+    }
+
+    /// Finds or opens the range of a generation of an origin; it begins at `start` if it is new.
+    pub fn range(&mut self, origin: &str, generation: u64, start: u64) -> usize {
+        let known = self.ranges.iter().position(|range| range.origin == origin && range.generation == generation);
+        known.unwrap_or_else(|| {
+            self.ranges.push(OpenRange { origin: origin.to_owned(), generation, start, end: start, tail: Vec::new() });
+            self.ranges.len() - 1
+        })
+    }
+
+    /// Sets the bytes after the last record of a range.
+    pub fn set_tail(&mut self, range: usize, tail: Vec<u8>) {
+        if let Some(range) = self.ranges.get_mut(range) {
+            self.counts.bytes += u64::try_from(tail.len()).unwrap_or(0);
+            range.tail = tail;
+        }
+    }
+
+    /// Adds the record whose shape `shaper` worked out last.
+    ///
+    /// # Errors
+    ///
+    /// [`AppendError`]; the segment is unchanged.
+    pub(crate) fn append(&mut self, shaper: &Shaper, shape: Shape, record: &NewRecord<'_>) -> Result<(), AppendError> {
+        let row = self.rows;
+        let range = self.ranges.get_mut(record.range).ok_or(AppendError::NoRange(record.range))?;
+        let leaf = RecordRef {
+            received_us: record.received_us.cast_unsigned(),
+            origin: &range.origin,
+            generation: range.generation,
+            offset: record.offset,
+            lead: record.lead,
+            raw: record.raw,
+        };
+        let digest = self.hasher.event(u64::try_from(row).unwrap_or(u64::MAX), &leaf).map_err(|source| {
+            AppendError::Leaf { origin: range.origin.clone(), offset: record.offset, source }
+        })?;
+        let length = |bytes: &[u8]| u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        range.end = record.offset + length(record.raw);
+        self.counts.bytes += length(record.lead) + length(record.raw);
+        self.tree.append(digest);
+        self.received.push_long(row, record.received_us);
+        self.origin.push_int(row, i32::try_from(record.range).unwrap_or(i32::MAX));
+        self.offset.push_long(row, i64::try_from(record.offset).unwrap_or(i64::MAX));
+        self.lead.push_bytes(row, record.lead);
+        self.counts.rejected += u64::from(record.rejected);
+        self.receive_time = widen(self.receive_time, record.received_us);
+        if let Some(time) = shape.time_us {
+            self.event_time = widen(self.event_time, time);
+        }
+        let shredded = shape.template.is_some_and(|template| self.shred(&shaper.0, template, row, record.raw));
+        if !shredded {
+            self.raw.push_bytes(row, record.raw);
+            self.push_canon_int(canonical::CLASS_UID, row, 0);
+        }
+        self.copy_raw(row, record.raw);
+        self.rows += 1;
+        self.memory += record.raw.len() + record.lead.len() + 32;
+        Ok(())
+    }
+
+    /// Keeps the whole record too while the segment is small.
+    fn copy_raw(&mut self, row: usize, raw: &[u8]) {
+        if let Some(copy) = &mut self.raw_copy {
+            copy.push_bytes(row, raw);
+            if copy.count() > RAW_COPY_ROWS || copy.data_bytes() > RAW_COPY_BYTES {
+                self.raw_copy = None;
+            }
+        }
+    }
+
+    /// Puts the leaf values of a record into columns; false if it would not rebuild.
+    fn shred(&mut self, registry: &Registry, id: usize, row: usize, raw: &[u8]) -> bool {
+        let Some(template) = registry.templates.get(id) else { return false };
+        let leaves = &registry.tokens.leaves;
+        if leaves.len() != template.slots.len() || !self.type_leaves(raw, leaves) {
+            return false;
+        }
+        let typed = std::mem::take(&mut self.typed);
+        for ((leaf, &value), &slot) in leaves.iter().zip(&typed).zip(&template.slots) {
+            let text = raw.get(leaf.start..leaf.end).unwrap_or_default();
+            let home = registry.slots.get(slot).and_then(|slot| slot.home).filter(|_| !leaf.escaped);
+            if !home.is_some_and(|home| self.push_home(home, row, text, value)) {
+                self.push_leaf(slot, row, text, value);
+            }
+        }
+        self.typed = typed;
+        let next = i32::try_from(self.templates.len()).unwrap_or(i32::MAX);
+        let local = *self.local.entry(id).or_insert_with(|| {
+            self.templates.push(id);
+            next
+        });
+        self.template.push_int(row, local);
+        self.derive(template, leaves, raw, row);
+        true
+    }
+
+    /// Types every leaf and checks that formatting gives back its text: the rebuild check.
+    fn type_leaves(&mut self, raw: &[u8], leaves: &[Leaf]) -> bool {
+        self.typed.clear();
+        leaves.iter().all(|leaf| {
+            let Some(text) = raw.get(leaf.start..leaf.end) else { return false };
+            let value = match leaf.class {
+                Class::Text if !leaf.escaped => form::of_text(text),
+                Class::Number => form::of_number(text),
+                Class::Text | Class::Boolean => Typed::Text,
+            };
+            self.typed.push(value);
+            self.scratch.clear();
+            match value {
+                Typed::Text => return true,
+                Typed::Uuid(bytes) => form::write_uuid(&bytes, &mut self.scratch),
+                Typed::Int(value) => form::write_int(value, &mut self.scratch),
+                Typed::Instant(value, fraction) => form::write_instant(value, fraction, &mut self.scratch),
+                // Hex digits are mapped one by one in both directions.
+                Typed::Hex => return true,
+            }
+            self.scratch == text
+        })
+    }
+
+    fn push_home(&mut self, home: Home, row: usize, text: &[u8], value: Typed) -> bool {
+        match home {
+            Home::Text(column) => self.push_canon_text(column, row, text),
+            Home::Ip(ip, other) => self.push_canon_text(if canonical::is_ip(text) { ip } else { other }, row, text),
+            Home::Uid(other, uuid) => match (value, self.canonical.get_mut(uuid.0)) {
+                (Typed::Uuid(bytes), Some(column)) => {
+                    column.push_uuid(row, bytes);
+                    true
+                }
+                _ => self.push_canon_text(other, row, text),
+            },
+            Home::Time => {
+                let Typed::Instant(instant, fraction) = value else { return false };
+                let Some(micros) = instant.checked_mul(1_000_000 / fraction.per_second()) else { return false };
+                self.push_canon_int(canonical::TIME_FORM, row, fraction.digits());
+                if let Some(column) = self.canonical.get_mut(canonical::TIME.0) {
+                    column.push_long(row, micros);
+                }
+                true
+            }
+        }
+    }
+
+    fn push_canon_text(&mut self, place: Canon, row: usize, text: &[u8]) -> bool {
+        self.canonical.get_mut(place.0).is_some_and(|column| {
+            column.push_bytes(row, text);
+            true
+        })
+    }
+
+    fn push_canon_int(&mut self, place: Canon, row: usize, value: i32) {
+        if let Some(column) = self.canonical.get_mut(place.0) {
+            column.push_int(row, value);
+        }
+    }
+
+    fn push_leaf(&mut self, slot: usize, row: usize, text: &[u8], value: Typed) {
+        if self.slots.len() <= slot {
+            self.slots.resize_with(slot + 1, SlotCells::default);
+        }
+        let Some(cells) = self.slots.get_mut(slot) else { return };
+        let form = match value {
+            Typed::Text => Form::Text,
+            Typed::Uuid(_) => Form::Uuid,
+            Typed::Hex => Form::Hex,
+            Typed::Int(_) => Form::Int,
+            Typed::Instant(_, fraction) => Form::Rfc3339(fraction),
+        };
+        let place = cells.leaf.iter().position(|(known, _)| *known == form).unwrap_or_else(|| {
+            cells.leaf.push((form, Column::new(encode::stored(form))));
+            cells.leaf.len() - 1
+        });
+        let Some((_, column)) = cells.leaf.get_mut(place) else { return };
+        match value {
+            Typed::Text => column.push_bytes(row, text),
+            Typed::Uuid(bytes) => column.push_uuid(row, bytes),
+            Typed::Int(value) | Typed::Instant(value, _) => column.push_long(row, value),
+            Typed::Hex => {
+                self.scratch.clear();
+                form::hex_bytes(text, &mut self.scratch);
+                column.push_bytes(row, &self.scratch);
+            }
+        }
+    }
+
+    /// Fills the computed columns and counts native ids that were seen before.
+    fn derive(&mut self, template: &template::Template, leaves: &[Leaf], raw: &[u8], row: usize) {
+        let Some(kind) = template.kind else {
+            return self.push_canon_int(canonical::CLASS_UID, row, 0);
+        };
+        let text = |index: usize| leaves.get(index).and_then(|leaf| raw.get(leaf.start..leaf.end));
+        let derived = canonical::derive(kind, template.derived.map(|index| index.and_then(text)));
+        self.push_canon_text(canonical::SOURCE, row, derived.source.as_bytes());
+        self.push_canon_int(canonical::CLASS_UID, row, derived.class_uid);
+        self.push_canon_int(canonical::ACTIVITY_ID, row, derived.activity_id);
+        self.push_canon_int(canonical::TYPE_UID, row, derived.class_uid * 100 + derived.activity_id);
+        self.push_canon_int(canonical::STATUS_ID, row, derived.status_id);
+        if !template.native_id.is_empty() {
+            let id: Vec<&[u8]> = template.native_id.iter().filter_map(|&index| text(index)).collect();
+            let fresh = self.native_ids.insert(self.id_hash.hash_one(id));
+            self.counts.duplicates += u64::from(!fresh);
+        }
+    }
+}
+
+fn widen(range: Option<(i64, i64)>, value: i64) -> Option<(i64, i64)> {
+    Some(range.map_or((value, value), |(least, most)| (least.min(value), most.max(value))))
+}
+
+/// What sealing made of an open segment: bytes that will never change again.
+#[derive(Debug)]
+pub struct SealedSegment {
+    /// Its id.
+    pub id: SegmentId,
+    /// Its stream.
+    pub stream: String,
+    /// The encrypted file.
+    pub encoded: Encoded,
+    /// RFC 6962 root over rows and tails.
+    pub root: Digest,
+    /// Rows.
+    pub rows: u64,
+    /// Ranges in tail-leaf order.
+    pub ranges: Vec<OpenRange>,
+    /// What was counted.
+    pub counts: Counts,
+    /// Least and greatest event time, µs.
+    pub event_time: Option<(i64, i64)>,
+    /// Least and greatest receive time, µs.
+    pub receive_time: Option<(i64, i64)>,
+}

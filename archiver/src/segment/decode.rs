@@ -1,0 +1,447 @@
+//! An encrypted Parquet file becomes records again, byte for byte.
+
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray as _;
+use arrow_array::types::{Int32Type, Int64Type, TimestampMicrosecondType};
+use arrow_array::{
+    Array, ArrayRef, BinaryArray, FixedSizeBinaryArray, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+};
+use arrow_schema::ArrowError;
+use bytes::Bytes;
+use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::encryption::decrypt::{FileDecryptionProperties, KeyRetriever};
+use parquet::errors::ParquetError;
+use strongroom_crypto::keys::DataKey;
+use strongroom_crypto::{ArchiveId, SegmentId};
+
+use super::canonical;
+use super::encode::Layout;
+use super::form::{self, Form, Fraction};
+use super::ranges::{StoredRange, parse_ranges};
+
+/// Rows decoded at a time: enough to amortise a batch, little enough to stay in cache.
+const BATCH_ROWS: usize = 2_048;
+
+/// The file is not a segment, or not this one, or was altered.
+#[derive(Debug, thiserror::Error)]
+pub enum DecodeError {
+    /// The Parquet library refused: damaged, or the wrong key.
+    #[error("cannot read the segment: {0}")]
+    Parquet(#[from] ParquetError),
+    /// A page does not decode.
+    #[error("cannot decode the segment: {0}")]
+    Arrow(#[from] ArrowError),
+    /// The file's own statements do not hold.
+    #[error("malformed segment: {0}")]
+    Malformed(&'static str),
+    /// The file is of a newer format.
+    #[error("segment format `{0}` is newer than this program: use a newer version")]
+    Newer(String),
+}
+
+/// A record of a segment.
+#[derive(Clone, Copy, Debug)]
+pub struct Decoded<'a> {
+    /// Row number.
+    pub row: u64,
+    /// Receive time, µs since 1970.
+    pub received_us: i64,
+    /// Index into [`SegmentReader::ranges`].
+    pub range: usize,
+    /// Where `raw` begins in its origin.
+    pub offset: u64,
+    /// Bytes before it.
+    pub lead: &'a [u8],
+    /// Its bytes.
+    pub raw: &'a [u8],
+    batch: &'a Batch,
+    at: usize,
+}
+
+/// A record that owns its bytes.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct OwnedRecord {
+    /// Index into [`SegmentReader::ranges`].
+    pub range: usize,
+    /// Where `raw` begins in its origin.
+    pub offset: u64,
+    /// Bytes before it.
+    pub lead: Vec<u8>,
+    /// Its bytes.
+    pub raw: Vec<u8>,
+}
+
+impl Decoded<'_> {
+    /// A copy that outlives the reader.
+    pub fn to_owned_record(&self) -> OwnedRecord {
+        OwnedRecord { range: self.range, offset: self.offset, lead: self.lead.to_vec(), raw: self.raw.to_vec() }
+    }
+
+    /// The text of a canonical column, if the record has it.
+    pub fn canonical(&self, name: &str) -> Option<String> {
+        let array = self.batch.arrays.get(*self.batch.names.get(name)?)?;
+        let mut out = Vec::new();
+        let cell = Cell::new(array, Form::Text)?;
+        match (&cell, name) {
+            (Cell::Time(values, _), _) if values.is_valid(self.at) => {
+                form::write_instant(values.value(self.at), Fraction::Micros, &mut out);
+            }
+            (Cell::Int(values), _) if values.is_valid(self.at) => form::write_int(i64::from(values.value(self.at)), &mut out),
+            _ => {
+                if !cell.write(self.at, &mut out) {
+                    return None;
+                }
+            }
+        }
+        String::from_utf8(out).ok()
+    }
+
+    /// All canonical columns that the record has, in file order.
+    pub fn canonical_columns(&self) -> Vec<(&'static str, String)> {
+        canonical::columns().filter_map(|(name, _)| Some((name, self.canonical(name)?))).collect()
+    }
+}
+
+/// Reads one segment.
+#[derive(Debug)]
+pub struct SegmentReader {
+    reader: ParquetRecordBatchReader,
+    definitions: Option<Definitions>,
+    /// How the records are stored.
+    pub layout: Layout,
+    /// The stream.
+    pub stream: String,
+    /// The ranges, in the order that the column `origin` counts them.
+    pub ranges: Vec<StoredRange>,
+    /// Rows in the file.
+    pub rows: u64,
+}
+
+/// Finds the DEK for the key metadata of a file.
+struct Retriever<F>(F);
+
+impl<F: Fn(&[u8]) -> Option<DataKey> + Send + Sync> KeyRetriever for Retriever<F> {
+    fn retrieve_key(&self, metadata: &[u8]) -> Result<Vec<u8>, ParquetError> {
+        let key = (self.0)(metadata).ok_or_else(|| ParquetError::General("no key for this segment".to_owned()))?;
+        Ok(key.expose().to_vec())
+    }
+}
+
+impl SegmentReader {
+    /// Opens a file; `key` turns its PKMT1 key metadata into the data key.
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError`] if it is not a readable segment of this archive with this id.
+    pub fn open<F>(file: Bytes, archive: ArchiveId, id: SegmentId, key: F) -> Result<Self, DecodeError>
+    where
+        F: Fn(&[u8]) -> Option<DataKey> + Send + Sync + 'static,
+    {
+        // Giving the prefix refuses a file that carries another archive's or segment's.
+        let mut prefix = archive.as_bytes().to_vec();
+        prefix.extend_from_slice(id.as_bytes());
+        let decryption =
+            FileDecryptionProperties::with_key_retriever(Arc::new(Retriever(key))).with_aad_prefix(prefix).build()?;
+        let options =
+            ArrowReaderOptions::new().with_file_decryption_properties(decryption).with_skip_arrow_metadata(true);
+        let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options)?;
+        let metadata = builder.metadata().file_metadata();
+        let rows = u64::try_from(metadata.num_rows()).map_err(|_| DecodeError::Malformed("negative row count"))?;
+        let value = |key: &str| {
+            let pairs = metadata.key_value_metadata().into_iter().flatten();
+            let mut found = pairs.filter(|pair| pair.key.strip_prefix("strongroom.") == Some(key));
+            found.next().and_then(|pair| pair.value.clone()).ok_or(DecodeError::Malformed("a footer member is missing"))
+        };
+        let format = value("format")?;
+        if format != "1" {
+            return Err(DecodeError::Newer(format));
+        }
+        let layout = match value("layout")?.as_str() {
+            "shredded" => Layout::Shredded,
+            "raw" => Layout::Raw,
+            _ => return Err(DecodeError::Malformed("unknown layout")),
+        };
+        let stream = value("stream")?;
+        let ranges = parse_ranges(&value("ranges")?).ok_or(DecodeError::Malformed("ranges"))?;
+        let reader = builder.with_batch_size(BATCH_ROWS).build()?;
+        Ok(Self { reader, definitions: None, layout, stream, ranges, rows })
+    }
+
+    /// Calls `each` with every record in row order, and stops at its first error.
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError`], or what `each` returns.
+    pub fn for_each<E: From<DecodeError>>(mut self, mut each: impl FnMut(&Decoded<'_>) -> Result<(), E>) -> Result<(), E> {
+        let mut row = 0_u64;
+        let mut raw = Vec::new();
+        while let Some(batch) = self.reader.next() {
+            let batch = batch.map_err(DecodeError::from)?;
+            if row == 0 && self.layout == Layout::Shredded {
+                self.definitions = Some(first_definitions(&batch)?);
+            }
+            let batch = Batch::new(&batch)?;
+            let plan = self.definitions.as_ref().map(|definitions| batch.plan(definitions)).transpose()?;
+            for at in 0..batch.rows {
+                raw.clear();
+                batch.rebuild(plan.as_ref(), at, &mut raw)?;
+                let range = usize::try_from(batch.origin.value(at)).map_err(|_| DecodeError::Malformed("origin"))?;
+                let offset = u64::try_from(batch.offset.value(at)).map_err(|_| DecodeError::Malformed("offset"))?;
+                each(&Decoded {
+                    row,
+                    received_us: batch.received.value(at),
+                    range,
+                    offset,
+                    lead: batch.lead.value(at),
+                    raw: &raw,
+                    batch: &batch,
+                    at,
+                })?;
+                row += 1;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The slots and templates of a file.
+#[derive(Debug)]
+struct Definitions {
+    slots: Vec<Vec<(Form, String)>>,
+    templates: Vec<StoredTemplate>,
+}
+
+#[derive(Debug)]
+struct StoredTemplate {
+    /// A literal and the slot after it; the last literal has none.
+    parts: Vec<(Vec<u8>, Option<usize>)>,
+    /// Its slots in ascending order: the order of packed values.
+    ascending: Vec<usize>,
+}
+
+fn first_definitions(batch: &RecordBatch) -> Result<Definitions, DecodeError> {
+    let missing = DecodeError::Malformed("no definitions");
+    let column = batch.column_by_name("definitions").and_then(|column| column.as_binary_opt::<i32>());
+    let column = column.filter(|column| !column.is_empty() && column.is_valid(0)).ok_or(missing)?;
+    parse_definitions(column.value(0)).ok_or(DecodeError::Malformed("definitions"))
+}
+
+fn parse_definitions(mut input: &[u8]) -> Option<Definitions> {
+    let from = &mut input;
+    let count = read_varint(from)?;
+    let mut slots = Vec::new();
+    for _ in 0..count {
+        let (_path, _class) = (read_bytes(from)?, read_byte(from)?);
+        let mut cells = Vec::new();
+        for _ in 0..read_varint(from)? {
+            let form = Form::from_code(read_byte(from)?)?;
+            cells.push((form, String::from_utf8(read_bytes(from)?.to_vec()).ok()?));
+        }
+        slots.push(cells);
+    }
+    let count = read_varint(from)?;
+    let mut templates = Vec::new();
+    for _ in 0..count {
+        let mut parts = Vec::new();
+        for _ in 0..read_varint(from)? {
+            let literal = read_bytes(from)?.to_vec();
+            parts.push((literal, Some(read_varint(from).filter(|&slot| slot < slots.len())?)));
+        }
+        parts.push((read_bytes(from)?.to_vec(), None));
+        let mut ascending: Vec<usize> = parts.iter().filter_map(|(_, slot)| *slot).collect();
+        ascending.sort_unstable();
+        templates.push(StoredTemplate { parts, ascending });
+    }
+    from.is_empty().then_some(Definitions { slots, templates })
+}
+
+fn read_byte(from: &mut &[u8]) -> Option<u8> {
+    let (&first, rest) = from.split_first()?;
+    *from = rest;
+    Some(first)
+}
+
+fn read_varint(from: &mut &[u8]) -> Option<usize> {
+    let mut value = 0_usize;
+    for shift in (0..63).step_by(7) {
+        let byte = read_byte(from)?;
+        value |= usize::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            return Some(value);
+        }
+    }
+    None
+}
+
+fn read_bytes<'a>(from: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let length = read_varint(from)?;
+    let (bytes, rest) = from.split_at_checked(length)?;
+    *from = rest;
+    Some(bytes)
+}
+
+/// A typed view of a cell column.
+#[derive(Debug)]
+enum Cell<'a> {
+    Text(&'a StringArray),
+    Binary(&'a BinaryArray),
+    Hex(&'a BinaryArray),
+    Uuid(&'a FixedSizeBinaryArray),
+    Long(&'a Int64Array),
+    Instant(&'a Int64Array, Fraction),
+    Time(&'a TimestampMicrosecondArray, Option<&'a Int32Array>),
+    Int(&'a Int32Array),
+}
+
+impl<'a> Cell<'a> {
+    fn new(array: &'a ArrayRef, form: Form) -> Option<Self> {
+        let long = || array.as_primitive_opt::<Int64Type>();
+        match form {
+            Form::Int => long().map(Cell::Long),
+            Form::Rfc3339(fraction) => long().map(|values| Cell::Instant(values, fraction)),
+            Form::Hex => array.as_binary_opt::<i32>().map(Cell::Hex),
+            Form::Uuid => array.as_fixed_size_binary_opt().map(Cell::Uuid),
+            Form::Time => array.as_primitive_opt::<TimestampMicrosecondType>().map(|values| Cell::Time(values, None)),
+            Form::Text => array
+                .as_string_opt::<i32>()
+                .map(Cell::Text)
+                .or_else(|| array.as_binary_opt::<i32>().map(Cell::Binary))
+                .or_else(|| array.as_fixed_size_binary_opt().map(Cell::Uuid))
+                .or_else(|| array.as_primitive_opt::<Int32Type>().map(Cell::Int))
+                .or_else(|| array.as_primitive_opt::<TimestampMicrosecondType>().map(|values| Cell::Time(values, None))),
+        }
+    }
+
+    /// Appends the text of row `at`; false if the row has none here.
+    fn write(&self, at: usize, out: &mut Vec<u8>) -> bool {
+        match self {
+            Cell::Text(values) if values.is_valid(at) => out.extend_from_slice(values.value(at).as_bytes()),
+            Cell::Binary(values) if values.is_valid(at) => out.extend_from_slice(values.value(at)),
+            Cell::Hex(values) if values.is_valid(at) => form::write_hex(values.value(at), out),
+            Cell::Uuid(values) if values.is_valid(at) => form::write_uuid(values.value(at), out),
+            Cell::Long(values) if values.is_valid(at) => form::write_int(values.value(at), out),
+            Cell::Instant(values, fraction) if values.is_valid(at) => form::write_instant(values.value(at), *fraction, out),
+            Cell::Time(values, Some(forms)) if values.is_valid(at) && forms.is_valid(at) => {
+                let Some(fraction) = Fraction::from_digits(forms.value(at)) else { return false };
+                let unit = 1_000_000 / fraction.per_second();
+                form::write_instant(values.value(at).div_euclid(unit), fraction, out);
+            }
+            _ => return false,
+        }
+        true
+    }
+}
+
+/// One batch, with its fixed columns typed.
+#[derive(Debug)]
+struct Batch {
+    rows: usize,
+    arrays: Vec<ArrayRef>,
+    names: std::collections::HashMap<String, usize>,
+    received: TimestampMicrosecondArray,
+    origin: Int32Array,
+    offset: Int64Array,
+    lead: BinaryArray,
+    raw: Option<BinaryArray>,
+    template: Option<Int32Array>,
+    packed: Option<BinaryArray>,
+}
+
+/// The cells of every slot in one batch.
+struct Plan<'a> {
+    definitions: &'a Definitions,
+    cells: Vec<Vec<Cell<'a>>>,
+}
+
+impl Batch {
+    fn new(batch: &RecordBatch) -> Result<Self, DecodeError> {
+        const MISSING: DecodeError = DecodeError::Malformed("a column is missing or has another type");
+        let column = |name: &str| batch.column_by_name(name);
+        let binary = |name: &str| column(name).and_then(|column| column.as_binary_opt::<i32>()).cloned();
+        let fixed = |array: Option<&ArrayRef>| array.filter(|array| array.null_count() == 0).cloned().ok_or(MISSING);
+        let received = fixed(column("received"))?.as_primitive_opt::<TimestampMicrosecondType>().cloned().ok_or(MISSING)?;
+        let origin = fixed(column("origin"))?.as_primitive_opt::<Int32Type>().cloned().ok_or(MISSING)?;
+        let offset = fixed(column("offset"))?.as_primitive_opt::<Int64Type>().cloned().ok_or(MISSING)?;
+        let lead = fixed(column("lead"))?.as_binary_opt::<i32>().cloned().ok_or(MISSING)?;
+        let template = column("template").and_then(|column| column.as_primitive_opt::<Int32Type>()).cloned();
+        let names = batch.schema().fields().iter().enumerate().map(|(at, field)| (field.name().clone(), at)).collect();
+        Ok(Self {
+            rows: batch.num_rows(),
+            arrays: batch.columns().to_vec(),
+            names,
+            received,
+            origin,
+            offset,
+            lead,
+            raw: binary("raw"),
+            template,
+            packed: binary("packed"),
+        })
+    }
+
+    fn plan<'a>(&'a self, definitions: &'a Definitions) -> Result<Plan<'a>, DecodeError> {
+        let forms = self.names.get("time_form").and_then(|&at| self.arrays.get(at));
+        let forms = forms.and_then(|array| array.as_primitive_opt::<Int32Type>());
+        let mut cells = Vec::with_capacity(definitions.slots.len());
+        for slot in &definitions.slots {
+            let mut typed = Vec::with_capacity(slot.len());
+            for (form, name) in slot {
+                // A home column that no row filled is not in the file.
+                let Some(array) = self.names.get(name).and_then(|&at| self.arrays.get(at)) else { continue };
+                let cell = Cell::new(array, *form).ok_or(DecodeError::Malformed("a leaf column has another type"))?;
+                typed.push(if let Cell::Time(values, _) = cell { Cell::Time(values, forms) } else { cell });
+            }
+            cells.push(typed);
+        }
+        Ok(Plan { definitions, cells })
+    }
+
+    /// Writes the bytes of row `at`.
+    fn rebuild(&self, plan: Option<&Plan<'_>>, at: usize, out: &mut Vec<u8>) -> Result<(), DecodeError> {
+        if let Some(raw) = self.raw.as_ref().filter(|raw| raw.is_valid(at)) {
+            out.extend_from_slice(raw.value(at));
+            return Ok(());
+        }
+        let number = self.template.as_ref().filter(|template| template.is_valid(at)).map(|template| template.value(at));
+        let (Some(plan), Some(number)) = (plan, number) else {
+            return Err(DecodeError::Malformed("a row has neither raw bytes nor a template"));
+        };
+        let template = usize::try_from(number).ok().and_then(|number| plan.definitions.templates.get(number));
+        let template = template.ok_or(DecodeError::Malformed("unknown template"))?;
+        let packed = match &self.packed {
+            Some(packed) if packed.is_valid(at) => plan.unpack(template, at, packed.value(at))?,
+            _ => Vec::new(),
+        };
+        for (literal, slot) in &template.parts {
+            out.extend_from_slice(literal);
+            let Some(slot) = slot else { continue };
+            if plan.write(*slot, at, out) {
+                continue;
+            }
+            let text = packed.iter().find(|(owner, _)| owner == slot).map(|(_, text)| *text);
+            out.extend_from_slice(text.ok_or(DecodeError::Malformed("a leaf has no value"))?);
+        }
+        Ok(())
+    }
+}
+
+impl Plan<'_> {
+    fn write(&self, slot: usize, at: usize, out: &mut Vec<u8>) -> bool {
+        self.cells.get(slot).is_some_and(|cells| cells.iter().any(|cell| cell.write(at, out)))
+    }
+
+    /// Deals the packed values of a row to those of its slots that have no cell there.
+    fn unpack<'b>(&self, template: &StoredTemplate, at: usize, mut packed: &'b [u8]) -> Result<Vec<(usize, &'b [u8])>, DecodeError> {
+        const SHORT: DecodeError = DecodeError::Malformed("packed values and slots do not match");
+        let mut out = Vec::new();
+        let mut scratch = Vec::new();
+        for &slot in &template.ascending {
+            scratch.clear();
+            if !self.write(slot, at, &mut scratch) {
+                out.push((slot, read_bytes(&mut packed).ok_or(SHORT)?));
+            }
+        }
+        if packed.is_empty() { Ok(out) } else { Err(SHORT) }
+    }
+}

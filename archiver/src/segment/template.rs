@@ -1,0 +1,288 @@
+//! The shapes of a stream's records: templates and the slots they share.
+//!
+//! The registry belongs to a stream, not to a segment, so that a shape is worked out once. A segment numbers the
+//! templates and slots that it uses by itself.
+
+use std::collections::HashMap;
+
+use super::canonical::{self, Home, Kind};
+use super::form;
+use super::token::{Class, Leaf, Tokens, string_end};
+
+/// Most templates of one stream at a time (`crypto/FORMAT.md` section 4.2).
+pub(crate) const MAX_TEMPLATES: usize = 4_096;
+/// Most bytes of template text.
+const MAX_TEMPLATE_TEXT: usize = 8 << 20;
+/// Most leaves of a record.
+const MAX_LEAVES: usize = 4_096;
+/// Deepest nesting.
+const MAX_DEPTH: usize = 64;
+/// Most distinct slots; a segment keeps columns only for the fullest of them.
+const MAX_SLOTS: usize = 20_000;
+
+/// A place that a template cuts a leaf from: path and class, for the k-th time in its record.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+struct SlotKey {
+    path: String,
+    class: Class,
+    repetition: usize,
+    kind: Option<Kind>,
+}
+
+/// What the registry knows of a slot.
+#[derive(Clone, Debug)]
+pub(crate) struct Slot {
+    pub(crate) path: String,
+    pub(crate) class: Class,
+    pub(crate) home: Option<Home>,
+}
+
+/// A record with its leaf values cut out.
+#[derive(Debug)]
+pub(crate) struct Template {
+    /// All literals, one after another.
+    text: Vec<u8>,
+    /// Where each literal ends in `text`; one more than there are slots.
+    ends: Vec<usize>,
+    pub(crate) slots: Vec<usize>,
+    pub(crate) kind: Option<Kind>,
+    /// Which leaf is the event's time.
+    time: Option<usize>,
+    /// Which leaves are the event's native id.
+    pub(crate) native_id: Vec<usize>,
+    /// Which leaves the derived columns are computed from.
+    pub(crate) derived: [Option<usize>; 4],
+}
+
+impl Template {
+    /// The literals in order; the last one has no slot after it.
+    pub(crate) fn literals(&self) -> impl Iterator<Item = &[u8]> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        starts.zip(&self.ends).map(|(start, &end)| self.text.get(start..end).unwrap_or_default())
+    }
+
+    fn fits(&self, raw: &[u8], leaves: &[Leaf]) -> bool {
+        if leaves.len() != self.slots.len() {
+            return false;
+        }
+        let mut from = 0;
+        let ends = leaves.iter().map(|leaf| (leaf.start, leaf.end)).chain([(raw.len(), raw.len())]);
+        self.literals().zip(ends).all(|(literal, (start, end))| {
+            let same = raw.get(from..start) == Some(literal);
+            from = end;
+            same
+        })
+    }
+}
+
+/// What is known of a record before it goes to a segment.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Shape {
+    /// Its template; `None` keeps it raw.
+    pub(crate) template: Option<usize>,
+    /// It is one JSON text.
+    pub(crate) json: bool,
+    /// Its event time in µs since 1970, where the source is known and says so.
+    pub(crate) time_us: Option<i64>,
+}
+
+/// All shapes of a stream, and the tokens of the record read last.
+#[derive(Debug, Default)]
+pub(crate) struct Registry {
+    pub(crate) tokens: Tokens,
+    pub(crate) templates: Vec<Template>,
+    pub(crate) slots: Vec<Slot>,
+    by_hash: HashMap<u64, usize>,
+    by_key: HashMap<SlotKey, usize>,
+    text: usize,
+}
+
+impl Registry {
+    /// Works out the shape of `raw`; its tokens stay readable until the next call.
+    pub(crate) fn shape(&mut self, raw: &[u8]) -> Shape {
+        let mut tokens = std::mem::take(&mut self.tokens);
+        let json = tokens.read(raw).is_ok();
+        let template = if json { self.find(raw, &tokens) } else { None };
+        let time = template.and_then(|id| self.templates.get(id)).and_then(|template| template.time);
+        let time_us = time.and_then(|index| tokens.leaves.get(index)).and_then(|leaf| {
+            let (value, fraction) = form::instant(raw.get(leaf.start..leaf.end)?)?;
+            value.checked_mul(1_000_000 / fraction.per_second())
+        });
+        self.tokens = tokens;
+        Shape { template, json, time_us }
+    }
+
+    /// True when no new shape fits; whoever has no segment open on it may then start a new registry.
+    pub(crate) fn is_full(&self) -> bool {
+        self.templates.len() >= MAX_TEMPLATES || self.text >= MAX_TEMPLATE_TEXT || self.slots.len() >= MAX_SLOTS
+    }
+
+    fn find(&mut self, raw: &[u8], tokens: &Tokens) -> Option<usize> {
+        if let Some(&id) = self.by_hash.get(&tokens.hash) {
+            return self.templates.get(id).is_some_and(|template| template.fits(raw, &tokens.leaves)).then_some(id);
+        }
+        if tokens.depth > MAX_DEPTH || tokens.leaves.len() > MAX_LEAVES || self.is_full() {
+            return None;
+        }
+        let template = self.cut(raw, &tokens.leaves)?;
+        self.text += template.text.len();
+        self.templates.push(template);
+        self.by_hash.insert(tokens.hash, self.templates.len() - 1);
+        Some(self.templates.len() - 1)
+    }
+
+    fn cut(&mut self, raw: &[u8], leaves: &[Leaf]) -> Option<Template> {
+        let paths = paths(raw, leaves)?;
+        let kind = canonical::recognise(paths.iter().map(String::as_str));
+        let place = |name: &str| paths.iter().position(|path| path == name);
+        let (mut text, mut ends, mut from) = (Vec::new(), Vec::new(), 0);
+        for (start, end) in leaves.iter().map(|leaf| (leaf.start, leaf.end)).chain([(raw.len(), raw.len())]) {
+            text.extend_from_slice(raw.get(from..start)?);
+            ends.push(text.len());
+            from = end;
+        }
+        let time = kind.and_then(|kind| canonical::time_path(kind).iter().find_map(|name| place(name)));
+        let native_id = kind.map_or(Vec::new(), |kind| {
+            canonical::native_id_paths(kind).iter().filter_map(|name| place(name)).collect()
+        });
+        let derived = kind.map_or([None; 4], |kind| canonical::derived_paths(kind).map(place));
+        let mut seen: HashMap<(&str, Class), usize> = HashMap::new();
+        let mut slots = Vec::with_capacity(leaves.len());
+        for (index, (path, leaf)) in paths.iter().zip(leaves).enumerate() {
+            let repetition = seen.entry((path, leaf.class)).or_default();
+            let home = kind.filter(|_| *repetition == 0).and_then(|kind| {
+                if Some(index) == time { Some(Home::Time) } else { canonical::home(kind, path, leaf.class) }
+            });
+            let key = SlotKey { path: path.clone(), class: leaf.class, repetition: *repetition, kind };
+            *repetition += 1;
+            slots.push(self.slot(key, home));
+        }
+        Some(Template { text, ends, slots, kind, time, native_id, derived })
+    }
+
+    fn slot(&mut self, key: SlotKey, home: Option<Home>) -> usize {
+        if let Some(&id) = self.by_key.get(&key) {
+            return id;
+        }
+        self.slots.push(Slot { path: key.path.clone(), class: key.class, home });
+        self.by_key.insert(key, self.slots.len() - 1);
+        self.slots.len() - 1
+    }
+}
+
+/// One step of a path.
+enum Step<'a> {
+    Name(&'a [u8]),
+    Index(usize),
+}
+
+/// The path of every leaf: RFC 9535 with double-quoted names, spelled as in the record.
+///
+/// `raw` was read by [`Tokens::read`], so only what tells names from values is looked at again.
+fn paths(raw: &[u8], leaves: &[Leaf]) -> Option<Vec<String>> {
+    let mut out = Vec::with_capacity(leaves.len());
+    let mut stack: Vec<Step<'_>> = Vec::new();
+    let (mut at, mut next) = (0, leaves.iter());
+    let mut leaf = next.next();
+    let mut name_next = false;
+    while at < raw.len() {
+        if let Some(found) = leaf.filter(|leaf| at + usize::from(leaf.class == Class::Text) == leaf.start) {
+            out.push(render(&stack)?);
+            at = found.end + usize::from(found.class == Class::Text);
+            leaf = next.next();
+            continue;
+        }
+        match raw.get(at)? {
+            b'{' => {
+                stack.push(Step::Name(b""));
+                name_next = true;
+            }
+            b'[' => {
+                stack.push(Step::Index(0));
+                name_next = false;
+            }
+            b'}' | b']' => {
+                stack.pop();
+                name_next = false;
+            }
+            b',' => match stack.last_mut()? {
+                Step::Name(_) => name_next = true,
+                Step::Index(index) => *index += 1,
+            },
+            b'"' => {
+                let (end, _) = string_end(raw, at + 1).ok()?;
+                if name_next {
+                    *stack.last_mut()? = Step::Name(raw.get(at + 1..end)?);
+                    name_next = false;
+                }
+                at = end;
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    Some(out)
+}
+
+fn render(stack: &[Step<'_>]) -> Option<String> {
+    let mut path = String::from("$");
+    for step in stack {
+        match step {
+            Step::Name(name) => {
+                path.push_str("[\"");
+                path.push_str(std::str::from_utf8(name).ok()?);
+                path.push_str("\"]");
+            }
+            Step::Index(index) => {
+                path.push('[');
+                path.push_str(&index.to_string());
+                path.push(']');
+            }
+        }
+    }
+    Some(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_leaf_has_its_path() {
+        let raw = br#"{"a":{"b,{\"":["x",{"c":1},null,true]},"d":[[],[2]],"a":"again"}"#;
+        let mut tokens = Tokens::default();
+        tokens.read(raw).unwrap();
+        let expected =
+            [r#"$["a"]["b,{\""][0]"#, r#"$["a"]["b,{\""][1]["c"]"#, r#"$["a"]["b,{\""][3]"#, r#"$["d"][1][0]"#, r#"$["a"]"#];
+        assert_eq!(paths(raw, &tokens.leaves).unwrap(), expected);
+    }
+
+    #[test]
+    fn records_of_one_shape_share_a_template_and_its_slots() {
+        let mut registry = Registry::default();
+        let first = registry.shape(br#"{"a":"x","b":1}"#);
+        assert_eq!(first, registry.shape(br#"{"a":"other","b":-5}"#));
+        let other = registry.shape(br#"{"b":2,"a":"x"}"#);
+        assert_ne!(first.template, other.template);
+        assert_eq!((registry.templates.len(), registry.slots.len()), (2, 2));
+        assert_eq!(registry.shape(b"{").json, false);
+    }
+
+    #[test]
+    fn a_repeated_key_is_a_slot_of_its_own() {
+        let mut registry = Registry::default();
+        let shape = registry.shape(br#"{"a":"x","a":"y"}"#);
+        let template = &registry.templates[shape.template.unwrap()];
+        assert_ne!(template.slots[0], template.slots[1]);
+    }
+
+    #[test]
+    fn distinct_keys_without_end_stop_at_the_cap() {
+        let mut registry = Registry::default();
+        let kept = (0..MAX_TEMPLATES + 100)
+            .filter(|n| registry.shape(format!("{{\"k{n}\":1}}").as_bytes()).template.is_some())
+            .count();
+        assert_eq!(kept, MAX_TEMPLATES);
+        assert!(registry.is_full());
+    }
+}

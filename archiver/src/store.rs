@@ -1,0 +1,327 @@
+//! Where objects live: the one interface to every store, and the words it is spoken in.
+//!
+//! A store keeps every version of an object, enforces locks and holds by itself, and lets exactly
+//! one writer create a name. What is kept there and in which order it is written is decided above.
+
+pub mod counted;
+pub mod file;
+
+mod error;
+mod name;
+mod url;
+
+use std::{fmt, str::FromStr, sync::Arc};
+
+use jiff::Timestamp;
+use strongroom_crypto::Digest;
+
+pub use self::error::{ErrorKind, StoreError};
+pub use self::name::{ObjectKey, VersionId};
+pub use self::url::StoreUrl;
+
+/// The largest object: far above a segment's bound, and small enough that a planted giant is
+/// refused before it is read into memory.
+pub const MAX_OBJECT_BYTES: u64 = 1 << 30;
+
+/// The last second a lock may reach, 2106-02-07T06:28:15Z: stores that keep the date in 32 bits
+/// wrap beyond it, and the object could be deleted at once.
+pub const MAX_LOCK_UNTIL_SECOND: i64 = u32::MAX as i64;
+
+/// Who may lift a lock before its date.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum LockMode {
+    /// A principal with the bypass permission may; this program never does.
+    Governance,
+    /// Nobody may.
+    Compliance,
+}
+
+impl LockMode {
+    /// The spelling that stores use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Governance => "GOVERNANCE",
+            Self::Compliance => "COMPLIANCE",
+        }
+    }
+}
+
+impl fmt::Display for LockMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for LockMode {
+    type Err = StoreError;
+
+    fn from_str(text: &str) -> Result<Self, StoreError> {
+        match text {
+            "GOVERNANCE" => Ok(Self::Governance),
+            "COMPLIANCE" => Ok(Self::Compliance),
+            _ => Err(StoreError::invalid(format!("`{text}` is no lock mode"))),
+        }
+    }
+}
+
+/// A version may not be deleted before `until`. The mode never changes and the date only rises.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct Lock {
+    /// Who may lift it.
+    pub mode: LockMode,
+    /// The first instant at which the version may be deleted.
+    pub until: Timestamp,
+}
+
+impl Lock {
+    /// Refuses a date that has passed by the store's clock, or that stores cannot hold.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid`, naming the date.
+    pub fn check(&self, now: Timestamp) -> Result<(), StoreError> {
+        if self.until <= now {
+            let detail = format!("a lock until {} has already passed at {now}", self.until);
+            return Err(StoreError::invalid(detail));
+        }
+        if self.until.as_second() > MAX_LOCK_UNTIL_SECOND {
+            let detail =
+                format!("a lock until {} is past 2106-02-07, where dates wrap", self.until);
+            return Err(StoreError::invalid(detail));
+        }
+        Ok(())
+    }
+}
+
+/// How an object is to be stored.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct PutOptions {
+    /// The lock it is born with; there is no moment without it.
+    pub lock: Option<Lock>,
+    /// Whether the name must be free. Of several such writers exactly one wins.
+    pub create_only: bool,
+    /// The digest of the bytes, checked before anything is stored and recorded beside them.
+    pub sha256: Digest,
+}
+
+/// What a store knows about a version without reading it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Head {
+    /// The version described.
+    pub version: VersionId,
+    /// The length in bytes as it is now, whatever was recorded.
+    pub length: u64,
+    /// The digest recorded when it was put; none if something else put it there.
+    pub sha256: Option<Digest>,
+    /// The lock. None means that none was seen, never that deleting is allowed.
+    pub lock: Option<Lock>,
+    /// Whether a legal hold is set.
+    pub hold: bool,
+}
+
+/// A current version in a listing.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Listed {
+    /// The object's name.
+    pub key: ObjectKey,
+    /// Its current version.
+    pub version: VersionId,
+    /// Its length in bytes.
+    pub length: u64,
+}
+
+/// One version in a listing of all.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ListedVersion {
+    /// The object's name.
+    pub key: ObjectKey,
+    /// The version.
+    pub version: VersionId,
+    /// Whether the name stands for this version. With none of a key's versions latest, the name
+    /// was removed from outside.
+    pub is_latest: bool,
+    /// Whether it is a mark that hides the name, rather than bytes.
+    pub is_delete_marker: bool,
+}
+
+/// A store of immutable, locked versions. All implementations pass one shared suite.
+///
+/// Every method may fail with `Denied` and `Unavailable`; the others are named where they apply.
+pub trait LockedStore: Send + Sync {
+    /// Stores `bytes` and makes them the current version, durable when this returns.
+    ///
+    /// # Errors
+    ///
+    /// `AlreadyExists` or `Conflict` if the name had to be free, `Full`, `Invalid`. Only
+    /// `Unavailable { may_be_stored: true }` leaves open whether the object is there.
+    fn put(&self, key: &ObjectKey, bytes: &[u8], how: &PutOptions)
+    -> Result<VersionId, StoreError>;
+
+    /// Describes a version, by default the current one; none if it is not there.
+    ///
+    /// # Errors
+    ///
+    /// `Corrupt` if what the store keeps about it cannot be read.
+    fn head(
+        &self,
+        key: &ObjectKey,
+        version: Option<&VersionId>,
+    ) -> Result<Option<Head>, StoreError>;
+
+    /// Reads a version whole. The bytes are as found: the caller compares their digest.
+    ///
+    /// # Errors
+    ///
+    /// `Corrupt` if the object is larger than any this program stores.
+    fn get(
+        &self,
+        key: &ObjectKey,
+        version: Option<&VersionId>,
+    ) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// Reads up to `len` bytes from `offset`: fewer at the end of the object, none past it.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` if `len` is beyond [`MAX_OBJECT_BYTES`].
+    fn get_range(
+        &self,
+        key: &ObjectKey,
+        version: Option<&VersionId>,
+        offset: u64,
+        len: u64,
+    ) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// Lists at most `limit` current versions whose keys start with `prefix` and sort bytewise
+    /// after `start_after`, in that order.
+    ///
+    /// # Errors
+    ///
+    /// Only those of every method.
+    fn list(
+        &self,
+        prefix: &str,
+        start_after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<Listed>, StoreError>;
+
+    /// Lists all versions under `prefix`: by key, the latest first, then the newest first.
+    ///
+    /// # Errors
+    ///
+    /// Only those of every method.
+    fn list_versions(&self, prefix: &str) -> Result<Vec<ListedVersion>, StoreError>;
+
+    /// Moves a lock later, or sets one where there was none. The same lock again is no change.
+    ///
+    /// # Errors
+    ///
+    /// `Denied` for an earlier date or another mode, `NotFound`, `Invalid`, `Corrupt`.
+    fn extend_lock(
+        &self,
+        key: &ObjectKey,
+        version: &VersionId,
+        lock: Lock,
+    ) -> Result<(), StoreError>;
+
+    /// Sets or lifts the legal hold of a version.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound`, `Corrupt`.
+    fn set_hold(&self, key: &ObjectKey, version: &VersionId, on: bool) -> Result<(), StoreError>;
+
+    /// Deletes one version for ever. If it was the current one, the newest other becomes current.
+    ///
+    /// # Errors
+    ///
+    /// `Locked`, `Held`, `NotFound`; `Corrupt` if its lock cannot be read, since an unreadable
+    /// lock is not an absent one.
+    fn delete_version(&self, key: &ObjectKey, version: &VersionId) -> Result<(), StoreError>;
+
+    /// The store's clock, which judges its locks.
+    ///
+    /// # Errors
+    ///
+    /// Only those of every method.
+    fn now(&self) -> Result<Timestamp, StoreError>;
+
+    /// The store's address, as [`StoreUrl`] spells it.
+    fn url(&self) -> &str;
+}
+
+/// Several owners of one store.
+impl<S: LockedStore + ?Sized> LockedStore for Arc<S> {
+    fn put(
+        &self,
+        key: &ObjectKey,
+        bytes: &[u8],
+        how: &PutOptions,
+    ) -> Result<VersionId, StoreError> {
+        (**self).put(key, bytes, how)
+    }
+
+    fn head(
+        &self,
+        key: &ObjectKey,
+        version: Option<&VersionId>,
+    ) -> Result<Option<Head>, StoreError> {
+        (**self).head(key, version)
+    }
+
+    fn get(
+        &self,
+        key: &ObjectKey,
+        version: Option<&VersionId>,
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        (**self).get(key, version)
+    }
+
+    fn get_range(
+        &self,
+        key: &ObjectKey,
+        version: Option<&VersionId>,
+        offset: u64,
+        len: u64,
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        (**self).get_range(key, version, offset, len)
+    }
+
+    fn list(
+        &self,
+        prefix: &str,
+        start_after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<Listed>, StoreError> {
+        (**self).list(prefix, start_after, limit)
+    }
+
+    fn list_versions(&self, prefix: &str) -> Result<Vec<ListedVersion>, StoreError> {
+        (**self).list_versions(prefix)
+    }
+
+    fn extend_lock(
+        &self,
+        key: &ObjectKey,
+        version: &VersionId,
+        lock: Lock,
+    ) -> Result<(), StoreError> {
+        (**self).extend_lock(key, version, lock)
+    }
+
+    fn set_hold(&self, key: &ObjectKey, version: &VersionId, on: bool) -> Result<(), StoreError> {
+        (**self).set_hold(key, version, on)
+    }
+
+    fn delete_version(&self, key: &ObjectKey, version: &VersionId) -> Result<(), StoreError> {
+        (**self).delete_version(key, version)
+    }
+
+    fn now(&self) -> Result<Timestamp, StoreError> {
+        (**self).now()
+    }
+
+    fn url(&self) -> &str {
+        (**self).url()
+    }
+}
