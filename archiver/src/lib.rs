@@ -1,1 +1,27 @@
-//! placeholder
+//! Takes audit events in, seals them in segments, stores them under lock and commits them to the log.
+//!
+//! | module | job |
+//! | --- | --- |
+//! | [`source`] | files become records, byte for byte |
+//! | [`segment`] | records become an encrypted Parquet file, and come back |
+//! | [`batch`] | which segment a record goes to |
+//! | [`store`] | where objects live: versions, locks, holds |
+//! | [`log`] | claims, tiles, checkpoints, the state |
+//! | [`archive`] | one run over all sources |
+//! | [`sweep`] | locks that are about to lapse move on |
+//! | [`verify`] | the same archive seen from outside |
+//! | [`read`] | records out of the archive |
+//! | [`cli`] | the commands |
+
+pub mod archive;
+pub mod batch;
+pub mod cli;
+pub mod config;
+pub mod limits;
+pub mod log;
+pub mod read;
+pub mod sample;
+pub mod segment;
+pub mod source;
+pub mod store;
+pub mod sweep;

@@ -200,6 +200,16 @@ impl OpenSegment {
         self.id
     }
 
+    /// Its stream.
+    pub fn stream(&self) -> &str {
+        &self.stream
+    }
+
+    /// Its data key.
+    pub fn key(&self) -> &DataKey {
+        &self.key
+    }
+
     /// Rows so far.
     pub fn rows(&self) -> usize {
         self.rows

@@ -6,17 +6,26 @@
 
 pub mod b64;
 pub mod checkpoint;
+pub mod claim;
 mod decimal;
 pub mod digest;
+pub mod entry;
 pub mod hex;
 pub mod id;
+pub mod json;
 pub mod keys;
+pub mod manifest;
 pub mod merkle;
+pub mod name;
 pub mod note;
 pub mod origin;
+pub mod range;
 pub mod record;
+pub mod state;
 pub mod tile;
+pub mod time;
 pub mod tlog_proof;
+pub mod wrapped_key;
 
 pub use digest::{Digest, Hasher, Sha512Digest};
 pub use id::{ArchiveId, SegmentId};

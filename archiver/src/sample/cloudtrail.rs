@@ -1,4 +1,4 @@
-//! AWS CloudTrail events of one account, as a trail delivers them.
+//! AWS `CloudTrail` events of one account, as a trail delivers them.
 
 mod call;
 mod identity;
@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use super::json::Json;
 use super::random::Random;
 use super::schedule::{Clock, Moment, Schedule, Sessions};
-use super::world::{ACCOUNT, INTRUDER_IP, REGION, World};
+use super::world::{ACCOUNT, REGION, World};
 use call::Call;
 use identity::Identity;
 
@@ -18,8 +18,6 @@ const TLS: &str = "TLS_AES_128_GCM_SHA256";
 
 /// A step of the story.
 struct Step {
-    /// Seconds since midnight.
-    second: u64,
     call: Call,
     /// Of the operation, if it needs one.
     target: &'static str,
@@ -28,37 +26,32 @@ struct Step {
     assumed: bool,
 }
 
-const fn step(second: u64, call: Call, target: &'static str, denied: bool, assumed: bool) -> Step {
-    Step { second, call, target, denied, assumed }
+const fn step(call: Call, target: &'static str, denied: bool, assumed: bool) -> Step {
+    Step { call, target, denied, assumed }
 }
 
 /// At a quarter to three somebody takes on the emergency role, reads secrets, and tries to stop the trail.
 const STORY: [Step; 14] = [
-    step(9_667, Call::GetCallerIdentity, "", false, false),
-    step(9_702, Call::AssumeRole, "PlatformAdmin", true, false),
-    step(9_731, Call::AssumeRole, "break-glass", false, false),
-    step(9_764, Call::ListSecrets, "", false, true),
-    step(9_790, Call::GetSecretValue, "prod/payments/db", false, true),
-    step(9_797, Call::GetSecretValue, "prod/payments/api-key", false, true),
-    step(9_803, Call::GetSecretValue, "prod/ledger/db", false, true),
-    step(9_811, Call::GetSecretValue, "prod/identity/tls", false, true),
-    step(9_918, Call::CreateAccessKey, "svc-exports", true, true),
-    step(10_024, Call::DescribeTrails, "", false, true),
-    step(10_051, Call::StopLogging, "organisation-audit", true, true),
-    step(10_078, Call::StopLogging, "organisation-audit", true, true),
-    step(10_113, Call::DeleteTrail, "organisation-audit", true, true),
-    step(10_190, Call::GetCallerIdentity, "", false, true),
+    step(Call::GetCallerIdentity, "", false, false),
+    step(Call::AssumeRole, "PlatformAdmin", true, false),
+    step(Call::AssumeRole, "break-glass", false, false),
+    step(Call::ListSecrets, "", false, true),
+    step(Call::GetSecretValue, "prod/payments/db", false, true),
+    step(Call::GetSecretValue, "prod/payments/api-key", false, true),
+    step(Call::GetSecretValue, "prod/ledger/db", false, true),
+    step(Call::GetSecretValue, "prod/identity/tls", false, true),
+    step(Call::CreateAccessKey, "svc-exports", true, true),
+    step(Call::DescribeTrails, "", false, true),
+    step(Call::StopLogging, "organisation-audit", true, true),
+    step(Call::StopLogging, "organisation-audit", true, true),
+    step(Call::DeleteTrail, "organisation-audit", true, true),
+    step(Call::GetCallerIdentity, "", false, true),
 ];
 
-const SECONDS: [u64; STORY.len()] = {
-    let mut seconds = [0; STORY.len()];
-    let mut at = 0;
-    while at < seconds.len() {
-        seconds[at] = STORY[at].second;
-        at += 1;
-    }
-    seconds
-};
+const SECONDS: [u64; STORY.len()] = [
+    9_667, 9_702, 9_731, 9_764, 9_790, 9_797, 9_803, 9_811, 9_918, 10_024, 10_051, 10_078, 10_113,
+    10_190,
+];
 
 /// The events of a day that are still to be delivered.
 #[derive(Debug)]
@@ -85,7 +78,15 @@ impl CloudTrail {
     pub(super) fn new(world: World, clock: Clock, seed: u64, events: usize) -> Self {
         let schedule = Schedule::new(Random::new(seed, "cloudtrail times"), events, &SECONDS);
         let random = Random::new(seed, "cloudtrail");
-        Self { world, clock, random, schedule, sessions: Sessions::default(), json: Json::default(), delivered: 0 }
+        Self {
+            world,
+            clock,
+            random,
+            schedule,
+            sessions: Sessions::default(),
+            json: Json::default(),
+            delivered: 0,
+        }
     }
 
     /// Writes the next event alone, without a line feed; false at the end of the day.
@@ -105,7 +106,11 @@ impl CloudTrail {
     /// # Errors
     ///
     /// Those of `out`.
-    pub fn write_delivery(&mut self, out: &mut dyn Write, most: usize) -> io::Result<Option<String>> {
+    pub fn write_delivery(
+        &mut self,
+        out: &mut dyn Write,
+        most: usize,
+    ) -> io::Result<Option<String>> {
         let mut last = None;
         for moment in self.schedule.by_ref().take(most).collect::<Vec<_>>() {
             out.write_all(if last.is_none() { br#"{"Records":["# } else { b"," })?;
@@ -119,7 +124,9 @@ impl CloudTrail {
         let stamp = self.clock.seconds(us - us % 300_000_000).replace(['-', ':'], "");
         let stamp = stamp.get(..13).unwrap_or_default();
         let unique = Random::new(self.delivered, "delivery").base64(16).replace(['+', '/'], "x");
-        Ok(Some(format!("AWSLogs/{ACCOUNT}/CloudTrail/{REGION}/{date}/{ACCOUNT}_CloudTrail_{REGION}_{stamp}Z_{unique}.json")))
+        Ok(Some(format!(
+            "AWSLogs/{ACCOUNT}/CloudTrail/{REGION}/{date}/{ACCOUNT}_CloudTrail_{REGION}_{stamp}Z_{unique}.json"
+        )))
     }
 
     fn record(&mut self, moment: Moment) -> &str {
@@ -134,22 +141,29 @@ impl CloudTrail {
             },
             None => ordinary(moment.us, world, random, sessions),
         };
-        json.record(|json| event.members(json, world, clock, random))
+        json.record(|json| event.members(json, clock, random))
     }
 }
 
-fn ordinary<'a>(us: u64, world: &'a World, random: &mut Random, sessions: &mut Sessions) -> Event<'a> {
+fn ordinary<'a>(
+    us: u64,
+    world: &'a World,
+    random: &mut Random,
+    sessions: &mut Sessions,
+) -> Event<'a> {
     let session = sessions.at(us, random, world);
     let (call, who) = match Identity::service_of_aws(random) {
         Some(who) => (Call::AssumeRole, who),
-        None => (Call::ordinary(random, session.actor, session.events), Identity::of(session, world)),
+        None => {
+            (Call::ordinary(random, session.actor, session.events), Identity::of(session, world))
+        }
     };
     let target = call.target(random, world);
     Event { us, call, target, who, denied: call.may_be_denied() && random.chance(DENIED) }
 }
 
 impl Event<'_> {
-    fn members(&self, json: &mut Json, world: &World, clock: &Clock, random: &mut Random) {
+    fn members(&self, json: &mut Json, clock: &Clock, random: &mut Random) {
         let (service, operation) = (self.call.service(), self.call.operation());
         json.text("eventVersion", "1.11");
         json.object("userIdentity", |json| self.who.members(json, clock));
@@ -164,24 +178,30 @@ impl Event<'_> {
             json.text(
                 "errorMessage",
                 format_args!(
-                    "User: {} is not authorized to perform: {service}:{operation} on resource: {} because {}",
+                    "User: {} is not authorized to perform: {service}:{operation} on resource: {} {}",
                     self.who.arn(),
                     self.call.resource(&self.target),
                     self.call.reason()
                 ),
             );
         }
-        self.call.request(json, &self.target, &self.who);
+        self.call.request(json, &self.target, &self.who, random);
         if self.denied {
             json.null("responseElements");
         } else {
-            self.call.response(json, &self.target, &self.who, &clock.seconds(self.us + 3_600_000_000), random);
+            self.call.response(
+                json,
+                &self.target,
+                &self.who,
+                &clock.seconds(self.us + 3_600_000_000),
+                random,
+            );
         }
         self.call.additional(json, random);
         json.text("requestID", if service == "s3" { random.base32(16) } else { random.uuid() });
         json.text("eventID", random.uuid());
         json.plain("readOnly", self.call.reads());
-        self.call.resources(json, &self.target, world, random);
+        self.call.resources(json, &self.target);
         json.text("eventType", self.call.event_type());
         json.plain("managementEvent", !self.call.is_data());
         json.text("recipientAccountId", ACCOUNT);
@@ -190,7 +210,10 @@ impl Event<'_> {
             json.object("tlsDetails", |json| {
                 json.text("tlsVersion", "TLSv1.3");
                 json.text("cipherSuite", TLS);
-                json.text("clientProvidedHostHeader", format_args!("{service}.{}.amazonaws.com", self.call.region()));
+                json.text(
+                    "clientProvidedHostHeader",
+                    format_args!("{service}.{}.amazonaws.com", self.call.region()),
+                );
             });
         }
     }

@@ -40,7 +40,12 @@ impl Json {
     }
 
     /// An array of objects.
-    pub(super) fn objects<T>(&mut self, name: &str, items: impl IntoIterator<Item = T>, mut each: impl FnMut(&mut Self, T)) {
+    pub(super) fn objects<T>(
+        &mut self,
+        name: &str,
+        items: impl IntoIterator<Item = T>,
+        mut each: impl FnMut(&mut Self, T),
+    ) {
         self.name(name);
         self.0.push('[');
         for item in items {
@@ -119,6 +124,9 @@ mod tests {
             json.objects("d", [1, 2], |json, n| json.plain("n", n));
             json.null("e");
         });
-        assert_eq!(text, r#"{"a":"say \"x\"\\\n","b":{},"c":["{","["],"d":[{"n":1},{"n":2}],"e":null}"#);
+        assert_eq!(
+            text,
+            r#"{"a":"say \"x\"\\\n","b":{},"c":["{","["],"d":[{"n":1},{"n":2}],"e":null}"#
+        );
     }
 }

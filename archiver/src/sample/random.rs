@@ -1,5 +1,7 @@
 //! Reproducible choices.
 
+use std::fmt::Write as _;
+
 /// `SplitMix64` (Steele, Lea, Flood, OOPSLA 2014): one addition and one mix for 64 bits. Not for secrets.
 #[derive(Clone, Debug)]
 pub(super) struct Random(u64);
@@ -51,8 +53,8 @@ impl Random {
     }
 
     /// One of the items, each as likely.
-    pub(super) fn pick<'a, T: ?Sized>(&mut self, items: &[&'a T]) -> &'a T {
-        at(items, self.index(items.len()))
+    pub(super) fn pick<'a>(&mut self, items: &[&'a str]) -> &'a str {
+        word(items, self.index(items.len()))
     }
 
     /// One of the items, the first more likely.
@@ -69,7 +71,8 @@ impl Random {
     pub(super) fn hex(&mut self, digits: usize) -> String {
         let mut text = String::with_capacity(digits + 16);
         while text.len() < digits {
-            text.push_str(&format!("{:016x}", self.next()));
+            // Writing to a string does not fail.
+            write!(text, "{:016x}", self.next()).unwrap_or_default();
         }
         text.truncate(digits);
         text
@@ -104,7 +107,13 @@ impl Random {
     }
 }
 
-/// The item at `index`.
+/// The word at `index`, counted around.
+pub(super) fn word<'a>(words: &[&'a str], index: usize) -> &'a str {
+    let word: &&str = at(words, index);
+    word
+}
+
+/// The item at `index`, counted around.
 #[expect(clippy::indexing_slicing, reason = "an index is drawn for the very list it is used on")]
 pub(super) fn at<T>(items: &[T], index: usize) -> &T {
     // INVARIANT: the lists of a sample are constants or built with at least one item.
@@ -120,7 +129,10 @@ mod tests {
         // The first outputs of SplitMix64 for seed 1234567, as its authors publish them.
         let mut random = Random(1_234_567);
         let first = [random.next(), random.next(), random.next()];
-        assert_eq!(first, [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423]);
+        assert_eq!(
+            first,
+            [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423]
+        );
     }
 
     #[test]

@@ -7,7 +7,9 @@ use super::world::World;
 
 const HOUR_US: u64 = 3_600_000_000;
 /// How busy each hour (UTC) is: batch work at night, offices from seven on, a dip at noon.
-const HOURLY: [u64; 24] = [14, 13, 16, 12, 11, 14, 24, 46, 74, 92, 96, 90, 68, 84, 94, 90, 82, 64, 44, 34, 28, 24, 20, 16];
+const HOURLY: [u64; 24] = [
+    14, 13, 16, 12, 11, 14, 24, 46, 74, 92, 96, 90, 68, 84, 94, 90, 82, 64, 44, 34, 28, 24, 20, 16,
+];
 /// The busiest hour.
 const PEAK: u64 = 96;
 /// The story is told where it does not crowd out the day.
@@ -28,7 +30,9 @@ pub(super) struct Clock {
 
 impl Clock {
     pub(super) fn new(date: Date) -> Self {
-        let midnight = jiff::tz::Offset::UTC.to_timestamp(date.at(0, 0, 0, 0)).map_or(0, jiff::Timestamp::as_second);
+        let midnight = jiff::tz::Offset::UTC
+            .to_timestamp(date.at(0, 0, 0, 0))
+            .map_or(0, jiff::Timestamp::as_second);
         // The last day that there is has no tomorrow.
         Self { date, tomorrow: date.tomorrow().unwrap_or(date), midnight }
     }
@@ -49,7 +53,7 @@ impl Clock {
         format!("{date}T{time}.{:06}Z", us % 1_000_000)
     }
 
-    /// `2026-11-20 08:00:00.000 UTC`, as PostgreSQL's log has it.
+    /// `2026-11-20 08:00:00.000 UTC`, as `PostgreSQL`'s log has it.
     pub(super) fn log_millis(&self, us: u64) -> String {
         let (date, time) = self.split(us);
         format!("{date} {time}.{:03} UTC", us / 1_000 % 1_000)
@@ -90,9 +94,10 @@ pub(super) struct Schedule {
     ordinary: usize,
     done: usize,
     upcoming: Option<u64>,
-    /// Seconds since midnight of the steps that are still to come.
+    /// Seconds since midnight of the story's steps, and the time of the one to come.
     story: &'static [u64],
     step: usize,
+    told: Option<u64>,
 }
 
 impl Schedule {
@@ -100,9 +105,17 @@ impl Schedule {
     pub(super) fn new(random: Random, events: usize, story: &'static [u64]) -> Self {
         let story = if events < LEAST_EVENTS { &[] } else { story };
         let ordinary = events - story.len();
-        let mut schedule = Self { random, ordinary, done: 0, upcoming: None, story, step: 0 };
+        let mut schedule =
+            Self { random, ordinary, done: 0, upcoming: None, story, step: 0, told: None };
         schedule.upcoming = schedule.draw();
+        schedule.told = schedule.tell();
         schedule
+    }
+
+    /// When within its second the next step of the story happens.
+    fn tell(&mut self) -> Option<u64> {
+        let second = self.story.get(self.step)?;
+        Some(second * 1_000_000 + self.random.below(1_000_000))
     }
 
     /// The n-th ordinary event falls into the n-th of equal shares of the day's work.
@@ -111,7 +124,8 @@ impl Schedule {
             return None;
         }
         let work = HOURLY.iter().sum::<u64>() * HOUR_US;
-        let share = u128::try_from(self.done).ok()? * u128::from(work) + u128::from(self.random.below(work));
+        let share = u128::try_from(self.done).ok()? * u128::from(work)
+            + u128::from(self.random.below(work));
         let mut rest = u64::try_from(share / u128::try_from(self.ordinary).ok()?).ok()?;
         self.done += 1;
         let mut start = 0;
@@ -130,9 +144,11 @@ impl Iterator for Schedule {
     type Item = Moment;
 
     fn next(&mut self) -> Option<Moment> {
-        let told = self.story.get(self.step).map(|second| second * 1_000_000);
-        if let Some(us) = told.filter(|us| self.upcoming.is_none_or(|upcoming| *us <= upcoming)) {
+        if let Some(us) =
+            self.told.filter(|us| self.upcoming.is_none_or(|upcoming| *us <= upcoming))
+        {
             self.step += 1;
+            self.told = self.tell();
             return Some(Moment { us, step: Some(self.step - 1) });
         }
         let us = self.upcoming?;
@@ -172,13 +188,19 @@ impl Sessions {
             self.0.push(open(us, random, world));
         }
         let index = random.skewed(self.0.len());
-        let known = self.0.get(index).is_some_and(|session| session.left > 0 && us - session.started_us < SESSION_US);
+        let known = self
+            .0
+            .get(index)
+            .is_some_and(|session| session.left > 0 && us - session.started_us < SESSION_US);
         if !known {
             self.0.remove(index);
             self.0.insert(index, open(us, random, world));
         }
         // INVARIANT: `index` is of a session that was there or took its place.
-        #[expect(clippy::indexing_slicing, reason = "the index was drawn for this list, which did not shrink")]
+        #[expect(
+            clippy::indexing_slicing,
+            reason = "the index was drawn for this list, which did not shrink"
+        )]
         let session = &mut self.0[index];
         session.events += 1;
         session.left = session.left.saturating_sub(1);
@@ -189,17 +211,20 @@ impl Sessions {
 fn open(us: u64, random: &mut Random, world: &World) -> Session {
     let hour = usize::try_from(us / HOUR_US).unwrap_or(0);
     let busy = HOURLY.get(hour).copied().unwrap_or(1);
-    let person = random.chance(20 + 520 * busy / PEAK);
+    let person = random.chance(40 + 760 * busy / PEAK);
     let (actor, ip) = if person {
-        let index = random.skewed(world.people.len());
+        let index = random.index(world.people.len());
         let home = world.people.get(index).map_or(String::new(), |person| person.ip.clone());
         let office = format!("10.8.{}.{}", random.below(8), random.between(2, 250));
         (Actor::Person(index), if random.chance(600) { office } else { home })
     } else {
         let index = random.skewed(world.services.len());
-        (Actor::Service(index), world.services.get(index).map_or(String::new(), |service| service.ip.clone()))
+        (
+            Actor::Service(index),
+            world.services.get(index).map_or(String::new(), |service| service.ip.clone()),
+        )
     };
-    let left = if person { random.between(2, 40) } else { random.between(10, 300) };
+    let left = if person { random.between(2, 24) } else { random.between(5, 90) };
     Session { actor, started_us: us, ip, id: random.next(), events: 0, left }
 }
 
@@ -211,7 +236,8 @@ mod tests {
     #[test]
     fn moments_ascend_and_are_exactly_as_many_as_asked_for() {
         for events in [0, 1, 10, 199, 200, 5_000] {
-            let moments: Vec<Moment> = Schedule::new(Random::new(3, "t"), events, &[9_600, 9_700, 86_399]).collect();
+            let moments: Vec<Moment> =
+                Schedule::new(Random::new(3, "t"), events, &[9_600, 9_700, 9_701]).collect();
             assert_eq!(moments.len(), events);
             assert!(moments.is_sorted_by_key(|moment| moment.us));
             assert!(moments.iter().all(|moment| moment.us < 24 * HOUR_US));
@@ -223,7 +249,8 @@ mod tests {
     #[test]
     fn nights_are_quieter_than_days() {
         let moments: Vec<Moment> = Schedule::new(Random::new(3, "t"), 10_000, &[]).collect();
-        let of_hour = |hour: u64| moments.iter().filter(|moment| moment.us / HOUR_US == hour).count();
+        let of_hour =
+            |hour: u64| moments.iter().filter(|moment| moment.us / HOUR_US == hour).count();
         assert!(of_hour(10) > 5 * of_hour(4));
         assert_eq!(HOURLY.iter().max(), Some(&PEAK));
     }

@@ -1,7 +1,7 @@
 //! The company that the sample day happens in. All of it is invented: names, `example.com`, the addresses of RFC 5737
 //! and 10/8, and an account id from AWS's own documentation.
 
-use super::random::{Random, at};
+use super::random::{Random, at, word};
 
 /// People on the payroll; with the services they make the actors of the day.
 const PEOPLE: usize = 340;
@@ -14,22 +14,74 @@ pub(super) const ACCOUNT: &str = "111122223333";
 pub(super) const REGION: &str = "eu-central-1";
 
 const FIRST: [&str; 30] = [
-    "alma", "bruno", "carla", "dario", "elif", "fatou", "goran", "hanna", "ismael", "jana", "kenji", "leila", "marek", "nadia",
-    "oscar", "petra", "quentin", "rania", "stefan", "tessa", "ulrike", "viktor", "wanda", "xavier", "yara", "zoltan", "aiko",
-    "bela", "chloe", "dmitri",
+    "alma", "bruno", "carla", "dario", "elif", "fatou", "goran", "hanna", "ismael", "jana",
+    "kenji", "leila", "marek", "nadia", "oscar", "petra", "quentin", "rania", "stefan", "tessa",
+    "ulrike", "viktor", "wanda", "xavier", "yara", "zoltan", "aiko", "bela", "chloe", "dmitri",
 ];
 const LAST: [&str; 28] = [
-    "adler", "bianchi", "costa", "dahl", "eriksen", "fontaine", "gruber", "horvat", "ivanova", "jensen", "kaya", "lindqvist",
-    "moreau", "nakamura", "okafor", "pereira", "quist", "rossi", "sandoval", "takahashi", "ueda", "vermeer", "weiss", "xu",
-    "yilmaz", "zimmer", "brandt", "sato",
+    "adler",
+    "bianchi",
+    "costa",
+    "dahl",
+    "eriksen",
+    "fontaine",
+    "gruber",
+    "horvat",
+    "ivanova",
+    "jensen",
+    "kaya",
+    "lindqvist",
+    "moreau",
+    "nakamura",
+    "okafor",
+    "pereira",
+    "quist",
+    "rossi",
+    "sandoval",
+    "takahashi",
+    "ueda",
+    "vermeer",
+    "weiss",
+    "xu",
+    "yilmaz",
+    "zimmer",
+    "brandt",
+    "sato",
 ];
 const TEAMS: [&str; 6] = ["platform", "payments", "data", "support", "security", "finance"];
 pub(super) const SERVICES: [&str; 20] = [
-    "payments", "orders", "ledger", "identity", "gateway", "search", "inventory", "billing", "notifier", "reports", "risk",
-    "documents", "cart", "shipping", "pricing", "catalog", "returns", "loyalty", "exports", "scheduler",
+    "payments",
+    "orders",
+    "ledger",
+    "identity",
+    "gateway",
+    "search",
+    "inventory",
+    "billing",
+    "notifier",
+    "reports",
+    "risk",
+    "documents",
+    "cart",
+    "shipping",
+    "pricing",
+    "catalog",
+    "returns",
+    "loyalty",
+    "exports",
+    "scheduler",
 ];
 pub(super) const NAMESPACES: [&str; 10] = [
-    "payments", "orders", "identity", "catalog", "platform", "kube-system", "monitoring", "ingress", "data", "staging",
+    "payments",
+    "orders",
+    "identity",
+    "catalog",
+    "platform",
+    "kube-system",
+    "monitoring",
+    "ingress",
+    "data",
+    "staging",
 ];
 const STAGES: [&str; 3] = ["prod", "staging", "dev"];
 
@@ -114,16 +166,24 @@ impl World {
     pub(super) fn new(seed: u64) -> Self {
         let random = &mut Random::new(seed, "world");
         let nodes: Vec<String> = (0..24).map(|_| node(random)).collect();
-        let service = |random: &mut Random| format!("{}-{}", random.pick(&SERVICES), random.pick(&STAGES));
+        let service =
+            |random: &mut Random| format!("{}-{}", random.pick(&SERVICES), random.pick(&STAGES));
         let pods: Vec<String> = (0..PODS)
             .map(|_| format!("{}-{}-{}", random.pick(&SERVICES), random.hex(9), random.suffix(5)))
             .collect();
         Self {
             people: (0..PEOPLE).map(|number| person(random, number)).collect(),
-            services: (0..60).map(|number| program(random, number, &pods, &nodes)).collect(),
-            buckets: (0..48).map(|_| format!("example-{}-{}", service(random), random.hex(4))).collect(),
+            services: (0..60).map(|number| program(random, number, &nodes)).collect(),
+            buckets: (0..48)
+                .map(|_| format!("example-{}-{}", service(random), random.hex(4)))
+                .collect(),
             objects: (0..OBJECTS).map(|_| object(random)).collect(),
-            secrets: SERVICES.iter().flat_map(|service| ["db", "api-key", "tls"].map(|kind| format!("prod/{service}/{kind}"))).collect(),
+            secrets: SERVICES
+                .iter()
+                .flat_map(|service| {
+                    ["db", "api-key", "tls"].map(|kind| format!("prod/{service}/{kind}"))
+                })
+                .collect(),
             keys: (0..16).map(|_| random.uuid()).collect(),
             instances: (0..160).map(|_| format!("i-0{}", random.hex(16))).collect(),
             tables: tables(),
@@ -144,53 +204,94 @@ fn person(random: &mut Random, number: usize) -> Person {
     let pair = number * 397 % (FIRST.len() * LAST.len());
     let name = match number {
         0 => INTRUDER.to_owned(),
-        _ => format!("{}.{}", at(&FIRST, pair), at(&LAST, pair / FIRST.len())),
+        _ => format!("{}.{}", word(&FIRST, pair), word(&LAST, pair / FIRST.len())),
     };
     let net = random.pick(&["198.51.100", "203.0.113"]);
-    let (chrome, minor, patch) = (random.between(128, 142), random.between(20, 33), random.below(30));
-    let platform = random.pick(&["Macintosh; Intel Mac OS X 10_15_7", "Windows NT 10.0; Win64; x64", "X11; Linux x86_64"]);
+    let (chrome, minor, patch) =
+        (random.between(128, 142), random.between(20, 33), random.below(30));
+    let platform = random.pick(&[
+        "Macintosh; Intel Mac OS X 10_15_7",
+        "Windows NT 10.0; Win64; x64",
+        "X11; Linux x86_64",
+    ]);
     Person {
         name,
         uid: random.uuid(),
         team: if number == 0 { "data" } else { random.pick(&TEAMS) },
         role_id: format!("AROA{}", random.base32(17)),
         ip: format!("{net}.{}", random.between(1, 254)),
-        browser: format!("Mozilla/5.0 ({platform}) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{chrome}.0.0.0 Safari/537.36"),
+        browser: format!(
+            "Mozilla/5.0 ({platform}) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{chrome}.0.0.0 Safari/537.36"
+        ),
         cli: format!(
             "aws-cli/2.{minor}.{patch} md/awscrt#0.27.{} ua/2.1 os/linux#6.8.0 md/arch#x86_64 lang/python#3.13.{} md/pyimpl#CPython m/E,Z,b cfg/retry-mode#standard md/installer#exe md/prompt#off",
             random.below(7),
             random.below(9)
         ),
-        kubectl: format!("kubectl/v1.{}.{} (linux/amd64) kubernetes/{}", random.between(31, 34), random.below(8), random.hex(7)),
+        kubectl: format!(
+            "kubectl/v1.{}.{} (linux/amd64) kubernetes/{}",
+            random.between(31, 34),
+            random.below(8),
+            random.hex(7)
+        ),
     }
 }
 
-fn program(random: &mut Random, number: usize, pods: &[String], nodes: &[String]) -> Service {
+fn program(random: &mut Random, number: usize, nodes: &[String]) -> Service {
+    let name = word(&SERVICES, number);
     let sdk = match number % 3 {
-        0 => format!("Boto3/1.40.{} md/Botocore#1.40.{0} ua/2.1 os/linux#6.1 md/arch#x86_64 lang/python#3.12.7", random.below(60)),
-        1 => format!("aws-sdk-go-v2/1.39.{} ua/2.1 os/linux lang/go#1.25.{} md/GOOS#linux md/GOARCH#amd64", random.below(6), random.below(4)),
-        _ => format!("aws-sdk-java/2.35.{} md/io#sync md/http#Apache ua/2.1 os/Linux#6.1 lang/java#21.0.{}", random.below(20), random.below(9)),
+        0 => format!(
+            "Boto3/1.40.{} md/Botocore#1.40.{0} ua/2.1 os/linux#6.1 md/arch#x86_64 lang/python#3.12.7",
+            random.below(60)
+        ),
+        1 => format!(
+            "aws-sdk-go-v2/1.39.{} ua/2.1 os/linux lang/go#1.25.{} md/GOOS#linux md/GOARCH#amd64",
+            random.below(6),
+            random.below(4)
+        ),
+        _ => format!(
+            "aws-sdk-java/2.35.{} md/io#sync md/http#Apache ua/2.1 os/Linux#6.1 lang/java#21.0.{}",
+            random.below(20),
+            random.below(9)
+        ),
     };
     Service {
-        name: at(&SERVICES, number),
-        namespace: at(&NAMESPACES, number / 2),
+        name,
+        // A service of the same name runs in several namespaces.
+        namespace: word(&NAMESPACES, number / 2 + number / SERVICES.len()),
         uid: random.uuid(),
         role_id: format!("AROA{}", random.base32(17)),
-        pod: at(pods, number).clone(),
+        pod: format!("{name}-{}-{}", random.hex(9), random.suffix(5)),
         node: random.favour(nodes).clone(),
-        ip: format!("10.{}.{}.{}", random.between(20, 23), random.below(64), random.between(4, 250)),
+        ip: format!(
+            "10.{}.{}.{}",
+            random.between(20, 23),
+            random.below(64),
+            random.between(4, 250)
+        ),
         sdk,
     }
 }
 
 fn node(random: &mut Random) -> String {
-    format!("ip-10-{}-{}-{}.{REGION}.compute.internal", random.between(20, 23), random.below(64), random.between(4, 250))
+    format!(
+        "ip-10-{}-{}-{}.{REGION}.compute.internal",
+        random.between(20, 23),
+        random.below(64),
+        random.between(4, 250)
+    )
 }
 
 fn object(random: &mut Random) -> String {
     let folder = random.pick(&["exports", "invoices", "events", "backups", "images"]);
     let kind = random.pick(&["parquet", "json.gz", "pdf", "csv", "jpg"]);
-    format!("{folder}/{}/{:02}/{:02}/{}.{kind}", random.between(2_024, 2_026), random.between(1, 12), random.between(1, 28), random.hex(16))
+    format!(
+        "{folder}/{}/{:02}/{:02}/{}.{kind}",
+        random.between(2_024, 2_026),
+        random.between(1, 12),
+        random.between(1, 28),
+        random.hex(16)
+    )
 }
 
 fn tables() -> Vec<String> {

@@ -1,6 +1,10 @@
 //! The ranges as the file's footer names them: by origin, for those who have the key.
 
 use strongroom_crypto::b64;
+use strongroom_crypto::json::{self, JsonError, ObjectReader, Value};
+
+/// Longest list: thousands of ranges, and tails that a `max_record` bounds.
+const MAX_RANGES_BYTES: usize = 256 << 20;
 
 /// One range of a segment, origin by name.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -17,15 +21,22 @@ pub struct StoredRange {
     pub tail: Vec<u8>,
 }
 
-/// TEMP
+/// Reads the footer's list: `crypto/FORMAT.md` section 4.
 pub(super) fn parse_ranges(text: &str) -> Option<Vec<StoredRange>> {
-    let mut out = Vec::new();
-    for item in text.trim_matches(['[', ']']).split("},") {
-        let field = |name: &str| {
-            let at = item.split(&format!("\"{name}\":")).nth(1)?;
-            Some(at.split([',', '}']).next()?.trim_matches('"').to_owned())
-        };
-        out.push(StoredRange { origin: field("origin")?, generation: field("generation")?.parse().ok()?, start: field("start")?.parse().ok()?, end: field("end")?.parse().ok()?, tail: b64::decode(&field("tail")?).ok()? });
-    }
-    Some(out)
+    let Value::Array(items) = json::parse(text.as_bytes(), MAX_RANGES_BYTES).ok()? else { return None };
+    items.into_iter().map(range).collect::<Result<_, _>>().ok()
+}
+
+fn range(item: Value) -> Result<StoredRange, JsonError> {
+    let mut members = ObjectReader::new(item)?;
+    let tail = members.text("tail")?;
+    let range = StoredRange {
+        origin: members.text("origin")?,
+        generation: members.u64("generation")?,
+        start: members.u64("start")?,
+        end: members.u64("end")?,
+        tail: b64::decode(&tail).map_err(|error| members.refused("tail", error))?,
+    };
+    members.finish()?;
+    Ok(range)
 }

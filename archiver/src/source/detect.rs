@@ -49,9 +49,7 @@ fn object(content: &[u8], complete: bool) -> Option<Format> {
                 let alone = complete && after.trim_ascii().is_empty();
                 Some(envelope(object, true, alone).unwrap_or(Format::Document))
             }
-            Verdict::Unfinished => {
-                Some(envelope(content, false, true).unwrap_or(Format::Document))
-            }
+            Verdict::Unfinished => Some(envelope(content, false, true).unwrap_or(Format::Document)),
         },
     }
 }
@@ -81,9 +79,9 @@ fn envelope(object: &[u8], whole: bool, alone: bool) -> Option<Format> {
 
 /// Whether an array begins here whose elements are objects, or that has none yet.
 fn is_array_of_objects(value: &[u8]) -> bool {
-    value.strip_prefix(b"[").is_some_and(|inside| {
-        matches!(inside.trim_ascii_start().first(), None | Some(b'{' | b']'))
-    })
+    value
+        .strip_prefix(b"[")
+        .is_some_and(|inside| matches!(inside.trim_ascii_start().first(), None | Some(b'{' | b']')))
 }
 
 /// What a file that begins with a bracket is, unless it is text such as `[INFO] started`.
@@ -96,7 +94,8 @@ fn array(content: &[u8], complete: bool) -> Option<Format> {
             let after = line.get(end..).unwrap_or_default();
             let next = content.get(end..).unwrap_or_default().trim_ascii_start();
             let (next_line, _) = first_line(next);
-            let next_whole = is_line_of_json(next_line) || (!complete && next_line.len() == next.len());
+            let next_whole =
+                is_line_of_json(next_line) || (!complete && next_line.len() == next.len());
             match next.first() {
                 _ if !after.trim_ascii().is_empty() => None,
                 None => Some(Format::Array),
@@ -256,9 +255,15 @@ mod tests {
 
     #[test]
     fn everything_else_is_text() {
-        for content in
-            ["", " \r\n", "\u{feff}", "Jan  6 host x: y\n", "\0\0\0", "{braces} in text\n", "{1:2}\n"]
-        {
+        for content in [
+            "",
+            " \r\n",
+            "\u{feff}",
+            "Jan  6 host x: y\n",
+            "\0\0\0",
+            "{braces} in text\n",
+            "{1:2}\n",
+        ] {
             assert_eq!(complete(content), Format::Text, "{content:?}");
         }
         assert_eq!(detect(b"\xff\xfe{\0", true), Format::Text);

@@ -5,7 +5,6 @@ use glob::MatchOptions;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::ffi::OsStr;
-use std::fmt::Write;
 use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
@@ -146,7 +145,12 @@ impl Found {
             pattern: pattern.to_path_buf(),
             reason: reason.to_owned(),
         };
-        if !pattern.as_os_str().as_bytes().iter().any(|byte| GLOB_MARKS.contains(&char::from(*byte))) {
+        if !pattern
+            .as_os_str()
+            .as_bytes()
+            .iter()
+            .any(|byte| GLOB_MARKS.contains(&char::from(*byte)))
+        {
             return Err(SourceError::Missing { path: pattern.to_path_buf() });
         }
         let text = pattern.to_str().ok_or_else(|| invalid("it is not valid UTF-8"))?;
@@ -158,12 +162,15 @@ impl Found {
                 Ok(path) => paths.push(path),
                 Err(error) => {
                     let directory = error.path().to_path_buf();
-                    let error = SourceError::io(&directory, error.into_error());
+                    let error = SourceError::io(&directory, error.into());
                     self.discovery.unreadable.push(error);
                 }
             }
             if paths.len() > MAX_INPUTS {
-                return Err(SourceError::TooMany { path: pattern.to_path_buf(), limit: MAX_INPUTS });
+                return Err(SourceError::TooMany {
+                    path: pattern.to_path_buf(),
+                    limit: MAX_INPUTS,
+                });
             }
         }
         if paths.is_empty() {
@@ -222,9 +229,9 @@ fn glob_root(pattern: &str) -> PathBuf {
 /// The origin of a file below `root`.
 fn origin(stem: &str, path: &Path, root: &Path) -> String {
     let below = |path: &Path| -> Vec<Vec<u8>> {
-        let named = path.components().filter(|component| {
-            matches!(component, Component::Normal(_) | Component::ParentDir)
-        });
+        let named = path
+            .components()
+            .filter(|component| matches!(component, Component::Normal(_) | Component::ParentDir));
         named.map(|component| OsStr::as_bytes(component.as_os_str()).to_vec()).collect()
     };
     let (segments, roots) = (below(path), below(root));
@@ -246,8 +253,10 @@ fn encode(segment: &[u8], name: &mut String) {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
             name.push(char::from(*byte));
         } else {
-            // Writing to a string cannot fail.
-            drop(write!(name, "%{byte:02X}"));
+            name.push('%');
+            for half in [byte >> 4, byte & 0xf] {
+                name.extend(char::from_digit(u32::from(half), 16).map(|c| c.to_ascii_uppercase()));
+            }
         }
     }
 }
@@ -290,7 +299,8 @@ mod tests {
 
     #[test]
     fn a_directory_names_its_files_from_itself_and_a_file_from_its_parent() {
-        let scratch = Scratch::new("names", &["logs/b.log", "logs/a/x.log", "logs/.hidden", "logs/B"]);
+        let scratch =
+            Scratch::new("names", &["logs/b.log", "logs/a/x.log", "logs/.hidden", "logs/B"]);
         symlink(scratch.0.join("logs/b.log"), scratch.0.join("logs/link")).unwrap();
         symlink(scratch.0.join("logs"), scratch.0.join("logs/circle")).unwrap();
         symlink("nowhere", scratch.0.join("logs/dangling")).unwrap();
@@ -311,10 +321,7 @@ mod tests {
         );
         assert_eq!(scratch.origins(&["k8s/audit*"]), ["file:audit-1.log.gz", "file:audit.log"]);
         assert_eq!(scratch.origins(&["k*/audit.log"]), ["file:k8s/audit.log"]);
-        assert_eq!(
-            scratch.origins(&["k8s/**/audit.log"]),
-            ["file:audit.log", "file:d/audit.log"]
-        );
+        assert_eq!(scratch.origins(&["k8s/**/audit.log"]), ["file:audit.log", "file:d/audit.log"]);
         assert_eq!(scratch.origins(&["k8s/[d]"]), ["file:d/audit.log"]);
         assert_eq!(scratch.origins(&["k8s/[x]*"]), ["file:%5Bx%5D%2A"], "a name before a pattern");
         let empty = discover(&scratch.paths(&["k8s/*.nothing"]), None).unwrap();
@@ -349,7 +356,8 @@ mod tests {
     fn two_files_with_one_name_are_refused_and_one_file_named_twice_is_one() {
         let scratch = Scratch::new("twice", &["a/x.log", "b/x.log"]);
         let error = discover(&scratch.paths(&["a/x.log", "b"]), None).unwrap_err().to_string();
-        for part in ["a/x.log` and `", "b/x.log` would both be origin `file:x.log`", "--origin PREFIX"]
+        for part in
+            ["a/x.log` and `", "b/x.log` would both be origin `file:x.log`", "--origin PREFIX"]
         {
             assert!(error.contains(part), "{error}");
         }

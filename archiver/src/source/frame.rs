@@ -132,6 +132,7 @@ impl Framer {
                 self.unit.cut(lead.saturating_add(self.max_record));
                 Step::Record { lead, raw: self.max_record, parse: Framed::Broken }
             }
+            Span::Open { lead: tail, .. } if eof == Eof::Growing => Step::End { tail },
             Span::Lead(tail) if eof != Eof::NotYet => Step::End { tail },
             Span::Open { .. } | Span::Lead(_) => Step::More,
         }
@@ -150,6 +151,11 @@ impl Framer {
             return Step::Record { lead, raw: max, parse: Framed::Broken };
         }
         Step::Record { lead, raw, parse }
+    }
+
+    /// The window's first `count` bytes are gone; they were the tail.
+    pub(super) fn take_tail(&mut self, count: usize) {
+        self.unit.advance(count);
     }
 
     /// Takes the line break that ends the last record out of the window's beginning, and says how
@@ -208,4 +214,308 @@ fn byte_order_mark(window: &[u8], eof: Eof) -> Option<usize> {
 /// A line without the carriage return that may stand before its line feed.
 fn without_return(line: &[u8]) -> &[u8] {
     line.strip_suffix(b"\r").unwrap_or(line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A record as it was framed: its lead, its bytes, what they are held to be.
+    type Piece = (Vec<u8>, Vec<u8>, Framed);
+
+    /// One way to read: a format, a start rule, a size limit.
+    #[derive(Clone, Copy, Debug)]
+    struct Way {
+        format: Format,
+        rule: Option<&'static str>,
+        max: usize,
+        at_end: Eof,
+    }
+
+    fn way(format: Format) -> Way {
+        Way { format, rule: None, max: 1 << 24, at_end: Eof::Final }
+    }
+
+    impl Way {
+        fn framer(self) -> Framer {
+            Framer::new(self.format, self.rule.map(|rule| rule.parse().unwrap()), self.max)
+        }
+
+        /// Frames `data`, of which more arrives each time it is asked for, `arrive` giving how much
+        /// is there. Returns the records and the bytes after them.
+        fn frame(self, data: &[u8], arrive: impl Fn(usize) -> usize) -> (Vec<Piece>, Vec<u8>) {
+            let (mut framer, mut pieces) = (self.framer(), Vec::new());
+            let (mut at, mut there) = (0, arrive(0).min(data.len()));
+            loop {
+                let eof = if there == data.len() { self.at_end } else { Eof::NotYet };
+                match framer.next(&data[at..there], eof) {
+                    Step::Record { lead, raw, parse } => {
+                        let middle = at + lead;
+                        let raw = data[middle..middle + raw].to_vec();
+                        pieces.push((data[at..middle].to_vec(), raw.clone(), parse));
+                        at = middle + raw.len();
+                    }
+                    Step::More => {
+                        assert!(there < data.len(), "asked for more than there is");
+                        there = arrive(there).min(data.len());
+                    }
+                    Step::End { tail } => return (pieces, data[at..at + tail].to_vec()),
+                }
+            }
+        }
+
+        /// Frames `data` at once and in every other way it can arrive, and compares.
+        fn agree(self, data: &[u8]) -> (Vec<Piece>, Vec<u8>) {
+            let once = self.frame(data, |_| data.len());
+            let mut whole = Vec::new();
+            for (lead, raw, _) in &once.0 {
+                assert!(raw.len() <= self.max && lead.len() <= self.max);
+                whole.extend_from_slice(lead);
+                whole.extend_from_slice(raw);
+            }
+            whole.extend_from_slice(&once.1);
+            if self.at_end == Eof::Final {
+                assert_eq!(whole, data, "{self:?}");
+            } else {
+                assert!(data.starts_with(&whole), "{self:?}");
+            }
+            for step in 1..=data.len().min(24) {
+                let chunks = self.frame(data, |there| there + step);
+                assert_eq!(chunks, once, "{self:?} by {step}: {}", data.escape_ascii());
+            }
+            for split in 0..data.len().min(200) {
+                let parts =
+                    self.frame(data, |there| if there < split { split } else { data.len() });
+                assert_eq!(parts, once, "{self:?} at {split}: {}", data.escape_ascii());
+            }
+            once
+        }
+
+        /// The records as text, broken ones marked.
+        fn records(self, data: &str) -> Vec<String> {
+            let (pieces, _) = self.agree(data.as_bytes());
+            let text = pieces.into_iter().map(|(_, raw, parse)| {
+                let mark = if parse == Framed::Broken { "!" } else { "" };
+                format!("{mark}{}", String::from_utf8(raw).unwrap())
+            });
+            text.collect()
+        }
+    }
+
+    #[test]
+    fn a_line_is_a_record_without_its_line_break() {
+        let ndjson = way(Format::Ndjson);
+        assert_eq!(ndjson.records("{}\n{\"a\":1}\r\n\n \t\r\n[2]"), ["{}", "{\"a\":1}", "[2]"]);
+        assert_eq!(ndjson.records("\u{feff}\n\r\n {} \r\r\nx\n"), [" {} \r", "x"]);
+        assert_eq!(ndjson.records("\u{feff}"), [""; 0]);
+        assert_eq!(ndjson.records("a\r"), ["a"]);
+        assert_eq!(ndjson.records(""), [""; 0]);
+        let text = way(Format::Text);
+        assert_eq!(text.records("a\n\nb\r\n\r\n c"), ["a", "", "b", "", " c"]);
+        assert_eq!(text.records("a\n"), ["a"]);
+        assert_eq!(text.records("\n"), [""]);
+        assert_eq!(text.records("\u{feff}a\n\u{feff}b"), ["a", "\u{feff}b"]);
+    }
+
+    #[test]
+    fn bytes_that_are_not_text_are_records_all_the_same() {
+        let data = b"\xff\xfe\n\0\0\n\xef\xbb\n\0\0\0";
+        let (pieces, tail) = way(Format::Text).agree(data);
+        assert_eq!((pieces.len(), tail.len()), (4, 0));
+        assert!(pieces.iter().all(|(_, _, parse)| *parse == Framed::Text));
+        assert_eq!(way(Format::Ndjson).agree(data).0.len(), 4);
+    }
+
+    #[test]
+    fn lines_join_the_record_that_started_before_them() {
+        let groups = Way { rule: Some(r"^\d"), ..way(Format::Text) };
+        assert_eq!(
+            groups.records("tail of old\n more\n1 a\n\tat x\r\n\r\n2 b\r\n3 c\nx"),
+            ["tail of old\n more", "1 a\n\tat x\r\n", "2 b", "3 c\nx"]
+        );
+        assert_eq!(groups.records("\n\n1\n"), ["\n", "1"]);
+        assert_eq!(groups.records("\n"), [""]);
+        assert_eq!(groups.records(""), [""; 0]);
+        assert_eq!(groups.records("\u{feff}1\n2"), ["1", "2"]);
+        let long = format!("1{}\n2{}\n x\n", "a".repeat(5000), "b".repeat(5000));
+        assert_eq!(groups.records(&long).len(), 2);
+    }
+
+    #[test]
+    fn elements_of_an_array_are_records() {
+        let array = way(Format::Array);
+        assert_eq!(
+            array.records("\u{feff} [ {\"a\":[1,\"]\"]} ,\n\"x\\\"]\",-1.5e3,null, [] ]\n"),
+            ["{\"a\":[1,\"]\"]}", "\"x\\\"]\"", "-1.5e3", "null", "[]"]
+        );
+        assert_eq!(array.records("[1][2]\n[ ]{\"a\":3}"), ["1", "2", "{\"a\":3}"]);
+        assert_eq!(array.records("[{},{\"a\":"), ["{}", "!{\"a\":"]);
+        assert_eq!(array.records("[{},12"), ["{}", "!12"]);
+        assert_eq!(array.records("[{},"), ["{}"]);
+    }
+
+    #[test]
+    fn elements_of_the_envelopes_own_array_are_records() {
+        let trail = way(Format::CloudTrail);
+        assert_eq!(
+            trail.records(
+                "{\"a\":{\"Records\":[1]},\"Records\" : [{\"b\":1},{}],\"c\":[3]}\n{\"Records\":[]}"
+            ),
+            ["{\"b\":1}", "{}"]
+        );
+        assert_eq!(
+            trail
+                .records(
+                    "{\"records\":[1]}{\"Record\":[1]}{\"Records2\":[1]}{\"Rec\\u006frds\":[1]}"
+                )
+                .len(),
+            4,
+            "objects without the array are records themselves"
+        );
+        assert_eq!(trail.records("{\"Records\":null}\n{}"), ["{\"Records\":null}", "{}"]);
+        assert_eq!(trail.records("{\"Records\":[{\"a\":1},{\"a"), ["{\"a\":1}", "!{\"a"]);
+        assert_eq!(trail.records("{\"x\":1,\"Rec"), ["!{\"x\":1,\"Rec"]);
+        let list = way(Format::EventList);
+        assert_eq!(
+            list.records(
+                "{\"kind\":\"EventList\",\"items\":[{\"items\":[1]}],\"metadata\":{\"n\":-1}}"
+            ),
+            ["{\"items\":[1]}"]
+        );
+    }
+
+    #[test]
+    fn documents_are_records_however_they_are_laid_out() {
+        let json = way(Format::Document);
+        assert_eq!(
+            json.records("{\n  \"a\": \"}\\\\\"\n}\n{\"b\":2}{\"c\":3} [4,5] 6 \"7\"true"),
+            ["{\n  \"a\": \"}\\\\\"\n}", "{\"b\":2}", "{\"c\":3}", "[4,5]", "6", "\"7\"", "true"]
+        );
+        assert_eq!(json.records("{\"a\":1}\n{\"b\":"), ["{\"a\":1}", "!{\"b\":"]);
+    }
+
+    #[test]
+    fn where_the_structure_fails_lines_are_kept_as_broken() {
+        let array = way(Format::Array);
+        assert_eq!(
+            array.records("[{},oops\n{\"a\":1},\n\n]"),
+            ["{}", "!oops", "!{\"a\":1},", "!]"]
+        );
+        assert_eq!(array.records("[{\"a\":[1}, {},\n{}]\n"), ["!{\"a\":[1}, {},", "!{}]"]);
+        assert_eq!(array.records("[1 2]"), ["1", "!2]"]);
+        assert_eq!(array.records("[1,]"), ["1", "!]"]);
+        assert_eq!(
+            way(Format::Document).records("{}\nplain\n{\"a\":1}\n"),
+            ["{}", "!plain", "!{\"a\":1}"]
+        );
+        assert_eq!(
+            way(Format::CloudTrail).records("{\"Records\":[{}],\"x\":[\"y\",}\n{\"Records\":[{}]}"),
+            ["{}", "!}", "!{\"Records\":[{}]}"]
+        );
+    }
+
+    #[test]
+    fn a_record_over_the_limit_is_cut_and_framing_goes_on_after_it() {
+        let small = |format, max| Way { max, ..way(format) };
+        assert_eq!(
+            small(Format::Ndjson, 3).records("abc\nabcd\r\nx\n"),
+            ["abc", "!abc", "!d", "x"]
+        );
+        assert_eq!(small(Format::Text, 2).records("\r\r\n\n"), ["\r", ""]);
+        assert_eq!(small(Format::Ndjson, 2).records("     \nx"), ["!  ", "!  ", "! ", "x"]);
+        assert_eq!(
+            small(Format::Array, 4).records("[\"a]b\",{\"]\":1},[],12345]"),
+            ["!\"a]b", "!\"", "!{\"]\"", "!:1}", "[]", "!1234", "!5"]
+        );
+        assert_eq!(
+            small(Format::CloudTrail, 6).records("{\"abcdefgh\":1,\"Records\":[{},{}]}"),
+            ["!{\"abcd", "!efgh\":", "!1,\"Rec", "!ords\":", "{}", "{}"]
+        );
+        assert_eq!(
+            small(Format::Array, 5).records("[{}          ,{}]"),
+            ["{}", "!     ", "!     ", "{}"]
+        );
+        let groups = Way { rule: Some("^1"), ..small(Format::Text, 4) };
+        assert_eq!(groups.records("1a\nbcd\n1\n1e\n\nf"), ["!1a\nb", "!cd", "1", "!1e\n\n", "!f"]);
+    }
+
+    #[test]
+    fn a_record_without_an_end_waits_while_the_file_grows() {
+        let growing = |format| Way { at_end: Eof::Growing, ..way(format) };
+        assert_eq!(growing(Format::Ndjson).records("{}\n{\"a\""), ["{}"]);
+        assert_eq!(growing(Format::Text).records("a\n\n b"), ["a", ""]);
+        assert_eq!(growing(Format::Array).records("[{},{\"a"), ["{}"]);
+        assert_eq!(growing(Format::Document).records("{} 12"), ["{}"]);
+        assert_eq!(growing(Format::CloudTrail).records("{\"Records\":[{}],"), ["{}"]);
+        assert_eq!(growing(Format::CloudTrail).records("{\"Rec"), [""; 0]);
+        let groups = Way { rule: Some("^1"), ..growing(Format::Text) };
+        assert_eq!(groups.records("1\n2\n1\n3\n"), ["1\n2"]);
+        let (pieces, tail) = growing(Format::Ndjson).agree(b"{}\n{\"a\"");
+        assert_eq!((pieces.len(), tail.as_slice()), (1, b"\n".as_slice()));
+    }
+
+    #[test]
+    fn depth_is_a_number() {
+        for depth in [10_000, 1_000_000] {
+            let deep = format!("{}{}", "[{\"a\":".repeat(depth / 2), "}]".repeat(depth / 2));
+            let data = format!("[{deep},{deep}]");
+            let (pieces, _) = way(Format::Array).frame(data.as_bytes(), |there| there + 4096);
+            assert_eq!(pieces.len(), 2);
+            assert!(pieces.iter().all(|(_, raw, _)| raw == deep.as_bytes()));
+        }
+    }
+
+    /// Bytes that are likely to be taken for structure, in an order that is the same every time.
+    fn noise(seed: u64, length: usize) -> Vec<u8> {
+        const MARKS: &[&[u8]] = &[
+            b"{",
+            b"}",
+            b"[",
+            b"]",
+            b"\"",
+            b"\\",
+            b",",
+            b":",
+            b"\n",
+            b"\r\n",
+            b" ",
+            b"1",
+            b"a",
+            b"{}",
+            b"\"Records\":[",
+            b"{\"Records\":[{},",
+            b"{\"a\":1}\n",
+            b"\xff",
+            b"\0",
+            b"null",
+        ];
+        let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+        let mut data = Vec::new();
+        while data.len() < length {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            data.extend_from_slice(MARKS[usize::try_from(state % MARKS.len() as u64).unwrap()]);
+        }
+        data
+    }
+
+    #[test]
+    fn no_bytes_are_lost_or_cut_differently_however_they_arrive() {
+        let formats =
+            [Format::Ndjson, Format::Array, Format::CloudTrail, Format::Document, Format::Text];
+        for seed in 0..4000 {
+            let data = noise(seed, 60);
+            for format in formats {
+                for max in [1, 2, 3, 7, 1000] {
+                    for at_end in [Eof::Final, Eof::Growing] {
+                        Way { max, at_end, ..way(format) }.agree(&data);
+                        if format == Format::Text {
+                            Way { max, at_end, rule: Some("^[{1]"), ..way(format) }.agree(&data);
+                        }
+                    }
+                }
+            }
+        }
+    }
 }

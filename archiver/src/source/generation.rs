@@ -108,20 +108,19 @@ pub fn assign(
             taken.extend(moved);
             moved
         });
-        assignments.push(match continued.and_then(|place| stored.get(place)) {
-            Some(stored) => Assignment {
-                input,
-                origin: stored.origin.clone(),
-                generation: stored.generation,
-                start: stored.position,
-            },
-            None => {
-                let newest = known.newest_first(facts.origin).first();
-                let newest = newest.and_then(|place| stored.get(*place));
-                let (generation, start) = generation(newest, facts.decoded_len, |_| None);
-                Assignment { input, origin: facts.origin.to_owned(), generation, start }
-            }
+        let continued = continued.and_then(|place| stored.get(place)).map(|stored| Assignment {
+            input,
+            origin: stored.origin.clone(),
+            generation: stored.generation,
+            start: stored.position,
         });
+        assignments.push(continued.unwrap_or_else(|| {
+            let newest = known.newest_first(facts.origin).first();
+            let newest = newest.and_then(|place| stored.get(*place));
+            // Its own newest generation is not held, or it would have been continued.
+            let (generation, start) = generation(newest, facts.decoded_len, |_| None);
+            Assignment { input, origin: facts.origin.to_owned(), generation, start }
+        }));
     }
     assignments.sort_by(|a, b| (&a.origin, a.generation).cmp(&(&b.origin, b.generation)));
     assignments
@@ -168,17 +167,21 @@ impl<'a> Known<'a> {
         taken: &HashSet<usize>,
         mut mac: impl FnMut(usize) -> Option<[u8; 32]>,
     ) -> Option<usize> {
-        self.lengths.iter().filter(|length| length.0 as u64 <= facts.decoded_len).find_map(|length| {
-            let content = (length.0, mac(length.0)?);
-            let places = self.by_content.get(&content)?.iter().copied();
-            let free = places.filter(|place| !taken.contains(place)).filter(|place| {
-                self.stored.get(*place).is_some_and(|stored| facts.decoded_len >= stored.position)
-            });
-            free.max_by_key(|place| {
-                let stored = self.stored.get(*place);
-                stored.map(|s| (s.position, s.generation, Reverse(s.origin.as_str())))
-            })
-        })
+        self.lengths.iter().filter(|length| length.0 as u64 <= facts.decoded_len).find_map(
+            |length| {
+                let content = (length.0, mac(length.0)?);
+                let places = self.by_content.get(&content)?.iter().copied();
+                let free = places.filter(|place| !taken.contains(place)).filter(|place| {
+                    self.stored
+                        .get(*place)
+                        .is_some_and(|stored| facts.decoded_len >= stored.position)
+                });
+                free.max_by_key(|place| {
+                    let stored = self.stored.get(*place);
+                    stored.map(|s| (s.position, s.generation, Reverse(s.origin.as_str())))
+                })
+            },
+        )
     }
 }
 
@@ -188,7 +191,7 @@ mod tests {
 
     /// Stands in for a keyed digest; the contents of these tests are short.
     fn digest(bytes: &[u8]) -> [u8; 32] {
-        let mut mac = [bytes.len() as u8; 32];
+        let mut mac = [u8::try_from(bytes.len()).unwrap(); 32];
         for (at, byte) in bytes.iter().enumerate() {
             mac[at % 31] = mac[at % 31].wrapping_mul(31).wrapping_add(*byte);
         }
@@ -235,7 +238,8 @@ mod tests {
     #[test]
     fn a_truncated_or_replaced_file_is_the_next_generation() {
         let known = [stored("a", 3, FIRST), stored("a", 2, SECOND)];
-        for content in ["", "first", "first content", THIRD, "other content, longer than the first\n"]
+        for content in
+            ["", "first", "first content", THIRD, "other content, longer than the first\n"]
         {
             assert_eq!(plan(&[("a", content)], &known), ["a -> a#4@0"], "{content}");
         }

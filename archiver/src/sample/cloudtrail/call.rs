@@ -1,7 +1,7 @@
 //! The calls of the day: what is asked for, what is answered, what is touched.
 
 use super::super::json::Json;
-use super::super::random::{Random, at};
+use super::super::random::Random;
 use super::super::schedule::Actor;
 use super::super::world::{ACCOUNT, REGION, SERVICES, World};
 use super::TLS;
@@ -152,17 +152,25 @@ impl Call {
     }
 
     /// Why a call is refused: the trail is under a guard rail that no role of the account can lift.
-    pub(super) fn reason(self) -> &'static str {
+    pub(super) fn reason(self) -> String {
         match self {
-            Self::DeleteTrail | Self::StopLogging => "of an explicit deny in a service control policy",
-            _ => "no identity-based policy allows the action",
+            Self::DeleteTrail | Self::StopLogging => {
+                "with an explicit deny in a service control policy".to_owned()
+            }
+            _ => format!(
+                "because no identity-based policy allows the {}:{} action",
+                self.service(),
+                self.operation()
+            ),
         }
     }
 
     /// What an ordinary call is about; empty where there is no choice.
     pub(super) fn target(self, random: &mut Random, world: &World) -> String {
         match self {
-            Self::AssumeRole | Self::AttachRolePolicy | Self::GetRole => format!("app-{}", random.pick(&SERVICES)),
+            Self::AssumeRole | Self::AttachRolePolicy | Self::GetRole => {
+                format!("app-{}", random.pick(&SERVICES))
+            }
             Self::CreateAccessKey => format!("svc-{}", random.pick(&SERVICES)),
             Self::CreateLogStream => format!("/aws/lambda/{}", random.pick(&SERVICES)),
             Self::CreateTags | Self::DescribeInstances => random.favour(&world.instances).clone(),
@@ -186,66 +194,54 @@ impl Call {
     /// The ARN of what the call is about.
     pub(super) fn resource(self, target: &str) -> String {
         match self {
-            Self::AssumeRole | Self::AttachRolePolicy | Self::GetRole => format!("arn:aws:iam::{ACCOUNT}:role/{target}"),
-            Self::CreateAccessKey => format!("arn:aws:iam::{ACCOUNT}:user/{target}"),
-            Self::CreateLogStream => format!("arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{target}:log-stream:"),
-            Self::CreateTags => format!("arn:aws:ec2:{REGION}:{ACCOUNT}:instance/{target}"),
-            Self::Decrypt | Self::GenerateDataKey => format!("arn:aws:kms:{REGION}:{ACCOUNT}:key/{target}"),
-            Self::GetItem => format!("arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{target}"),
-            Self::GetObject | Self::ListObjects | Self::PutObject => format!("arn:aws:s3:::{target}"),
-            Self::GetParameter => format!("arn:aws:ssm:{REGION}:{ACCOUNT}:parameter{target}"),
-            Self::GetSecretValue => format!("arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{target}"),
-            Self::DeleteTrail | Self::StopLogging => format!("arn:aws:cloudtrail:{REGION}:{ACCOUNT}:trail/{target}"),
-            Self::ConsoleLogin | Self::DescribeInstances | Self::DescribeTrails | Self::GetCallerIdentity | Self::ListSecrets => {
-                "*".to_owned()
+            Self::AssumeRole | Self::AttachRolePolicy | Self::GetRole => {
+                format!("arn:aws:iam::{ACCOUNT}:role/{target}")
             }
+            Self::CreateAccessKey => format!("arn:aws:iam::{ACCOUNT}:user/{target}"),
+            Self::CreateLogStream => {
+                format!("arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{target}:log-stream:")
+            }
+            Self::CreateTags => format!("arn:aws:ec2:{REGION}:{ACCOUNT}:instance/{target}"),
+            Self::Decrypt | Self::GenerateDataKey => {
+                format!("arn:aws:kms:{REGION}:{ACCOUNT}:key/{target}")
+            }
+            Self::GetItem => format!("arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{target}"),
+            Self::GetObject | Self::ListObjects | Self::PutObject => {
+                format!("arn:aws:s3:::{target}")
+            }
+            Self::GetParameter => format!("arn:aws:ssm:{REGION}:{ACCOUNT}:parameter{target}"),
+            Self::GetSecretValue => {
+                format!("arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{target}")
+            }
+            Self::DeleteTrail | Self::StopLogging => {
+                format!("arn:aws:cloudtrail:{REGION}:{ACCOUNT}:trail/{target}")
+            }
+            Self::ConsoleLogin
+            | Self::DescribeInstances
+            | Self::DescribeTrails
+            | Self::GetCallerIdentity
+            | Self::ListSecrets => "*".to_owned(),
         }
     }
 
-    pub(super) fn request(self, json: &mut Json, target: &str, who: &Identity<'_>) {
-        let (bucket, key) = target.split_once('/').unwrap_or((target, ""));
+    pub(super) fn request(
+        self,
+        json: &mut Json,
+        target: &str,
+        who: &Identity<'_>,
+        random: &mut Random,
+    ) {
         let name = "requestParameters";
         match self {
-            Self::AssumeRole => json.object(name, |json| {
-                json.text("roleArn", self.resource(target));
-                json.text("roleSessionName", who.session_name());
-                json.plain("durationSeconds", 3_600);
-            }),
-            Self::AttachRolePolicy => json.object(name, |json| {
-                json.text("roleName", target);
-                json.text("policyArn", "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess");
-            }),
-            Self::CreateAccessKey => json.object(name, |json| json.text("userName", target)),
-            Self::CreateLogStream => json.object(name, |json| {
-                json.text("logGroupName", target);
-                json.text("logStreamName", format_args!("[$LATEST]{}", who.session_name()));
-            }),
-            Self::CreateTags => json.object(name, |json| {
-                json.object("resourcesSet", |json| json.objects("items", [target], |json, id| json.text("resourceId", id)));
-                json.object("tagSet", |json| json.objects("items", [who.session_name()], |json, owner| {
-                    json.text("key", "owner");
-                    json.text("value", owner);
-                }));
-            }),
-            Self::Decrypt | Self::GenerateDataKey => json.object(name, |json| {
-                json.object("encryptionContext", |json| json.text("aws:s3:arn", format_args!("arn:aws:s3:::{}", who.session_name())));
-                if self == Self::Decrypt {
-                    json.text("encryptionAlgorithm", "SYMMETRIC_DEFAULT");
-                } else {
-                    json.text("keyId", self.resource(target));
-                    json.text("keySpec", "AES_256");
-                }
-            }),
-            Self::DeleteTrail | Self::StopLogging => json.object(name, |json| json.text("name", self.resource(target))),
-            Self::DescribeInstances => json.object(name, |json| {
-                json.object("instancesSet", |json| json.objects("items", [target], |json, id| json.text("instanceId", id)));
-                json.object("filterSet", |_| {});
-            }),
-            Self::GetItem => json.object(name, |json| {
-                json.text("tableName", target);
-                json.object("key", |json| json.text("pk", who.session_name()));
-            }),
+            Self::ConsoleLogin
+            | Self::DescribeTrails
+            | Self::GetCallerIdentity
+            | Self::ListSecrets => json.null(name),
+            Self::CreateTags | Self::DescribeInstances => {
+                json.object(name, |json| self.of_instances(json, target, who));
+            }
             Self::GetObject | Self::ListObjects | Self::PutObject => json.object(name, |json| {
+                let (bucket, key) = target.split_once('/').unwrap_or((target, ""));
                 json.text("bucketName", bucket);
                 json.text("Host", format_args!("{bucket}.s3.{REGION}.amazonaws.com"));
                 match self {
@@ -253,17 +249,78 @@ impl Call {
                     _ => json.text("key", key),
                 }
             }),
-            Self::GetParameter => json.object(name, |json| {
-                json.text("name", target);
-                json.plain("withDecryption", true);
-            }),
-            Self::GetRole => json.object(name, |json| json.text("roleName", target)),
-            Self::GetSecretValue => json.object(name, |json| json.text("secretId", self.resource(target))),
-            Self::ConsoleLogin | Self::DescribeTrails | Self::GetCallerIdentity | Self::ListSecrets => json.null(name),
+            _ => json.object(name, |json| self.parameters(json, target, who, random)),
         }
     }
 
-    pub(super) fn response(self, json: &mut Json, target: &str, who: &Identity<'_>, expiry: &str, random: &mut Random) {
+    fn parameters(self, json: &mut Json, target: &str, who: &Identity<'_>, random: &mut Random) {
+        match self {
+            Self::AssumeRole => {
+                json.text("roleArn", self.resource(target));
+                json.text("roleSessionName", who.session_name());
+                json.plain("durationSeconds", 3_600);
+            }
+            Self::AttachRolePolicy => {
+                json.text("roleName", target);
+                json.text("policyArn", "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess");
+            }
+            Self::CreateAccessKey => json.text("userName", target),
+            Self::CreateLogStream => {
+                json.text("logGroupName", target);
+                json.text("logStreamName", format_args!("[$LATEST]{}", random.hex(32)));
+            }
+            Self::Decrypt => {
+                json.object("encryptionContext", |json| json.text("record", random.uuid()));
+                json.text("encryptionAlgorithm", "SYMMETRIC_DEFAULT");
+            }
+            Self::GenerateDataKey => {
+                json.object("encryptionContext", |json| json.text("record", random.uuid()));
+                json.text("keyId", self.resource(target));
+                json.text("keySpec", "AES_256");
+            }
+            Self::GetItem => {
+                json.text("tableName", target);
+                json.object("key", |json| {
+                    json.text("pk", format_args!("ACCOUNT#{}", random.uuid()));
+                });
+            }
+            Self::GetParameter => {
+                json.text("name", target);
+                json.plain("withDecryption", true);
+            }
+            Self::GetRole => json.text("roleName", target),
+            Self::GetSecretValue => json.text("secretId", self.resource(target)),
+            _ => json.text("name", self.resource(target)),
+        }
+    }
+
+    fn of_instances(self, json: &mut Json, target: &str, who: &Identity<'_>) {
+        if self == Self::DescribeInstances {
+            json.object("instancesSet", |json| {
+                json.objects("items", [target], |json, id| json.text("instanceId", id));
+            });
+            json.object("filterSet", |_| {});
+            return;
+        }
+        json.object("resourcesSet", |json| {
+            json.objects("items", [target], |json, id| json.text("resourceId", id));
+        });
+        json.object("tagSet", |json| {
+            json.objects("items", [who.session_name()], |json, owner| {
+                json.text("key", "owner");
+                json.text("value", owner);
+            });
+        });
+    }
+
+    pub(super) fn response(
+        self,
+        json: &mut Json,
+        target: &str,
+        who: &Identity<'_>,
+        expiry: &str,
+        random: &mut Random,
+    ) {
         let name = "responseElements";
         match self {
             Self::AssumeRole => json.object(name, |json| {
@@ -275,7 +332,10 @@ impl Call {
                 json.object("assumedRoleUser", |json| {
                     let session = who.session_name();
                     json.text("assumedRoleId", format_args!("AROA{}:{session}", random.base32(17)));
-                    json.text("arn", format_args!("arn:aws:sts::{ACCOUNT}:assumed-role/{target}/{session}"));
+                    json.text(
+                        "arn",
+                        format_args!("arn:aws:sts::{ACCOUNT}:assumed-role/{target}/{session}"),
+                    );
                 });
             }),
             Self::ConsoleLogin => json.object(name, |json| {
@@ -302,15 +362,17 @@ impl Call {
 
     pub(super) fn additional(self, json: &mut Json, random: &mut Random) {
         match self {
-            Self::GetObject | Self::ListObjects | Self::PutObject => json.object("additionalEventData", |json| {
-                let large = random.below(1 << 22);
-                json.text("SignatureVersion", "SigV4");
-                json.text("CipherSuite", TLS);
-                json.plain("bytesTransferredIn", if self.reads() { 0 } else { large });
-                json.text("AuthenticationMethod", "AuthHeader");
-                json.text("x-amz-id-2", format_args!("{}=", random.base64(75)));
-                json.plain("bytesTransferredOut", if self.reads() { large } else { 0 });
-            }),
+            Self::GetObject | Self::ListObjects | Self::PutObject => {
+                json.object("additionalEventData", |json| {
+                    let large = random.below(1 << 22);
+                    json.text("SignatureVersion", "SigV4");
+                    json.text("CipherSuite", TLS);
+                    json.plain("bytesTransferredIn", if self.reads() { 0 } else { large });
+                    json.text("AuthenticationMethod", "AuthHeader");
+                    json.text("x-amz-id-2", format_args!("{}=", random.base64(75)));
+                    json.plain("bytesTransferredOut", if self.reads() { large } else { 0 });
+                });
+            }
             Self::ConsoleLogin => json.object("additionalEventData", |json| {
                 json.text("LoginTo", "https://console.aws.amazon.com/console/home");
                 json.text("MobileVersion", "No");
@@ -320,19 +382,25 @@ impl Call {
         }
     }
 
-    pub(super) fn resources(self, json: &mut Json, target: &str, world: &World, random: &mut Random) {
+    pub(super) fn resources(self, json: &mut Json, target: &str) {
         let kind = match self {
             Self::AssumeRole => "AWS::IAM::Role",
             Self::Decrypt | Self::GenerateDataKey => "AWS::KMS::Key",
             Self::GetItem => "AWS::DynamoDB::Table",
             Self::GetObject | Self::PutObject => {
-                let (bucket, _) = target.split_once('/').unwrap_or_else(|| (at(&world.buckets, random.index(1)), ""));
+                let bucket = target.split_once('/').map_or(target, |(bucket, _)| bucket);
                 return json.objects("resources", [false, true], |json, of_bucket| {
                     if of_bucket {
                         json.text("accountId", ACCOUNT);
                     }
-                    json.text("type", if of_bucket { "AWS::S3::Bucket" } else { "AWS::S3::Object" });
-                    json.text("ARN", format_args!("arn:aws:s3:::{}", if of_bucket { bucket } else { target }));
+                    json.text(
+                        "type",
+                        if of_bucket { "AWS::S3::Bucket" } else { "AWS::S3::Object" },
+                    );
+                    json.text(
+                        "ARN",
+                        format_args!("arn:aws:s3:::{}", if of_bucket { bucket } else { target }),
+                    );
                 });
             }
             _ => return,

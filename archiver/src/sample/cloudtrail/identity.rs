@@ -71,9 +71,15 @@ impl<'a> Identity<'a> {
 
     fn role_members(&self, json: &mut Json, clock: &Clock) {
         let (role_id, since_us, mfa) = match self {
-            Self::Person { person, session } => (person.role_id.as_str(), session.started_us, session.id % 10 != 0),
-            Self::Service { service, session } => (service.role_id.as_str(), session.started_us, false),
-            Self::Intruder { .. } | Self::Aws { .. } => ("AROAEXAMPLE7BREAKGLASS", ROLE_SINCE_US, false),
+            Self::Person { person, session } => {
+                (person.role_id.as_str(), session.started_us, session.id % 10 != 0)
+            }
+            Self::Service { service, session } => {
+                (service.role_id.as_str(), session.started_us, false)
+            }
+            Self::Intruder { .. } | Self::Aws { .. } => {
+                ("AROAEXAMPLE7BREAKGLASS", ROLE_SINCE_US, false)
+            }
         };
         json.text("type", "AssumedRole");
         json.text("principalId", format_args!("{role_id}:{}", self.session_name()));
@@ -97,8 +103,14 @@ impl<'a> Identity<'a> {
 
     pub(super) fn arn(&self) -> String {
         match self {
-            Self::Intruder { person, assumed: false } => format!("arn:aws:iam::{ACCOUNT}:user/{}", person.name),
-            _ => format!("arn:aws:sts::{ACCOUNT}:assumed-role/{}/{}", self.role(), self.session_name()),
+            Self::Intruder { person, assumed: false } => {
+                format!("arn:aws:iam::{ACCOUNT}:user/{}", person.name)
+            }
+            _ => format!(
+                "arn:aws:sts::{ACCOUNT}:assumed-role/{}/{}",
+                self.role(),
+                self.session_name()
+            ),
         }
     }
 
@@ -114,7 +126,10 @@ impl<'a> Identity<'a> {
     fn role_arn(&self) -> String {
         match self {
             Self::Person { .. } => {
-                format!("arn:aws:iam::{ACCOUNT}:role/aws-reserved/sso.amazonaws.com/eu-central-1/{}", self.role())
+                format!(
+                    "arn:aws:iam::{ACCOUNT}:role/aws-reserved/sso.amazonaws.com/eu-central-1/{}",
+                    self.role()
+                )
             }
             _ => format!("arn:aws:iam::{ACCOUNT}:role/{}", self.role()),
         }
@@ -150,10 +165,14 @@ impl<'a> Identity<'a> {
 
     pub(super) fn agent(&self, call: Call) -> String {
         match self {
-            Self::Person { person, session } if session.id % 3 == 0 || call.in_browser() => person.browser.clone(),
+            Self::Person { person, session } if session.id % 3 == 0 || call.in_browser() => {
+                person.browser.clone()
+            }
             Self::Person { person, .. } => person.cli.clone(),
             Self::Service { service, .. } => service.sdk.clone(),
-            Self::Intruder { .. } => "aws-cli/1.18.69 Python/3.8.10 Linux/5.4.0-42-generic botocore/1.16.19".to_owned(),
+            Self::Intruder { .. } => {
+                "aws-cli/1.18.69 Python/3.8.10 Linux/5.4.0-42-generic botocore/1.16.19".to_owned()
+            }
             Self::Aws { name } => format!("{name}.amazonaws.com"),
         }
     }

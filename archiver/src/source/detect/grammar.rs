@@ -104,7 +104,8 @@ fn scalar(rest: &[u8], top: bool) -> Verdict {
         return Verdict::Whole(length);
     }
     // More digits can still make a number of what only begins like one.
-    let begun = [b"".as_slice(), b"0", b".0"].iter().any(|more| is_number(&[number, more].concat()));
+    let begun =
+        [b"".as_slice(), b"0", b".0"].iter().any(|more| is_number(&[number, more].concat()));
     if begun && length == rest.len() { Verdict::Unfinished } else { Verdict::Invalid }
 }
 
@@ -181,9 +182,29 @@ mod tests {
     #[test]
     fn what_is_not_json_is_invalid() {
         for text in [
-            "{a", "{1", "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "{,", "[,", "[1 2", "[1,]", "[}", "{]",
-            "[01,", "[1.,", "[.5", "[1e,", "[+1", "[--1", "[2023-01", "[nul,", "[tru ", "INFO",
-            "[\"a\nb\"]", "[1.2.3",
+            "{a",
+            "{1",
+            "{\"a\"}",
+            "{\"a\":}",
+            "{\"a\":1,}",
+            "{,",
+            "[,",
+            "[1 2",
+            "[1,]",
+            "[}",
+            "{]",
+            "[01,",
+            "[1.,",
+            "[.5",
+            "[1e,",
+            "[+1",
+            "[--1",
+            "[2023-01",
+            "[nul,",
+            "[tru ",
+            "INFO",
+            "[\"a\nb\"]",
+            "[1.2.3",
         ] {
             assert_eq!(verdict(text), Verdict::Invalid, "{text}");
         }

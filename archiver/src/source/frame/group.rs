@@ -13,12 +13,7 @@ const RULE_BYTES: usize = 4096;
 pub(super) struct Groups {
     rule: StartRule,
     at_start: bool,
-    /// The group has a line. False only before the first line of a file and after a remainder.
-    open: bool,
-    /// The window begins inside a line that ended a record of an earlier run.
-    remainder: bool,
-    /// A part of the group is already a record.
-    cut: bool,
+    part: Part,
     /// The current line is known to belong to the group.
     decided: bool,
     /// Where the group begins; what stands before it is lead.
@@ -31,6 +26,19 @@ pub(super) struct Groups {
     scanned: usize,
     /// The length of the line break that ends the last record and begins the window.
     line_break: usize,
+}
+
+/// How much of the group is in the window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    /// Nothing: no line of it was read yet.
+    Nothing,
+    /// All of it.
+    Whole,
+    /// What follows a part that is already a record.
+    Rest,
+    /// What is left of a line whose beginning an earlier run archived.
+    Remainder,
 }
 
 /// What the start rule says of the current line.
@@ -48,9 +56,7 @@ impl Groups {
         Self {
             rule,
             at_start: true,
-            open: false,
-            remainder: false,
-            cut: false,
+            part: Part::Nothing,
             decided: false,
             lead: 0,
             content_end: 0,
@@ -63,9 +69,10 @@ impl Groups {
     /// Begins in the middle of the file.
     pub(super) fn resume(&mut self, in_line: bool) {
         self.at_start = false;
-        self.remainder = in_line;
-        self.open = in_line;
-        self.decided = in_line;
+        if in_line {
+            self.part = Part::Remainder;
+            self.decided = true;
+        }
     }
 
     pub(super) fn step(&mut self, window: &[u8], eof: Eof) -> Span {
@@ -77,19 +84,15 @@ impl Groups {
         loop {
             if !self.decided {
                 match self.judge(window, eof) {
-                    Verdict::Starts if self.open => {
+                    Verdict::Starts if self.part != Part::Nothing => {
                         let span = self.record();
-                        self.open = true;
-                        self.decided = true;
+                        self.take_line();
                         return span;
                     }
-                    Verdict::Starts | Verdict::Continues => {
-                        self.open = true;
-                        self.decided = true;
-                    }
+                    Verdict::Starts | Verdict::Continues => self.take_line(),
                     Verdict::Undecided => {
                         let sure = self.content_end.saturating_sub(self.lead);
-                        return self.pause(eof, sure);
+                        return Span::Open { lead: self.lead, sure };
                     }
                     Verdict::NoLine => return self.finish(window.len()),
                 }
@@ -103,11 +106,19 @@ impl Groups {
         self.scanned = window.len();
         let content = without_return(window.get(self.lead..).unwrap_or_default());
         if eof != Eof::Final {
-            return self.pause(eof, content.len());
+            return Span::Open { lead: self.lead, sure: content.len() };
         }
         self.content_end = self.lead.saturating_add(content.len());
         self.line = window.len();
         self.finish(window.len())
+    }
+
+    /// Takes the current line for one of the group.
+    fn take_line(&mut self) {
+        self.decided = true;
+        if self.part == Part::Nothing {
+            self.part = Part::Whole;
+        }
     }
 
     /// Asks the rule about the current line.
@@ -132,7 +143,7 @@ impl Groups {
         self.line = line_feed.saturating_add(1);
         self.scanned = self.line;
         self.decided = false;
-        if !self.remainder {
+        if self.part != Part::Remainder {
             return None;
         }
         if group.is_empty() {
@@ -142,27 +153,22 @@ impl Groups {
         Some(self.record())
     }
 
-    /// Nothing more can be said until more bytes come, or in this run.
-    fn pause(&self, eof: Eof, sure: usize) -> Span {
-        if eof == Eof::NotYet {
-            Span::Open { lead: self.lead, sure }
-        } else {
-            Span::Lead(self.lead)
-        }
-    }
-
     /// The file is over: hands out the group, or what follows it as the tail.
     fn finish(&mut self, end: usize) -> Span {
-        let empty = self.remainder && self.content_end <= self.lead;
-        if self.open && !empty { self.record() } else { Span::Lead(end) }
+        let empty = match self.part {
+            Part::Nothing => true,
+            Part::Whole => false,
+            Part::Rest | Part::Remainder => self.content_end <= self.lead,
+        };
+        if empty { Span::Lead(end) } else { self.record() }
     }
 
     /// Hands out the group up to the end of its last whole line.
     fn record(&mut self) -> Span {
         let lead = self.lead;
         let raw = self.content_end.saturating_sub(lead);
-        let broken = self.cut || self.remainder;
-        let parse = if broken { Framed::Broken } else { Framed::Text };
+        let whole = self.part == Part::Whole;
+        let parse = if whole { Framed::Text } else { Framed::Broken };
         self.line_break = self.line.saturating_sub(self.content_end);
         self.begin(self.line_break);
         Span::Whole(Whole { lead, raw, parse })
@@ -170,9 +176,7 @@ impl Groups {
 
     /// Begins a group at `lead`.
     fn begin(&mut self, lead: usize) {
-        self.open = false;
-        self.remainder = false;
-        self.cut = false;
+        self.part = Part::Nothing;
         self.decided = false;
         self.lead = lead;
         self.content_end = lead;
@@ -193,7 +197,9 @@ impl Groups {
 
     pub(super) fn cut(&mut self, count: usize) {
         self.advance(count);
-        self.cut = true;
+        if self.part != Part::Remainder {
+            self.part = Part::Rest;
+        }
         self.line_break = 0;
     }
 }

@@ -138,11 +138,8 @@ impl Json {
     /// All bytes that may be read were read.
     fn pause(&mut self, end: usize, eof: Eof) -> Span {
         let Some(start) = self.start else { return Span::Lead(self.scanned) };
-        if eof == Eof::NotYet || self.scanned < end || self.limit() == Some(self.scanned) {
+        if eof != Eof::Final || self.scanned < end || self.limit() == Some(self.scanned) {
             return Span::Open { lead: start, sure: self.scanned.saturating_sub(start) };
-        }
-        if eof == Eof::Growing {
-            return Span::Lead(start);
         }
         match self.state {
             State::Document(value) if value.is_scalar() => self.record(Framed::Json),

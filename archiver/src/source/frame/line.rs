@@ -84,8 +84,7 @@ impl Lines {
         let line = window.get(self.lead..).unwrap_or_default();
         let content = without_return(line);
         match eof {
-            Eof::NotYet => Span::Open { lead: self.lead, sure: content.len() },
-            Eof::Growing => Span::Lead(self.lead),
+            Eof::NotYet | Eof::Growing => Span::Open { lead: self.lead, sure: content.len() },
             Eof::Final if line.is_empty() || !self.is_record(content) => Span::Lead(window.len()),
             Eof::Final => self.record(content.len(), window.len()),
         }

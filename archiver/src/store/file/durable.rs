@@ -83,6 +83,9 @@ pub(super) fn regular(path: &Path) -> Result<Option<Metadata>, StoreError> {
 pub(super) fn read(path: &Path, offset: u64, len: u64) -> Result<Option<Vec<u8>>, StoreError> {
     let Some(meta) = regular(path)? else { return Ok(None) };
     let expected = meta.len().saturating_sub(offset).min(len);
+    if expected == 0 {
+        return Ok(Some(Vec::new()));
+    }
     let mut bytes = Vec::with_capacity(usize::try_from(expected).unwrap_or_default());
     let read = File::open(path).and_then(|mut file| {
         if offset > 0 {

@@ -1,0 +1,303 @@
+//! One run: read what is new, seal it, claim it.
+//!
+//! Streams are worked on side by side; what they seal is claimed together. Another worker may have claimed the same bytes
+//! first: then this run's segments of that stream are void, are abandoned in the log, and the stream is read again from where
+//! the log now stands.
+
+mod inputs;
+mod stream;
+mod upload;
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use strongroom_crypto::SegmentId;
+use strongroom_crypto::entry::{Abandon, EntryKind};
+use strongroom_crypto::keys::{Entropy, OriginKey};
+use strongroom_crypto::name::Shard;
+use strongroom_crypto::time::Instant;
+
+use crate::config::Stream;
+use crate::limits::Limits;
+use crate::log::{Item, Keyring, Log, LogError};
+use crate::segment::{AppendError, EncodeError};
+use crate::source::SourceError;
+
+/// Sealed segments are claimed when this many wait, even if the run goes on.
+const CLAIM_SEALS: usize = 800;
+/// The same after this time.
+const CLAIM_AFTER: Duration = Duration::from_mins(5);
+/// A stream that loses every race is given up after this many rounds: every loss means that others made progress.
+const MAX_ROUNDS: usize = 64;
+
+/// What to archive and within which bounds.
+#[derive(Debug)]
+pub struct Request {
+    /// The streams.
+    pub streams: Vec<Stream>,
+    /// The bounds.
+    pub limits: Limits,
+    /// Streams worked on side by side.
+    pub threads: usize,
+    /// Which share of the streams this worker has.
+    pub shard: Shard,
+}
+
+/// What a run did.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// Records that were framed.
+    pub events_read: u64,
+    /// Records in claimed segments.
+    pub events_sealed: u64,
+    /// Records kept raw because framing or parsing failed.
+    pub events_rejected: u64,
+    /// Repeats of a native id within a segment.
+    pub duplicates: u64,
+    /// Decoded bytes in claimed segments.
+    pub bytes_raw: u64,
+    /// Bytes of claimed segments and manifests.
+    pub bytes_stored: u64,
+    /// Claimed segments.
+    pub segments: u64,
+    /// Files that could not be read, each with what to do.
+    pub failures: Vec<String>,
+    /// Globs that matched nothing.
+    pub unmatched: Vec<String>,
+    /// The run was asked to stop before it had read everything.
+    pub interrupted: bool,
+}
+
+/// A run cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum ArchiveError {
+    /// The log or the store.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// A source is not usable at all.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// A segment could not be sealed.
+    #[error(transparent)]
+    Encode(#[from] EncodeError),
+    /// A record could not be added.
+    #[error(transparent)]
+    Append(#[from] AppendError),
+    /// An internal rule of the format was broken.
+    #[error("cannot describe a segment: {0}: please report this as a bug")]
+    Format(String),
+    /// A write was confirmed and is not there as asked.
+    #[error("`{object}` was stored but reads back wrong: {detail}")]
+    ReadBack {
+        /// The object.
+        object: String,
+        /// What differs.
+        detail: String,
+    },
+    /// Other workers keep winning.
+    #[error("other workers claimed the same sources {MAX_ROUNDS} times over: run again")]
+    Contended,
+}
+
+impl From<crate::store::StoreError> for ArchiveError {
+    fn from(error: crate::store::StoreError) -> Self {
+        Self::Log(error.into())
+    }
+}
+
+/// Who watches a run.
+pub trait Progress: Send + Sync {
+    /// A file of `bytes` decoded bytes to read was found.
+    fn found(&self, bytes: u64);
+    /// `bytes` decoded bytes were read.
+    fn read(&self, bytes: u64);
+}
+
+/// Nobody watches.
+#[derive(Clone, Copy, Debug)]
+pub struct Silent;
+
+impl Progress for Silent {
+    fn found(&self, _: u64) {}
+    fn read(&self, _: u64) {}
+}
+
+/// A stored segment that waits for its claim.
+#[derive(Debug)]
+struct Pending {
+    stream: usize,
+    id: SegmentId,
+    settle_until: Instant,
+    item: Item,
+    /// What the report gains when it is claimed.
+    gain: Report,
+}
+
+/// What the threads of a run share.
+pub(crate) struct Run<'a> {
+    log: Mutex<&'a mut Log>,
+    keyring: &'a Keyring,
+    origin_key: OriginKey,
+    request: &'a Request,
+    entropy: Mutex<&'a mut (dyn Entropy + Send)>,
+    stop: &'a AtomicBool,
+    progress: &'a dyn Progress,
+    shared: Mutex<Shared>,
+    /// Bytes that the open segments of one stream may hold.
+    memory: usize,
+}
+
+#[derive(Default)]
+struct Shared {
+    pending: Vec<Pending>,
+    /// When the first of them was stored.
+    waiting_since: Option<Instant>,
+    /// Streams that lost a race.
+    again: BTreeSet<usize>,
+    report: Report,
+    /// Files already complained about.
+    failed: BTreeSet<String>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // A panic elsewhere ends the run anyway.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Archives what is new and closes the window.
+///
+/// # Errors
+///
+/// [`ArchiveError`]: what was claimed before stands, nothing else is acknowledged.
+pub fn archive(
+    log: &mut Log,
+    keyring: &Keyring,
+    request: &Request,
+    entropy: &mut (dyn Entropy + Send),
+    stop: &AtomicBool,
+    progress: &dyn Progress,
+) -> Result<Report, ArchiveError> {
+    crate::sweep::extend_overdue(log)?;
+    let threads = request.threads.clamp(1, request.streams.len().max(1));
+    let run = Run {
+        origin_key: keyring.origin()?,
+        log: Mutex::new(log),
+        keyring,
+        request,
+        entropy: Mutex::new(entropy),
+        stop,
+        progress,
+        shared: Mutex::default(),
+        // Columns hold about 0.6 of the bytes of their records; the rest is for encoding one of them.
+        memory: request.limits.memory_bytes / 5 * 3 / threads,
+    };
+    let mut work: Vec<usize> = (0..request.streams.len()).collect();
+    for _ in 0..MAX_ROUNDS {
+        run.streams(&work, threads)?;
+        run.claim(None)?;
+        work = std::mem::take(&mut lock(&run.shared).again).into_iter().collect();
+        if work.is_empty() {
+            run.claim(Some(request.shard))?;
+            let mut report = std::mem::take(&mut lock(&run.shared).report);
+            report.interrupted = stop.load(Ordering::Relaxed);
+            return Ok(report);
+        }
+        lock(&run.log).follow()?;
+    }
+    Err(ArchiveError::Contended)
+}
+
+impl Run<'_> {
+    /// Works on streams side by side until all are done or one fails.
+    fn streams(&self, work: &[usize], threads: usize) -> Result<(), ArchiveError> {
+        let next = AtomicUsize::new(0);
+        let worker = || -> Result<(), ArchiveError> {
+            while let Some(&stream) = work.get(next.fetch_add(1, Ordering::Relaxed)) {
+                if self.stop.load(Ordering::Relaxed) {
+                    break;
+                }
+                self.stream(stream)?;
+            }
+            Ok(())
+        };
+        if threads == 1 {
+            return worker();
+        }
+        std::thread::scope(|scope| {
+            let handles: Vec<_> = (0..threads).map(|_| scope.spawn(worker)).collect();
+            let results = handles.into_iter().map(|handle| handle.join().unwrap_or(Err(ArchiveError::Format("a worker died".into()))));
+            results.collect::<Vec<_>>().into_iter().collect()
+        })
+    }
+
+    /// Takes stored segments over and claims them when enough wait.
+    fn queue(&self, ready: Vec<Pending>) -> Result<(), ArchiveError> {
+        if ready.is_empty() {
+            return Ok(());
+        }
+        let now = lock(&self.log).now()?;
+        let mut shared = lock(&self.shared);
+        shared.pending.extend(ready);
+        let since = *shared.waiting_since.get_or_insert(now);
+        let waited = Duration::from_millis(u64::try_from(now.unix_ms() - since.unix_ms()).unwrap_or(0));
+        let due = shared.pending.len() >= CLAIM_SEALS || waited >= CLAIM_AFTER;
+        drop(shared);
+        if due { self.claim(None) } else { Ok(()) }
+    }
+
+    /// Claims what waits; segments that lost a race are abandoned and their streams marked for another round.
+    fn claim(&self, close: Option<Shard>) -> Result<(), ArchiveError> {
+        let mut log = lock(&self.log);
+        let pending = {
+            let mut shared = lock(&self.shared);
+            shared.waiting_since = None;
+            std::mem::take(&mut shared.pending)
+        };
+        if pending.is_empty() && close.is_none() {
+            return Ok(());
+        }
+        let items: Vec<Item> = pending.iter().map(|pending| pending.item.clone()).collect();
+        let voided = {
+            let mut entropy = lock(&self.entropy);
+            log.append(&items, close, &mut **entropy)?
+        };
+        let lost: BTreeSet<usize> = voided.iter().map(|void| void.place).collect();
+        let mut abandoned = Vec::new();
+        let mut shared = lock(&self.shared);
+        for (place, pending) in pending.into_iter().enumerate() {
+            if lost.contains(&place) {
+                shared.again.insert(pending.stream);
+                let abandon = Abandon { segment_id: pending.id, until: pending.settle_until };
+                abandoned.push(Item { kind: EntryKind::SegmentAbandon(abandon), ranges: None });
+            } else {
+                shared.report.add(&pending.gain);
+            }
+        }
+        drop(shared);
+        if !abandoned.is_empty() {
+            let mut entropy = lock(&self.entropy);
+            log.append(&abandoned, None, &mut **entropy)?;
+        }
+        Ok(())
+    }
+
+    fn failure(&self, what: &str, error: &dyn std::fmt::Display) {
+        let mut shared = lock(&self.shared);
+        if shared.failed.insert(what.to_owned()) {
+            shared.report.failures.push(error.to_string());
+        }
+    }
+}
+
+impl Report {
+    fn add(&mut self, gain: &Self) {
+        self.events_sealed += gain.events_sealed;
+        self.events_rejected += gain.events_rejected;
+        self.duplicates += gain.duplicates;
+        self.bytes_raw += gain.bytes_raw;
+        self.bytes_stored += gain.bytes_stored;
+        self.segments += gain.segments;
+    }
+}

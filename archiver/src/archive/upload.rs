@@ -1,0 +1,197 @@
+//! A sealed segment goes to the store: segment, manifest, each read back as asked.
+
+use strongroom_crypto::entry::{EntryKind, EventTree, Seal, TimeRange};
+use strongroom_crypto::keys::KeyMaterial;
+use strongroom_crypto::manifest::{Counts, Manifest};
+use strongroom_crypto::name::{PeriodKeyName, StreamName};
+use strongroom_crypto::range::{OriginRange, RangeList};
+use strongroom_crypto::time::Instant;
+use strongroom_crypto::{Digest, Sha512Digest, manifest};
+
+use super::{ArchiveError, Pending, Report, Run, lock};
+use crate::batch::{Day, Placed, date};
+use crate::log::{Item, manifest_key, segment_key};
+use crate::segment::{SealedSegment, Shaper};
+use crate::source::PREFIX_BYTES;
+use crate::store::{Lock, ObjectKey, PutOptions, StoreError, VersionId};
+
+/// The record class of every segment while no policy is in force.
+pub(super) const UNCLASSIFIED: &str = "unclassified";
+/// An object is put this often before the run gives up.
+const PUT_TRIES: u32 = 4;
+/// Stores keep lock dates in whole seconds.
+const LOCK_SLACK_MS: i64 = 1_000;
+
+/// What identifies the content of an origin's generation.
+#[derive(Clone, Debug)]
+pub(super) struct Identity {
+    pub(super) origin: String,
+    pub(super) generation: u64,
+    pub(super) prefix_len: usize,
+    pub(super) prefix_mac: [u8; 32],
+}
+
+fn bug(error: impl std::fmt::Display) -> ArchiveError {
+    ArchiveError::Format(error.to_string())
+}
+
+impl Run<'_> {
+    /// Seals and stores a segment; it has to be claimed next.
+    pub(super) fn store(
+        &self,
+        stream: usize,
+        placed: Placed,
+        shaper: &Shaper,
+        received_day: i64,
+        identities: &[Identity],
+    ) -> Result<Pending, ArchiveError> {
+        let (id, day) = (placed.segment.id(), date(placed.day, received_day));
+        let name = placed.segment.stream().to_owned();
+        let archive = self.keyring.archive_id();
+        let lock_now = lock(&self.log).birth_lock()?;
+        let (period, wrapped) = {
+            let mut entropy = lock(&self.entropy);
+            let month = (day.0, day.1);
+            let (period, key) = self.keyring.period(&name, UNCLASSIFIED, month, lock_now, &mut **entropy)?;
+            (period, key.wrap(placed.segment.key(), archive, id, &mut **entropy).map_err(bug)?)
+        };
+        let [period_id, generation] = [period.to_string(), period.generation.to_string()];
+        let period_id = period_id.strip_suffix(&format!("/{generation}")).unwrap_or(&period_id).to_owned();
+        let material = KeyMaterial::new(&period_id, period.generation, wrapped).map_err(bug)?;
+        let late = placed.day == Day::Late;
+        let sealed = placed.segment.seal(shaper, &material.to_string())?;
+        let key = segment_key(&name, day, &id)?;
+        let until = Instant::from_unix_ms(lock_now.until.as_millisecond()).unwrap_or(Instant::MAX);
+        // A crash here, or anywhere before the claim, leaves an orphan: no claim names it, its lock lapses.
+        let version = self.put(&key, &sealed.encoded.bytes, lock_now)?;
+        let ranges = self.ranges(&name, &sealed, identities)?;
+        let manifest = self.manifest(&sealed, &key, &version, period, lock_now, ranges.clone())?;
+        let manifest_bytes = manifest.encode();
+        self.put(&manifest_key(&id)?, &manifest_bytes, lock_now)?;
+        let seal = Seal {
+            bytes: manifest.bytes,
+            class: manifest.class,
+            event_time: manifest.event_time,
+            events: manifest.events,
+            hold_epoch: 0,
+            holds: Vec::new(),
+            late,
+            manifest_sha256: Digest::of(&manifest_bytes),
+            object: manifest.object,
+            object_sha256: manifest.sha256,
+            period_key: period,
+            policy: None,
+            ranges_sha256: ranges.digest(),
+            receive_time: manifest.receive_time,
+            retain_until: None,
+            segment_id: id,
+            settle_until: until,
+            stream: manifest.stream,
+        };
+        let gain = Report {
+            events_sealed: sealed.rows,
+            events_rejected: sealed.counts.rejected,
+            duplicates: sealed.counts.duplicates,
+            bytes_raw: sealed.counts.bytes,
+            bytes_stored: manifest.bytes + u64::try_from(manifest_bytes.len()).unwrap_or(0),
+            segments: 1,
+            ..Report::default()
+        };
+        let item = Item { kind: EntryKind::SegmentSeal(Box::new(seal)), ranges: Some(ranges) };
+        Ok(Pending { stream, id, settle_until: until, item, gain })
+    }
+
+    fn ranges(&self, stream: &str, sealed: &SealedSegment, identities: &[Identity]) -> Result<RangeList, ArchiveError> {
+        let mut ranges = Vec::with_capacity(sealed.ranges.len());
+        for range in &sealed.ranges {
+            let same = |identity: &&Identity| identity.origin == range.origin && identity.generation == range.generation;
+            let identity = identities.iter().find(same).ok_or_else(|| bug("a range of an unknown origin"))?;
+            ranges.push(OriginRange {
+                origin: self.origin_key.handle(stream, &range.origin).map_err(bug)?,
+                generation: range.generation,
+                start: range.start,
+                end: range.end + u64::try_from(range.tail.len()).unwrap_or(0),
+                prefix_len: u16::try_from(identity.prefix_len.min(PREFIX_BYTES)).map_err(bug)?,
+                prefix_mac: Digest::from_bytes(identity.prefix_mac),
+            });
+        }
+        RangeList::new(ranges).map_err(bug)
+    }
+
+    fn manifest(
+        &self,
+        sealed: &SealedSegment,
+        key: &ObjectKey,
+        version: &VersionId,
+        period_key: PeriodKeyName,
+        lock: Lock,
+        ranges: RangeList,
+    ) -> Result<Manifest, ArchiveError> {
+        let bytes = &sealed.encoded.bytes;
+        let received = sealed.receive_time.and_then(time_range);
+        let now = || Instant::from_unix_ms(lock.until.as_millisecond()).and_then(|at| TimeRange::new(at, at));
+        Ok(Manifest {
+            archive_id: self.keyring.archive_id(),
+            bytes: u64::try_from(bytes.len()).unwrap_or(u64::MAX),
+            class: UNCLASSIFIED.parse().map_err(bug)?,
+            counts: Counts { duplicates: sealed.counts.duplicates, filtered: 0, rejected: sealed.counts.rejected },
+            event_time: sealed.event_time.and_then(time_range),
+            events: EventTree { count: sealed.rows, root: sealed.root },
+            lock: manifest::Lock {
+                mode: lock.mode.as_str().parse().map_err(bug)?,
+                until: Instant::from_unix_ms(lock.until.as_millisecond()).ok_or_else(|| bug("lock date"))?,
+            },
+            object: key.as_str().parse().map_err(bug)?,
+            period_key,
+            policy: None,
+            ranges,
+            // A segment of tails alone was received when it was made.
+            receive_time: received.or_else(now).ok_or_else(|| bug("receive time"))?,
+            schema_sha256: sealed.encoded.schema,
+            segment_id: sealed.id,
+            sha256: Digest::of(bytes),
+            sha512: Sha512Digest::of(bytes),
+            stream: sealed.stream.parse::<StreamName>().map_err(bug)?,
+            version_id: version.as_str().to_owned(),
+            writer: concat!("strongroom ", env!("CARGO_PKG_VERSION")).to_owned(),
+        })
+    }
+
+    /// Stores a new object and reads its description back: mode, date, length and digest as asked.
+    fn put(&self, key: &ObjectKey, bytes: &[u8], lock_asked: Lock) -> Result<VersionId, ArchiveError> {
+        let store = std::sync::Arc::clone(lock(&self.log).store());
+        let options = PutOptions { lock: Some(lock_asked), create_only: true, sha256: Digest::of(bytes) };
+        let mut tries = 0;
+        let version = loop {
+            tries += 1;
+            let error = match store.put(key, bytes, &options) {
+                Ok(version) => break Some(version),
+                Err(error) => error,
+            };
+            let unclear = matches!(error, StoreError::AlreadyExists { .. }) || error.may_be_stored();
+            // The name is fresh: what has it can only be this run's own bytes, stored without an answer.
+            if unclear && store.head(key, None)?.is_some() {
+                break None;
+            }
+            if !error.is_retryable() || tries >= PUT_TRIES || matches!(error, StoreError::Full { .. }) {
+                return Err(error.into());
+            }
+        };
+        let wrong = |detail: &str| ArchiveError::ReadBack { object: key.to_string(), detail: detail.to_owned() };
+        let head = store.head(key, version.as_ref())?.ok_or_else(|| wrong("it is not there"))?;
+        let found = head.lock.ok_or_else(|| wrong("no lock was seen: is the permission to read locks missing?"))?;
+        let late = (found.until.as_millisecond() - lock_asked.until.as_millisecond()).abs() > LOCK_SLACK_MS;
+        if found.mode != lock_asked.mode || late {
+            return Err(wrong("its lock is not the one asked for"));
+        }
+        if head.length != u64::try_from(bytes.len()).unwrap_or(u64::MAX) || head.sha256 != Some(options.sha256) {
+            return Err(wrong("length or digest differ"));
+        }
+        Ok(head.version)
+    }
+}
+
+fn time_range((least, most): (i64, i64)) -> Option<TimeRange> {
+    let ms = |us: i64| Instant::from_unix_ms(us.div_euclid(1_000));
+    TimeRange::new(ms(least)?, ms(most)?)
+}

@@ -1,0 +1,182 @@
+//! The command line: what users type, what they see, and the exit code.
+
+mod archive;
+mod cat;
+mod init;
+mod output;
+mod quickstart;
+mod status;
+mod target;
+mod verify;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use clap::{Parser, Subcommand};
+
+use crate::archive::ArchiveError;
+use crate::config::ConfigError;
+use crate::log::LogError;
+use crate::source::SourceError;
+use crate::store::{ErrorKind, StoreError};
+
+/// Done.
+pub const EXIT_DONE: u8 = 0;
+/// A finding, or a part failed.
+pub const EXIT_FINDING: u8 = 1;
+/// Bad usage or input.
+pub const EXIT_INPUT: u8 = 2;
+/// Nothing was acknowledged: try again.
+pub const EXIT_AGAIN: u8 = 75;
+
+/// What the program may use of the machine, beside files.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    /// The clock.
+    pub now: fn() -> jiff::Timestamp,
+    /// The system's entropy.
+    pub fill: fn(&mut [u8]),
+    /// Set by SIGTERM and SIGINT.
+    pub stop: Arc<AtomicBool>,
+}
+
+/// An archive for audit events: sealed, provable, kept under lock for as long as the law says.
+#[derive(Debug, Parser)]
+#[command(name = "strongroom", version, disable_help_subcommand = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Sample events, sealed, verified and shown: no set-up, embedded store
+    Quickstart(quickstart::Arguments),
+    /// Create an archive: its store, keys and log
+    Init(init::Arguments),
+    /// Seal what is new in all sources
+    Archive(archive::Arguments),
+    /// Check the archive from outside: log, objects, locks; with --deep every record
+    Verify(verify::Arguments),
+    /// Show the archive's head, segments and how far each origin is sealed
+    Status(status::Arguments),
+    /// Print records as they came: a segment's, or a whole origin byte for byte
+    Cat(cat::Arguments),
+}
+
+/// Why a command ends without having done its work, and what to do next.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    code: u8,
+    message: String,
+    /// The next step.
+    next: Option<String>,
+}
+
+impl Failure {
+    fn input(message: impl Into<String>, next: impl Into<String>) -> Self {
+        Self { code: EXIT_INPUT, message: message.into(), next: Some(next.into()) }
+    }
+}
+
+/// Runs a command.
+pub fn run(arguments: impl IntoIterator<Item = OsString>, machine: &Machine) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and version are no errors; clap knows which stream each belongs on.
+            let code = if error.use_stderr() { EXIT_INPUT } else { EXIT_DONE };
+            return if error.print().is_ok() { ExitCode::from(code) } else { ExitCode::from(EXIT_INPUT) };
+        }
+    };
+    let done = match arguments.command {
+        Command::Quickstart(arguments) => quickstart::run(&arguments, machine),
+        Command::Init(arguments) => init::run(&arguments, machine),
+        Command::Archive(arguments) => archive::run(&arguments, machine),
+        Command::Verify(arguments) => verify::run(&arguments, machine),
+        Command::Status(arguments) => status::run(&arguments, machine),
+        Command::Cat(arguments) => cat::run(&arguments, machine),
+    };
+    match done {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => {
+            output::complain(&failure.message, failure.next.as_deref());
+            ExitCode::from(failure.code)
+        }
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        // Whoever read the output has seen enough.
+        let code = if error.kind() == std::io::ErrorKind::BrokenPipe { EXIT_DONE } else { EXIT_INPUT };
+        let message = if code == EXIT_DONE { String::new() } else { format!("cannot write the output: {error}") };
+        Self { code, message, next: None }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        let (code, next) = match error.kind() {
+            ErrorKind::Retry => (EXIT_AGAIN, Some("nothing was acknowledged: free space or wait, then run again")),
+            ErrorKind::ReadBack | ErrorKind::FixData => (EXIT_FINDING, Some("run `strongroom verify --deep` to see what is damaged")),
+            ErrorKind::Refused => (EXIT_INPUT, Some("check the permissions of the store")),
+            ErrorKind::Missing | ErrorKind::FixInput => (EXIT_INPUT, None),
+        };
+        Self { code, message: error.to_string(), next: next.map(str::to_owned) }
+    }
+}
+
+impl From<LogError> for Failure {
+    fn from(error: LogError) -> Self {
+        let message = error.to_string();
+        let (code, next) = match error {
+            LogError::Store(error) => return error.into(),
+            LogError::Missing(ref store) => {
+                (EXIT_INPUT, Some(format!("create it with `strongroom init --environment test --to {store}`")))
+            }
+            LogError::WrongKey { .. } | LogError::Key(_) => (EXIT_INPUT, Some("give the archive's own key with `--key FILE`".into())),
+            LogError::Moved { .. } => (EXIT_INPUT, Some("archive to the store that the log names; `verify` and `cat` work on a copy".into())),
+            LogError::Clock { .. } | LogError::Newer(_) => (EXIT_AGAIN, None),
+            LogError::Fold(strongroom_crypto::state::FoldError::Reader { .. }) => {
+                (EXIT_AGAIN, Some("use a newer version of strongroom".into()))
+            }
+            LogError::Unconfirmed { .. } | LogError::TooLate { .. } => {
+                (EXIT_AGAIN, Some("nothing was acknowledged: run again".into()))
+            }
+            LogError::Claim(_) | LogError::Fold(_) | LogError::Snapshot(_) | LogError::Damaged { .. } => {
+                (EXIT_FINDING, Some("run `strongroom verify` to see what is damaged".into()))
+            }
+        };
+        Self { code, message, next }
+    }
+}
+
+impl From<ArchiveError> for Failure {
+    fn from(error: ArchiveError) -> Self {
+        match error {
+            ArchiveError::Log(error) => error.into(),
+            ArchiveError::Source(error) => error.into(),
+            ArchiveError::Contended | ArchiveError::ReadBack { .. } => {
+                Self { code: EXIT_AGAIN, message: error.to_string(), next: Some("run again".into()) }
+            }
+            ArchiveError::Encode(_) | ArchiveError::Append(_) | ArchiveError::Format(_) => {
+                Self { code: EXIT_FINDING, message: error.to_string(), next: None }
+            }
+        }
+    }
+}
+
+impl From<SourceError> for Failure {
+    fn from(error: SourceError) -> Self {
+        Self { code: EXIT_INPUT, message: error.to_string(), next: Some("check the paths to archive".into()) }
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        Self { code: EXIT_INPUT, message: error.to_string(), next: Some("correct the configuration".into()) }
+    }
+}

@@ -1,0 +1,128 @@
+//! `strongroom archive`
+
+use std::path::PathBuf;
+
+use clap::Args;
+use strongroom_crypto::json::{Value, array, object, text};
+use strongroom_crypto::name::Shard;
+
+use super::target::{Place, Target};
+use super::{EXIT_DONE, EXIT_FINDING, Failure, Machine, output};
+use crate::archive::{Report, Request, archive};
+use crate::config::{Source, Stream};
+use crate::log::{Keyring, Log};
+use crate::source::{Format, StartRule};
+
+#[derive(Args, Debug)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    target: Target,
+    /// Stream that the paths belong to
+    #[arg(long, value_name = "NAME", requires = "paths")]
+    stream: Option<String>,
+    /// Files, directories or quoted globs; without them, the sources of the configuration
+    #[arg(value_name = "PATH", requires = "stream")]
+    paths: Vec<PathBuf>,
+    /// Format of the files: auto, ndjson, json-array, cloudtrail, kubernetes-event-list, json, text
+    #[arg(long, value_name = "FORMAT", default_value = "auto")]
+    format: String,
+    /// Regular expression: a line that matches begins a record (text only)
+    #[arg(long, value_name = "REGEX")]
+    multiline_start: Option<String>,
+    /// Put before the names of origins, to tell apart files of one name
+    #[arg(long, value_name = "PREFIX")]
+    origin: Option<String>,
+    /// The files grow: an unfinished last line waits
+    #[arg(long)]
+    follow: bool,
+    /// Streams worked on side by side
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    threads: usize,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failure> {
+    let place = arguments.target.resolve()?;
+    let request = request(arguments, &place)?;
+    let store = place.store(machine)?;
+    let keys = place.keys()?;
+    let mut log = Log::open(std::sync::Arc::clone(&store), std::sync::Arc::clone(&keys))?;
+    let keyring = Keyring::new(store, keys);
+    let bar = output::Bar::new("archive", arguments.json);
+    let mut fill = machine.fill;
+    let report = archive(&mut log, &keyring, &request, &mut fill, &machine.stop, &bar)?;
+    drop(bar);
+    print(&report, &log, arguments.json)?;
+    for failure in &report.failures {
+        output::complain(failure, Some("this file was left out or left half-read; run again when it is readable"));
+    }
+    for pattern in &report.unmatched {
+        output::complain(&format!("`{pattern}` matches no file"), None);
+    }
+    if report.interrupted {
+        output::complain("interrupted: what was read is sealed", Some("run again for the rest"));
+    }
+    let complete = report.failures.is_empty() && !report.interrupted;
+    Ok(if complete { EXIT_DONE } else { EXIT_FINDING })
+}
+
+fn request(arguments: &Arguments, place: &Place) -> Result<Request, Failure> {
+    let streams = match (&arguments.stream, &place.config) {
+        (Some(name), _) => {
+            if name.parse::<strongroom_crypto::name::StreamName>().is_err() {
+                let next = "use lower-case letters, digits, `.`, `_` and `-`, at most 63, beginning with a letter or digit";
+                return Err(Failure::input(format!("`{name}` cannot name a stream"), next));
+            }
+            let start_rule = arguments.multiline_start.as_deref().map(StartRule::new).transpose()?;
+            let source = Source {
+                paths: arguments.paths.clone(),
+                format: arguments.format.parse::<Format>()?,
+                start_rule,
+                follow: arguments.follow,
+                origin: arguments.origin.clone(),
+            };
+            vec![Stream { name: name.clone(), sources: vec![source] }]
+        }
+        (None, Some(config)) if !config.streams.is_empty() => config.streams.clone(),
+        (None, Some(_)) => {
+            return Err(Failure::input("the configuration has no streams", "add `streams:`, or give `--stream NAME PATH...`"));
+        }
+        (None, None) => return Err(Failure::input("nothing to archive", "give `--stream NAME PATH...`")),
+    };
+    Ok(Request { streams, limits: place.limits, threads: arguments.threads, shard: Shard::WHOLE })
+}
+
+pub(super) fn print(report: &Report, log: &Log, as_json: bool) -> Result<(), Failure> {
+    let head = log.head();
+    if as_json {
+        let checkpoint = object([("root", text(head.root)), ("size", head.size.into())]);
+        output::json(&object([
+            ("bytes_raw", report.bytes_raw.into()),
+            ("bytes_stored", report.bytes_stored.into()),
+            ("checkpoint", checkpoint),
+            ("duplicates", report.duplicates.into()),
+            ("environment", text(log.state().environment())),
+            ("events_read", report.events_read.into()),
+            ("events_rejected", report.events_rejected.into()),
+            ("events_sealed", report.events_sealed.into()),
+            ("failures", strings(&report.failures)),
+            ("interrupted", report.interrupted.into()),
+            ("segments", report.segments.into()),
+            ("unmatched", strings(&report.unmatched)),
+        ]))?;
+        return Ok(());
+    }
+    let (events, rejected) = (output::count(report.events_sealed), output::count(report.events_rejected));
+    output::line(format!("sealed      {events} events in {} segments ({rejected} kept raw)", report.segments))?;
+    let share = (report.bytes_stored * 1_000).checked_div(report.bytes_raw).unwrap_or(0);
+    let (raw, stored) = (output::size(report.bytes_raw), output::size(report.bytes_stored));
+    output::line(format!("stored      {stored} for {raw} ({}.{} %)", share / 10, share % 10))?;
+    output::line(format!("checkpoint  size {}, root {}", head.size, head.root))?;
+    Ok(())
+}
+
+fn strings(items: &[String]) -> Value {
+    array(items.iter().map(|item| Value::Text(item.clone())))
+}

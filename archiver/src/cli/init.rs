@@ -1,0 +1,86 @@
+//! `strongroom init`
+
+use std::time::Duration;
+
+use clap::Args;
+use strongroom_crypto::ArchiveId;
+use strongroom_crypto::json::{object, text};
+use strongroom_crypto::keys::KeyFile;
+use strongroom_crypto::name::Environment;
+
+use super::target::{Place, Target};
+use super::{EXIT_DONE, Failure, Machine, output};
+use crate::config::parse_duration;
+use crate::limits::Limits;
+use crate::log::Log;
+
+#[derive(Args, Debug)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    target: Target,
+    /// What the archive is for: `test` caps every lock at ten minutes and says so in every verdict
+    #[arg(long, value_name = "test|production")]
+    environment: String,
+    /// How long new objects stay locked (ISO 8601); in a test archive at most PT10M
+    #[arg(long, value_name = "DURATION")]
+    settle: Option<String>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failure> {
+    match arguments.environment.parse() {
+        Ok(Environment::Test) => {}
+        Ok(Environment::Production) => {
+            let next = "a production archive needs officers, which this version does not have: use `--environment test`";
+            return Err(Failure::input("cannot create a production archive", next));
+        }
+        Err(_) => {
+            let message = format!("unknown environment `{}`", arguments.environment);
+            return Err(Failure::input(message, "use `--environment test`"));
+        }
+    }
+    let place = arguments.target.resolve()?;
+    let settle = match &arguments.settle {
+        None => place.limits.settle.min(Limits::TEST_LOCK),
+        Some(text) => parse_duration(text)
+            .filter(|settle| (Limits::SETTLE.0..=Limits::TEST_LOCK).contains(settle))
+            .ok_or_else(|| Failure::input(format!("`--settle {text}` is not usable"), "give PT1S to PT10M"))?,
+    };
+    let log = create(&place, settle, machine)?;
+    let (store, key) = (place.url.to_string(), place.key.display().to_string());
+    let vkey = super::target::vkey(&place)?;
+    if arguments.json {
+        output::json(&object([
+            ("archive_id", text(log.state().archive_id())),
+            ("environment", text(log.state().environment())),
+            ("key", key.into()),
+            ("log_open_sha256", text(log.state().log_open_sha256())),
+            ("store", store.into()),
+            ("vkey", vkey.into()),
+        ]))?;
+        return Ok(EXIT_DONE);
+    }
+    output::line(format!("archive  {} (environment: test, no lock lasts longer than ten minutes)", log.state().archive_id()))?;
+    output::line(format!("store    {store}"))?;
+    output::line(format!("key      {key}  holds every role: keep it, and keep it apart from the store"))?;
+    output::line(format!("vkey     {vkey}"))?;
+    output::line(format!("log.open {}  with the vkey the auditor's trust anchor", log.state().log_open_sha256()))?;
+    output::line(format!("next     strongroom archive --to {store} --stream NAME PATH..."))?;
+    Ok(EXIT_DONE)
+}
+
+/// Makes keys, store and log. Each step may be the last before a crash: the next call goes on from there.
+pub(super) fn create(place: &Place, settle: Duration, machine: &Machine) -> Result<Log, Failure> {
+    let mut fill = machine.fill;
+    if !place.key.exists() {
+        place.write_keys(&KeyFile::generate(ArchiveId::generate(&mut fill), &mut fill))?;
+    }
+    let keys = place.keys()?;
+    let store = place.create_store(machine)?;
+    Ok(Log::create(store, keys, settle, &mut fill)?.ok_or_else(|| {
+        let next = format!("archive to it with `strongroom archive --to {} --stream NAME PATH...`", place.url);
+        Failure::input(format!("there is an archive at `{}` already", place.url), next)
+    })?)
+}

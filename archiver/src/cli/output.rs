@@ -1,0 +1,100 @@
+//! Everything that is printed.
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use strongroom_crypto::json::Value;
+
+use crate::archive::Progress;
+
+/// Prints a line of output.
+pub(super) fn line(text: impl std::fmt::Display) -> io::Result<()> {
+    writeln!(io::stdout().lock(), "{text}")
+}
+
+/// Prints JSON on one line.
+pub(super) fn json(value: &Value) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(&value.to_canonical())?;
+    out.write_all(b"\n")
+}
+
+/// Says on standard error what went wrong and what to do next.
+pub(super) fn complain(message: &str, next: Option<&str>) {
+    if message.is_empty() {
+        return;
+    }
+    let next = next.map(|next| format!("\n  next: {next}")).unwrap_or_default();
+    // If even standard error is closed, the exit code has to do.
+    if writeln!(io::stderr().lock(), "strongroom: {message}{next}").is_err() {}
+}
+
+/// Bytes as people read them.
+pub(super) fn size(bytes: u64) -> String {
+    let units = [("GB", 1_000_000_000), ("MB", 1_000_000), ("kB", 1_000)];
+    match units.iter().find(|(_, unit)| bytes >= *unit) {
+        Some((name, unit)) => format!("{}.{} {name}", bytes / unit, bytes % unit * 10 / unit),
+        None => format!("{bytes} B"),
+    }
+}
+
+/// A number with its thousands apart.
+pub(super) fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// A bar on standard error when a person looks at it, nothing otherwise.
+#[derive(Debug)]
+pub(super) struct Bar {
+    bar: ProgressBar,
+    total: AtomicU64,
+}
+
+impl Bar {
+    pub(super) fn new(what: &'static str, quiet: bool) -> Self {
+        let bar = ProgressBar::new(0).with_message(what);
+        let shown = !quiet && io::stderr().is_terminal();
+        bar.set_draw_target(if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() });
+        if let Ok(style) = ProgressStyle::with_template("{msg:10} {wide_bar} {bytes:>10} of {total_bytes:10} {binary_bytes_per_sec}") {
+            bar.set_style(style);
+        }
+        Self { bar, total: AtomicU64::new(0) }
+    }
+}
+
+impl Progress for Bar {
+    fn found(&self, bytes: u64) {
+        let before = self.total.fetch_add(bytes, Ordering::Relaxed);
+        self.bar.set_length(before + bytes);
+    }
+
+    fn read(&self, bytes: u64) {
+        self.bar.inc(bytes);
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_and_counts_are_readable() {
+        assert_eq!((size(999), size(1_234_567)), ("999 B".to_owned(), "1.2 MB".to_owned()));
+        assert_eq!((count(12), count(1_234_567)), ("12".to_owned(), "1,234,567".to_owned()));
+    }
+}

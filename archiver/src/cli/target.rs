@@ -1,0 +1,150 @@
+//! Which archive a command is about: a configuration, or `--to` and a key.
+
+use std::fs::OpenOptions;
+use std::io::{Read as _, Write as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Args;
+use strongroom_crypto::keys::KeyFile;
+
+use super::{EXIT_INPUT, Failure, Machine};
+use crate::config::Config;
+use crate::limits::Limits;
+use crate::store::file::FileStore;
+use crate::store::{LockedStore, StoreError, StoreUrl};
+
+/// The environment variable that names a key file.
+const KEY_VARIABLE: &str = "STRONGROOM_KEY";
+
+/// Where the archive is and which key opens it.
+#[derive(Args, Clone, Debug, Default)]
+pub(super) struct Target {
+    /// Configuration file
+    #[arg(long, value_name = "FILE", conflicts_with = "to")]
+    pub(super) config: Option<PathBuf>,
+    /// Store, as `file:///absolute/path`, in place of a configuration
+    #[arg(long, value_name = "STORE")]
+    pub(super) to: Option<String>,
+    /// Key file; else `STRONGROOM_KEY`, else for `file:///p` the file `p.key` beside it
+    #[arg(long, value_name = "FILE")]
+    pub(super) key: Option<PathBuf>,
+}
+
+/// A resolved target.
+#[derive(Debug)]
+pub(super) struct Place {
+    pub(super) config: Option<Config>,
+    pub(super) limits: Limits,
+    pub(super) url: StoreUrl,
+    pub(super) key: PathBuf,
+}
+
+/// What every configuration is called where none is named.
+const DEFAULT_CONFIG: &str = "strongroom.yaml";
+
+impl Target {
+    /// Finds store and key; nothing is opened yet.
+    pub(super) fn resolve(&self) -> Result<Place, Failure> {
+        let config = match (&self.config, &self.to) {
+            (Some(path), _) => Some(Config::read(path)?),
+            (None, Some(_)) => None,
+            (None, None) if Path::new(DEFAULT_CONFIG).exists() => Some(Config::read(Path::new(DEFAULT_CONFIG))?),
+            (None, None) => {
+                let next = "name the archive with `--to file:///path` or `--config FILE`, or try `strongroom quickstart`";
+                return Err(Failure::input("no archive was named, and there is no strongroom.yaml here", next));
+            }
+        };
+        let named = self.to.as_deref().or(config.as_ref().map(|config| config.store.as_str())).unwrap_or_default();
+        let url: StoreUrl = named.parse()?;
+        let StoreUrl::File(root) = &url;
+        let sibling = PathBuf::from(format!("{}.key", root.display()));
+        let from_config = config.as_ref().and_then(|config| config.key_file.clone());
+        let variable = || std::env::var_os(KEY_VARIABLE).map(PathBuf::from);
+        let key = self.key.clone().or(from_config).or_else(variable).unwrap_or(sibling);
+        let limits = config.as_ref().map_or_else(Limits::default, |config| config.limits);
+        Ok(Place { config, limits, url, key })
+    }
+}
+
+impl Place {
+    /// The directory of the store.
+    pub(super) fn root(&self) -> &Path {
+        let StoreUrl::File(root) = &self.url;
+        root
+    }
+
+    /// Opens the store to write.
+    pub(super) fn store(&self, machine: &Machine) -> Result<Arc<dyn LockedStore>, Failure> {
+        let (now, fill) = (machine.now, machine.fill);
+        let opened = FileStore::open(self.root(), Box::new(now), Box::new(move || random(fill)));
+        Ok(Arc::new(opened.map_err(|error| self.explain(error))?))
+    }
+
+    /// Opens the store to read: nothing in it is touched.
+    pub(super) fn store_read_only(&self, machine: &Machine) -> Result<Arc<dyn LockedStore>, Failure> {
+        let opened = FileStore::open_read_only(self.root(), Box::new(machine.now));
+        Ok(Arc::new(opened.map_err(|error| self.explain(error))?))
+    }
+
+    /// Makes the store if it is not there.
+    pub(super) fn create_store(&self, machine: &Machine) -> Result<Arc<dyn LockedStore>, Failure> {
+        let (now, fill) = (machine.now, machine.fill);
+        Ok(Arc::new(FileStore::create(self.root(), Box::new(now), Box::new(move || random(fill)))?))
+    }
+
+    fn explain(&self, error: StoreError) -> Failure {
+        if let StoreError::NotFound { .. } = error {
+            let next = format!("create it with `strongroom init --environment test --to {}`", self.url);
+            return Failure::input(format!("no archive at `{}`", self.url), next);
+        }
+        error.into()
+    }
+
+    /// Reads the key file.
+    pub(super) fn keys(&self) -> Result<Arc<KeyFile>, Failure> {
+        let path = self.key.display();
+        let next = "give the archive's key with `--key FILE` or `STRONGROOM_KEY`; without it nothing can be sealed or read";
+        let mut file = std::fs::File::open(&self.key)
+            .map_err(|error| Failure::input(format!("cannot read key file `{path}`: {error}"), next))?;
+        let mode = file.metadata()?.permissions().mode();
+        if mode & 0o077 != 0 {
+            let next = format!("run `chmod 600 {path}`, and think about who may have read it");
+            return Err(Failure::input(format!("key file `{path}` can be read by others"), next));
+        }
+        let mut text = zeroize::Zeroizing::new(String::new());
+        file.read_to_string(&mut text).map_err(|error| Failure::input(format!("cannot read key file `{path}`: {error}"), next))?;
+        let keys = KeyFile::parse(&text).map_err(|error| Failure::input(format!("key file `{path}`: {error}"), next))?;
+        Ok(Arc::new(keys))
+    }
+
+    /// Writes a new key file, which nobody else may read; an existing one is never overwritten.
+    pub(super) fn write_keys(&self, keys: &KeyFile) -> Result<(), Failure> {
+        if self.key.starts_with(self.root()) {
+            return Err(Failure::input("the key must not lie inside the store that it opens", "name another place with `--key FILE`"));
+        }
+        let wrong = |error: std::io::Error| Failure {
+            code: EXIT_INPUT,
+            message: format!("cannot write key file `{}`: {error}", self.key.display()),
+            next: None,
+        };
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&self.key).map_err(wrong)?;
+        file.write_all(keys.to_text().as_bytes()).map_err(wrong)?;
+        // Whatever is sealed under these keys is lost without them: they are on disk first.
+        file.sync_all().map_err(wrong)?;
+        let parent = self.key.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        std::fs::File::open(parent).and_then(|parent| parent.sync_all()).map_err(wrong)
+    }
+}
+
+fn random(fill: fn(&mut [u8])) -> u64 {
+    let mut bytes = [0; 8];
+    fill(&mut bytes);
+    u64::from_le_bytes(bytes)
+}
+
+/// The verifier key of the key file's log.
+pub(super) fn vkey(place: &Place) -> Result<String, Failure> {
+    Ok(place.keys()?.log().verifier().to_string())
+}

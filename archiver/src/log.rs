@@ -1,0 +1,431 @@
+//! The archive's log as a writer sees it: read, appended to by claims, published as tiles and checkpoints.
+//!
+//! The order of writes is `crypto/FORMAT.md` sections 7 to 10: claim, then bundles and tiles, then the checkpoint, then the
+//! hint. Opening a log does whatever an interrupted run left undone with the same code.
+
+mod create;
+mod keys;
+mod names;
+mod publish;
+mod read;
+mod walk;
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use strongroom_crypto::Digest;
+use strongroom_crypto::claim::{ClaimDraft, ClaimError, UnverifiedClaim, VerifiedClaim};
+use strongroom_crypto::entry::{Entry, EntryKind, WindowClose};
+use strongroom_crypto::keys::{Entropy, KeyFile, Role};
+use strongroom_crypto::name::{Environment, Shard};
+use strongroom_crypto::range::RangeList;
+use strongroom_crypto::state::{FoldError, Outcome, SnapshotError, State, Void};
+use strongroom_crypto::time::Instant;
+
+use crate::limits::Limits;
+use crate::store::{Lock, LockMode, LockedStore, ObjectKey, PutOptions, StoreError};
+
+pub use keys::{KeyError, Keyring};
+pub use names::{checkpoint_key, claim_key, manifest_key, page_key, period_key_object, root_key, segment_key, tile_key};
+pub use read::{Head, newest_checkpoint};
+pub use walk::{Sealed, walk};
+
+/// A claim is put again this often before the run gives up and says so.
+const CLAIM_TRIES: u32 = 6;
+/// Entries of one claim: below the format's cap, so that a window fits behind them.
+const CLAIM_ENTRIES: usize = 900;
+/// Bytes of entries and details of one claim, well below the format's cap.
+const CLAIM_BYTES: usize = 700 << 10;
+/// A clock this far behind the log's greatest time stops the run.
+const CLOCK_SLACK_MS: i64 = 24 * 3_600_000;
+
+/// The log cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// There is no log.
+    #[error("no archive at `{0}`")]
+    Missing(String),
+    /// A key does not fit the archive.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The key file is another archive's.
+    #[error("the key file is for archive {key}, the store holds archive {store}")]
+    WrongKey {
+        /// The key file's archive.
+        key: String,
+        /// The store's archive.
+        store: String,
+    },
+    /// The log names another store.
+    #[error("the log belongs to store `{named}`, not `{found}`: a copy is read, never written")]
+    Moved {
+        /// What `log.open` says.
+        named: String,
+        /// Where it was opened.
+        found: String,
+    },
+    /// The clock is wrong.
+    #[error("the clock says {now}, more than 24 hours behind the log's {latest}: correct the clock and run again")]
+    Clock {
+        /// The clock.
+        now: Instant,
+        /// The greatest time of the log.
+        latest: Instant,
+    },
+    /// The log needs a newer program.
+    #[error("the archive needs writer version {0}, this program is 1: use a newer version")]
+    Newer(u64),
+    /// Claims do not make a log.
+    #[error(transparent)]
+    Claim(#[from] ClaimError),
+    /// A claim does not follow.
+    #[error(transparent)]
+    Fold(#[from] FoldError),
+    /// No snapshot can be written.
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
+    /// Something stored is not what it should be.
+    #[error("`{object}` is damaged: {detail}")]
+    Damaged {
+        /// Which object.
+        object: String,
+        /// How.
+        detail: String,
+    },
+    /// The claim could neither be stored nor ruled out.
+    #[error("the store did not confirm claim {seq}: {last}")]
+    Unconfirmed {
+        /// Its place.
+        seq: u64,
+        /// The last error.
+        last: StoreError,
+    },
+    /// The settling lock of what is claimed ends too soon.
+    #[error("{segment} waited too long for its claim: its settling lock ends {until}")]
+    TooLate {
+        /// The segment.
+        segment: String,
+        /// The end of its lock.
+        until: Instant,
+    },
+}
+
+/// An entry to append, and the ranges of a seal.
+#[derive(Clone, Debug)]
+pub struct Item {
+    /// What it says.
+    pub kind: EntryKind,
+    /// A seal's ranges.
+    pub ranges: Option<RangeList>,
+}
+
+/// An item that another writer made void.
+#[derive(Debug)]
+pub struct Voided {
+    /// Its place among the items.
+    pub place: usize,
+    /// Why.
+    pub reason: Void,
+}
+
+/// A log opened for writing.
+pub struct Log {
+    store: Arc<dyn LockedStore>,
+    keys: Arc<KeyFile>,
+    state: State,
+    /// Leaves from `published` on.
+    fresh: Vec<Vec<u8>>,
+    /// The newest checkpoint that is known.
+    head: Head,
+}
+
+impl std::fmt::Debug for Log {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Log").field("size", &self.state.size()).field("head", &self.head.size).finish_non_exhaustive()
+    }
+}
+
+impl Log {
+    /// What the log adds up to.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// The newest checkpoint.
+    pub fn head(&self) -> &Head {
+        &self.head
+    }
+
+    /// The store.
+    pub fn store(&self) -> &Arc<dyn LockedStore> {
+        &self.store
+    }
+
+    /// How long new objects are locked: the settling period, capped in a test archive.
+    pub fn settle_ms(&self) -> i64 {
+        settle_ms(&self.state)
+    }
+
+    /// The lock of an object born now.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot tell its time.
+    pub fn birth_lock(&self) -> Result<Lock, LogError> {
+        let now = self.store.now()?;
+        Ok(Lock { mode: LockMode::Governance, until: after(now, self.settle_ms()) })
+    }
+
+    /// Stores an object under its birth lock, unless the very same bytes are there already.
+    ///
+    /// # Errors
+    ///
+    /// The store's, or [`LogError::Damaged`] if other bytes have the name.
+    pub fn put_once(&self, key: &ObjectKey, bytes: &[u8]) -> Result<(), LogError> {
+        put_once(&*self.store, key, bytes, Some(self.birth_lock()?))
+    }
+
+    /// Appends `items` in order, then, if asked, closes a window. Items that another writer has made void are left out
+    /// and returned.
+    ///
+    /// # Errors
+    ///
+    /// [`LogError`]; whatever was claimed before stands.
+    pub fn append(
+        &mut self,
+        items: &[Item],
+        close: Option<Shard>,
+        entropy: &mut dyn Entropy,
+    ) -> Result<Vec<Voided>, LogError> {
+        let mut voided = Vec::new();
+        let mut from = 0;
+        while from < items.len() || close.is_some() {
+            let batch = batch_end(items, from);
+            let last = batch == items.len();
+            let rest = items.get(from..batch).unwrap_or_default();
+            let lost = self.claim(rest, close.filter(|_| last), entropy)?;
+            voided.extend(lost.into_iter().map(|void| Voided { place: void.place + from, ..void }));
+            from = batch;
+            if last {
+                break;
+            }
+        }
+        self.publish()?;
+        Ok(voided)
+    }
+
+    /// One claim, tried at place after place until it is won or empty.
+    fn claim(&mut self, items: &[Item], close: Option<Shard>, entropy: &mut dyn Entropy) -> Result<Vec<Voided>, LogError> {
+        loop {
+            let (draft, voided) = self.draft(items, close, entropy)?;
+            if draft.items.is_empty() {
+                return Ok(voided);
+            }
+            let claim = draft.sign(self.keys.role(Role::Archive))?;
+            if self.put_claim(&claim)? {
+                self.fold(&claim)?;
+                return Ok(voided);
+            }
+        }
+    }
+
+    /// Composes a claim for the next place from what is still valid there.
+    fn draft(
+        &mut self,
+        items: &[Item],
+        close: Option<Shard>,
+        entropy: &mut dyn Entropy,
+    ) -> Result<(ClaimDraft, Vec<Voided>), LogError> {
+        let now = self.now()?;
+        let signer = self.keys.role(Role::Archive).id();
+        let mut ahead = self.state.clone();
+        let (mut kept, mut voided) = (Vec::new(), Vec::new());
+        for (place, item) in items.iter().enumerate() {
+            let entry = Entry::new(now, true, item.kind.clone());
+            self.check_deadline(&item.kind, now)?;
+            match ahead.check(&entry, item.ranges.as_ref(), &signer).map_err(FoldError::from)? {
+                Outcome::Valid => {
+                    ahead.apply(&entry.encode(), item.ranges.as_ref(), &signer).map_err(FoldError::from)?;
+                    kept.push((entry, item.ranges.clone()));
+                }
+                Outcome::Void(reason) => voided.push(Voided { place, reason }),
+                Outcome::Unknown { .. } => {}
+            }
+        }
+        if let Some(shard) = close {
+            kept.push((self.close(&mut ahead, shard, now)?, None));
+        }
+        let next = self.state.next_claim();
+        let mut nonce = [0; 16];
+        entropy.fill(&mut nonce);
+        let (archive_id, seq, prev_claim_sha256) = (self.state.archive_id(), next.seq, next.prev_sha256);
+        Ok((ClaimDraft { archive_id, seq, prev_claim_sha256, nonce, items: kept }, voided))
+    }
+
+    /// The entry that ends a run, with the digest of the snapshot that it stores first.
+    fn close(&self, ahead: &mut State, shard: Shard, now: Instant) -> Result<Entry, LogError> {
+        self.load_pages(ahead, &ahead.pages_needed_for_snapshot())?;
+        let snapshot = ahead.snapshot()?;
+        for (digest, bytes) in &snapshot.new_pages {
+            self.put_derived(&page_key(*digest)?, bytes)?;
+        }
+        // A crash here leaves pages and a root that nothing names: derived objects, not trusted.
+        self.put_derived(&root_key(snapshot.size)?, &snapshot.root_bytes)?;
+        let close = WindowClose {
+            index_sha256: Some(snapshot.root_digest),
+            number: ahead.next_window(shard),
+            segments: ahead.live_segments(),
+            shard,
+        };
+        Ok(Entry::new(now, true, EntryKind::WindowClose(close)))
+    }
+
+    /// A claim that would be won after its segments' locks have lapsed must not be put.
+    fn check_deadline(&self, kind: &EntryKind, now: Instant) -> Result<(), LogError> {
+        let EntryKind::SegmentSeal(seal) = kind else { return Ok(()) };
+        let margin = (self.settle_ms() / 4).min(2 * 3_600_000);
+        if now.saturating_add_ms(margin) < seal.settle_until {
+            return Ok(());
+        }
+        Err(LogError::TooLate { segment: seal.segment_id.to_string(), until: seal.settle_until })
+    }
+
+    /// Puts a claim at its place. True: it is there. False: another claim is, and was folded.
+    fn put_claim(&mut self, claim: &VerifiedClaim) -> Result<bool, LogError> {
+        let key = claim_key(claim.seq())?;
+        let mut last = None;
+        for _ in 0..CLAIM_TRIES {
+            let options =
+                PutOptions { lock: Some(self.birth_lock()?), create_only: true, sha256: Digest::of(claim.bytes()) };
+            match self.store.put(&key, claim.bytes(), &options) {
+                Ok(_) => return Ok(true),
+                Err(error @ (StoreError::AlreadyExists { .. } | StoreError::Conflict { .. } | StoreError::Unavailable { .. })) => {
+                    last = Some(error);
+                }
+                Err(error) => return Err(error.into()),
+            }
+            // The reply is no proof either way: what is stored decides.
+            match self.store.get(&key, None) {
+                Ok(Some(found)) if found == claim.bytes() => return Ok(true),
+                Ok(Some(found)) => {
+                    let other = self.open_claim(&found, &key)?;
+                    self.fold(&other)?;
+                    return Ok(false);
+                }
+                Ok(None) | Err(StoreError::Unavailable { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let last = last.unwrap_or(StoreError::Conflict { key });
+        Err(LogError::Unconfirmed { seq: claim.seq(), last })
+    }
+
+    fn open_claim(&self, bytes: &[u8], key: &ObjectKey) -> Result<VerifiedClaim, LogError> {
+        let verified = UnverifiedClaim::parse(bytes).and_then(|claim| claim.verify(|id| self.state.registered(id)));
+        verified.map_err(|error| LogError::Damaged { object: key.to_string(), detail: error.to_string() })
+    }
+
+    /// Folds a claim and remembers its leaves for publishing.
+    fn fold(&mut self, claim: &VerifiedClaim) -> Result<(), LogError> {
+        let before = self.state.size();
+        let first = self.state.next_claim().first;
+        self.apply(claim)?;
+        let known = self.head.size.max(before);
+        for (index, item) in (first..).zip(claim.items()) {
+            if index >= known {
+                self.fresh.push(item.leaf().to_vec());
+            }
+        }
+        Ok(())
+    }
+
+    fn apply(&mut self, claim: &VerifiedClaim) -> Result<(), LogError> {
+        let mut state = self.state.clone();
+        match state.apply_claim(claim) {
+            Ok(_) => {}
+            Err(FoldError::Undecided(strongroom_crypto::state::Undecided::Pages(pages))) => {
+                self.load_pages(&mut state, &pages)?;
+                state.apply_claim(claim)?;
+            }
+            Err(error) => return Err(error.into()),
+        }
+        self.state = state;
+        Ok(())
+    }
+
+    /// The store's time, refused when it lies far behind the log.
+    ///
+    /// # Errors
+    ///
+    /// [`LogError::Clock`], or the store's.
+    pub fn now(&self) -> Result<Instant, LogError> {
+        let now = instant(self.store.now()?);
+        let latest = self.state.latest();
+        if now.saturating_add_ms(CLOCK_SLACK_MS) < latest { Err(LogError::Clock { now, latest }) } else { Ok(now) }
+    }
+
+    fn put_derived(&self, key: &ObjectKey, bytes: &[u8]) -> Result<(), LogError> {
+        let options = PutOptions { lock: None, create_only: false, sha256: Digest::of(bytes) };
+        self.store.put(key, bytes, &options)?;
+        Ok(())
+    }
+}
+
+/// The settling period of a state's archive, capped in a test archive.
+fn settle_ms(state: &State) -> i64 {
+    let settle = i64::try_from(state.settle_ms()).unwrap_or(i64::MAX);
+    match state.environment() {
+        Environment::Test => settle.min(i64::try_from(Limits::TEST_LOCK.as_millis()).unwrap_or(i64::MAX)),
+        Environment::Production => settle,
+    }
+}
+
+/// Stores an object once; the same bytes under the name count as stored.
+pub(crate) fn put_once(
+    store: &dyn LockedStore,
+    key: &ObjectKey,
+    bytes: &[u8],
+    lock: Option<Lock>,
+) -> Result<(), LogError> {
+    let options = PutOptions { lock, create_only: true, sha256: Digest::of(bytes) };
+    let error = match store.put(key, bytes, &options) {
+        Ok(_) => return Ok(()),
+        Err(error) => error,
+    };
+    if !matches!(error, StoreError::AlreadyExists { .. } | StoreError::Conflict { .. }) && !error.may_be_stored() {
+        return Err(error.into());
+    }
+    match store.get(key, None)? {
+        Some(found) if found == bytes => Ok(()),
+        Some(_) => Err(LogError::Damaged { object: key.to_string(), detail: "other bytes have this name".into() }),
+        None => Err(error.into()),
+    }
+}
+
+/// A store's time in the log's form.
+pub(crate) fn instant(now: Timestamp) -> Instant {
+    Instant::from_unix_ms(now.as_millisecond()).unwrap_or(Instant::MIN)
+}
+
+/// `now` and some milliseconds, in whole milliseconds so that every store can hold it.
+pub(crate) fn after(now: Timestamp, ms: i64) -> Timestamp {
+    Timestamp::from_millisecond(now.as_millisecond().saturating_add(ms)).unwrap_or(Timestamp::MAX)
+}
+
+/// Where a claim that begins at `from` has to end.
+fn batch_end(items: &[Item], from: usize) -> usize {
+    let mut bytes = 0;
+    let mut end = from;
+    for item in items.iter().skip(from).take(CLAIM_ENTRIES) {
+        // A range is about 200 bytes of JSON, an entry about 1,200.
+        bytes += 1_200 + item.ranges.as_ref().map_or(0, |ranges| ranges.as_slice().len() * 220);
+        if bytes > CLAIM_BYTES && end > from {
+            break;
+        }
+        end += 1;
+    }
+    end
+}

@@ -1,0 +1,67 @@
+//! The beginning of a log.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use strongroom_crypto::claim::{ClaimDraft, NO_CLAIM};
+use strongroom_crypto::entry::{Entry, EntryKind, LogOpen, RegisteredKey};
+use strongroom_crypto::keys::{Entropy, KeyFile, Role};
+use strongroom_crypto::name::Environment;
+
+use super::{Keyring, Log, LogError, after, claim_key, instant, put_once};
+use crate::limits::Limits;
+use crate::store::{Lock, LockMode, LockedStore};
+
+impl Log {
+    /// Makes a test archive in an empty store; `None` if the store holds a log already.
+    ///
+    /// # Errors
+    ///
+    /// [`LogError`].
+    pub fn create(
+        store: Arc<dyn LockedStore>,
+        keys: Arc<KeyFile>,
+        settle: Duration,
+        entropy: &mut dyn Entropy,
+    ) -> Result<Option<Self>, LogError> {
+        let first = claim_key(0)?;
+        if store.get(&first, None)?.is_some() {
+            return Ok(None);
+        }
+        let now = store.now()?;
+        let settle = settle.min(Limits::TEST_LOCK);
+        let settle_ms = i64::try_from(settle.as_millis()).unwrap_or(i64::MAX);
+        let lock = Lock { mode: LockMode::Governance, until: after(now, settle_ms) };
+        // An origin key without a log is what a crash here leaves: it is used if it is there.
+        let keyring = Keyring::new(Arc::clone(&store), Arc::clone(&keys));
+        match keyring.create_origin(lock, entropy) {
+            Ok(()) | Err(LogError::Damaged { .. }) => keyring.origin()?,
+            Err(error) => return Err(error),
+        };
+        let mut registered: Vec<RegisteredKey> =
+            Role::ALL.iter().map(|&role| RegisteredKey::new(keys.role(role).public(), role.into())).collect();
+        registered.sort_by_key(|key| (key.role, key.id));
+        let open = LogOpen {
+            archive_id: keys.archive_id(),
+            environment: Environment::Test,
+            keys: registered,
+            log_vkey: keys.log().verifier().to_string(),
+            min_reader: 1,
+            min_writer: 1,
+            settle_ms: u64::try_from(settle_ms).unwrap_or(0),
+            store: store.url().to_owned(),
+        };
+        let mut nonce = [0; 16];
+        entropy.fill(&mut nonce);
+        let entry = Entry::new(instant(now), true, EntryKind::LogOpen(Box::new(open)));
+        let draft =
+            ClaimDraft { archive_id: keys.archive_id(), seq: 0, prev_claim_sha256: NO_CLAIM, nonce, items: vec![(entry, None)] };
+        let claim = draft.sign(keys.role(Role::Archive))?;
+        match put_once(&*store, &first, claim.bytes(), Some(lock)) {
+            Ok(()) => Self::open(store, keys).map(Some),
+            // Somebody else opened the log in this moment.
+            Err(LogError::Damaged { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! Reading a log from its beginning, without any key: what was sealed, in order.
+
+use strongroom_crypto::claim::UnverifiedClaim;
+use strongroom_crypto::entry::{Entry, EntryKind, Seal};
+use strongroom_crypto::range::RangeList;
+use strongroom_crypto::state::{FoldError, Outcome, State, Undecided};
+
+use super::{LogError, claim_key};
+use crate::store::LockedStore;
+
+/// A valid seal and its ranges.
+#[derive(Clone, Debug)]
+pub struct Sealed {
+    /// The entry.
+    pub seal: Seal,
+    /// What it covers.
+    pub ranges: RangeList,
+}
+
+/// Folds all claims and returns the final state and every seal that is valid.
+///
+/// # Errors
+///
+/// [`LogError`] if there is no log or a claim does not follow.
+pub fn walk(store: &dyn LockedStore) -> Result<(State, Vec<Sealed>), LogError> {
+    let bytes = store.get(&claim_key(0)?, None)?.ok_or_else(|| LogError::Missing(store.url().to_owned()))?;
+    let (first, _) = UnverifiedClaim::parse(&bytes)?.verify_first()?;
+    let mut state = State::open(&first)?;
+    let mut seals = Vec::new();
+    loop {
+        let key = claim_key(state.next_claim().seq)?;
+        let Some(bytes) = store.get(&key, None)? else { return Ok((state, seals)) };
+        let claim = UnverifiedClaim::parse(&bytes)?.verify(|id| state.registered(id))?;
+        let outcomes = match state.apply_claim(&claim) {
+            Ok(outcomes) => outcomes,
+            // A state folded from the beginning has all its pages.
+            Err(FoldError::Undecided(Undecided::Pages(_))) | Err(FoldError::Undecided(_)) => Vec::new(),
+            Err(error) => return Err(error.into()),
+        };
+        for (item, outcome) in claim.items().iter().zip(outcomes) {
+            let (Outcome::Valid, Some(ranges)) = (outcome, item.ranges()) else { continue };
+            if let Ok(EntryKind::SegmentSeal(seal)) = Entry::parse(item.leaf()).map(Entry::into_kind) {
+                seals.push(Sealed { seal: *seal, ranges: ranges.clone() });
+            }
+        }
+    }
+}

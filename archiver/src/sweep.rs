@@ -1,0 +1,47 @@
+//! Locks that are about to lapse move on.
+//!
+//! While no policy is in force, a segment keeps a rolling lock of one settling period. The log remembers how far the last
+//! extension went (`window.close`, `extended`), so that a run with nothing overdue looks at no segment at all.
+
+use std::collections::BTreeSet;
+
+use strongroom_crypto::name::PeriodKeyName;
+use strongroom_crypto::time::Instant;
+
+use crate::log::{Log, LogError, after, instant, manifest_key, period_key_object};
+use crate::store::ObjectKey;
+
+/// Extends every lock of which less than half the settling period is left.
+///
+/// # Errors
+///
+/// The store's: a lock that cannot be extended stops the run.
+pub fn extend_overdue(log: &mut Log) -> Result<u64, LogError> {
+    let now = log.store().now()?;
+    let half = log.settle_ms() / 2;
+    let soon = instant(now).saturating_add_ms(half);
+    if log.state().locks_due(soon).is_empty() && !log.state().has_loaded_locks_due(soon) {
+        return Ok(0);
+    }
+    let until = after(now, log.settle_ms());
+    log.load_all_pages()?;
+    let mut keys: Vec<ObjectKey> = Vec::new();
+    let mut periods: BTreeSet<PeriodKeyName> = BTreeSet::new();
+    for segment in log.state().segments() {
+        keys.push(ObjectKey::new(segment.object.as_str())?);
+        keys.push(manifest_key(&segment.segment_id)?);
+        periods.insert(segment.period_key);
+    }
+    for period in &periods {
+        keys.push(period_key_object(period)?);
+    }
+    for key in &keys {
+        let Some(head) = log.store().head(key, None)? else { continue };
+        if head.lock.is_some_and(|lock| lock.until >= until) {
+            continue;
+        }
+        log.store().extend_lock(key, &head.version, until)?;
+    }
+    log.extended(Instant::from_unix_ms(until.as_millisecond()).unwrap_or(Instant::MAX));
+    Ok(u64::try_from(keys.len()).unwrap_or(u64::MAX))
+}

@@ -1,0 +1,106 @@
+//! What the state says.
+
+use super::{LiveSegment, NextClaim, Position, State, Undecided};
+use crate::{
+    digest::Digest,
+    id::{ArchiveId, SegmentId},
+    keys::{KeyId, RolePublic},
+    name::{Environment, LogRole, Shard},
+    origin::OriginHandle,
+    time::Instant,
+};
+
+impl State {
+    /// The archive.
+    pub const fn archive_id(&self) -> ArchiveId {
+        self.archive_id
+    }
+
+    /// What it is for.
+    pub const fn environment(&self) -> Environment {
+        self.environment
+    }
+
+    /// How long a segment is locked at birth.
+    pub const fn settle_ms(&self) -> u64 {
+        self.settle_ms
+    }
+
+    /// Where the archive lives.
+    pub fn store(&self) -> &str {
+        &self.store
+    }
+
+    /// Digest of the first entry: half of the auditor's trust anchor.
+    pub const fn log_open_sha256(&self) -> Digest {
+        self.log_open_sha256
+    }
+
+    /// How many entries were folded.
+    pub const fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// The greatest `at`.
+    pub const fn latest(&self) -> Instant {
+        self.latest
+    }
+
+    /// The claim that holds the next entry, or the next to come.
+    pub const fn next_claim(&self) -> NextClaim {
+        self.claim
+    }
+
+    /// A key that is or was registered under any role: what it signed can be checked.
+    pub fn registered(&self, id: KeyId) -> Option<RolePublic> {
+        let known = self.keys.iter().find(|((_, known), _)| *known == id);
+        known.map(|(_, record)| record.public.clone())
+    }
+
+    /// Whether a key may append for a role now.
+    pub fn is_active(&self, role: LogRole, id: KeyId) -> bool {
+        self.keys.get(&(role, id)).is_some_and(|record| !record.revoked)
+    }
+
+    /// The generations kept of an origin, oldest first, and where they stand.
+    pub fn positions(
+        &self,
+        origin: &OriginHandle,
+    ) -> impl DoubleEndedIterator<Item = (u64, Position)> {
+        self.positions.of(origin)
+    }
+
+    /// The number of the window that a shard closes next.
+    pub fn next_window(&self, shard: Shard) -> u64 {
+        self.windows.get(&shard).map_or(0, |last| last.saturating_add(1))
+    }
+
+    /// Whether an upload was abandoned.
+    pub fn is_abandoned(&self, id: &SegmentId) -> bool {
+        self.abandoned.contains_key(id)
+    }
+
+    /// How many segments are live, loaded or not.
+    pub const fn live_segments(&self) -> u64 {
+        self.pages.live()
+    }
+
+    /// The live segments of the loaded pages, in the order of their seals.
+    pub fn segments(&self) -> impl Iterator<Item = &LiveSegment> {
+        self.pages.segments()
+    }
+
+    /// The live segment of an id.
+    ///
+    /// # Errors
+    ///
+    /// Names the pages, not yet loaded, that could hold it.
+    pub fn segment(&self, id: &SegmentId) -> Result<Option<&LiveSegment>, Undecided> {
+        self.pages.find(id).map_err(Undecided::Pages)
+    }
+
+    /// Index of the first critical entry of unknown type: from there on nothing may be decided.
+    pub const fn unknown_critical(&self) -> Option<u64> {
+        self.unknown_critical
+    }
+}
