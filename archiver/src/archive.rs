@@ -27,7 +27,7 @@ use crate::source::SourceError;
 
 /// Sealed segments are claimed when this many wait, even if the run goes on.
 const CLAIM_SEALS: usize = 800;
-/// The same after this time.
+/// The same after this time, or an eighth of the settling period if that is shorter.
 const CLAIM_AFTER: Duration = Duration::from_mins(5);
 /// A stream that loses every race is given up after this many rounds: every loss means that others made progress.
 const MAX_ROUNDS: usize = 64;
@@ -196,10 +196,9 @@ pub fn archive(
     let mut work: Vec<usize> = (0..request.streams.len()).collect();
     for _ in 0..MAX_ROUNDS {
         run.streams(&work, threads)?;
-        run.claim(None)?;
+        run.claim(Some(request.shard))?;
         work = std::mem::take(&mut lock(&run.shared).again).into_iter().collect();
         if work.is_empty() {
-            run.claim(Some(request.shard))?;
             let mut report = std::mem::take(&mut lock(&run.shared).report);
             report.interrupted = stop.load(Ordering::Relaxed);
             return Ok(report);
@@ -237,12 +236,16 @@ impl Run<'_> {
         if ready.is_empty() {
             return Ok(());
         }
-        let now = lock(&self.log).now()?;
+        let (now, settle_ms) = {
+            let log = lock(&self.log);
+            (log.now()?, log.settle_ms())
+        };
+        let patience = CLAIM_AFTER.min(Duration::from_millis(u64::try_from(settle_ms / 8).unwrap_or(0)));
         let mut shared = lock(&self.shared);
         shared.pending.extend(ready);
         let since = *shared.waiting_since.get_or_insert(now);
         let waited = Duration::from_millis(u64::try_from(now.unix_ms() - since.unix_ms()).unwrap_or(0));
-        let due = shared.pending.len() >= CLAIM_SEALS || waited >= CLAIM_AFTER;
+        let due = shared.pending.len() >= CLAIM_SEALS || waited >= patience;
         drop(shared);
         if due { self.claim(None) } else { Ok(()) }
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Span, SpanRelativeTo};
 use serde::Deserialize;
+use strongroom_crypto::name::StreamName;
 
 use crate::limits::Limits;
 use crate::source::{Format, StartRule};
@@ -180,7 +181,7 @@ impl Checker<'_> {
     }
 
     fn stream(&self, stream: FileStream, base: &Path) -> Result<Stream, ConfigError> {
-        if strongroom_crypto::entry::StreamName::new(&stream.name).is_err() {
+        if stream.name.parse::<StreamName>().is_err() {
             let expected = "lower-case letters, digits, `.`, `_` and `-`, at most 63, beginning with a letter or digit";
             return Err(self.wrong("streams.name", &stream.name, expected));
         }
@@ -191,7 +192,7 @@ impl Checker<'_> {
     fn source(&self, source: FileSource, base: &Path) -> Result<Source, ConfigError> {
         let name = source.format.as_deref().unwrap_or("auto");
         let format = name.parse::<Format>().map_err(|error| self.wrong("sources.format", name, &error.to_string()))?;
-        let rule = source.multiline_start.as_deref().map(StartRule::new).transpose().map_err(|error| {
+        let rule = source.multiline_start.as_deref().map(str::parse::<StartRule>).transpose().map_err(|error| {
             self.wrong("sources.multiline_start", source.multiline_start.as_deref().unwrap_or_default(), &error.to_string())
         })?;
         if source.paths.is_empty() {

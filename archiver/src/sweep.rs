@@ -6,10 +6,11 @@
 use std::collections::BTreeSet;
 
 use strongroom_crypto::name::PeriodKeyName;
+use strongroom_crypto::state::State;
 use strongroom_crypto::time::Instant;
 
 use crate::log::{Log, LogError, after, instant, manifest_key, period_key_object};
-use crate::store::ObjectKey;
+use crate::store::{Lock, LockMode, ObjectKey};
 
 /// Extends every lock of which less than half the settling period is left.
 ///
@@ -20,7 +21,7 @@ pub fn extend_overdue(log: &mut Log) -> Result<u64, LogError> {
     let now = log.store().now()?;
     let half = log.settle_ms() / 2;
     let soon = instant(now).saturating_add_ms(half);
-    if log.state().locks_due(soon).is_empty() && !log.state().has_loaded_locks_due(soon) {
+    if !due(log.state(), soon) {
         return Ok(0);
     }
     let until = after(now, log.settle_ms());
@@ -40,8 +41,22 @@ pub fn extend_overdue(log: &mut Log) -> Result<u64, LogError> {
         if head.lock.is_some_and(|lock| lock.until >= until) {
             continue;
         }
-        log.store().extend_lock(key, &head.version, until)?;
+        let mode = head.lock.map_or(LockMode::Governance, |lock| lock.mode);
+        log.store().extend_lock(key, &head.version, Lock { mode, until })?;
     }
-    log.extended(Instant::from_unix_ms(until.as_millisecond()).unwrap_or(Instant::MAX));
+    log.set_extended(Instant::from_unix_ms(until.as_millisecond()).unwrap_or(Instant::MAX));
     Ok(u64::try_from(keys.len()).unwrap_or(u64::MAX))
+}
+
+/// Tells whether a lock ends before `soon`.
+fn due(state: &State, soon: Instant) -> bool {
+    if state.live_segments() == 0 {
+        return false;
+    }
+    match state.extended_until() {
+        Some(extended) => extended < soon,
+        None => {
+            !state.pages_due(Instant::MIN, soon).is_empty() || state.segments().any(|segment| segment.settle_until < soon)
+        }
+    }
 }

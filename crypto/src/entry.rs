@@ -60,6 +60,9 @@ pub struct Abandon {
 /// The content of `window.close`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct WindowClose {
+    /// The settling locks of all segments live by then last at least until this time, if the run
+    /// extended them.
+    pub extended_until: Option<Instant>,
     /// Digest of the snapshot of the size at which this entry stands.
     pub index_sha256: Option<Digest>,
     /// Counts the closes of its shard, from 0.
@@ -195,6 +198,7 @@ impl Abandon {
 impl WindowClose {
     fn take(members: &mut ObjectReader) -> Result<Self, JsonError> {
         Ok(Self {
+            extended_until: members.nullable("extended_until")?,
             index_sha256: members.nullable("index_sha256")?,
             number: members.u64("number")?,
             segments: members.u64("segments")?,
@@ -203,6 +207,7 @@ impl WindowClose {
     }
 
     fn put(&self, members: &mut Members) {
+        members.insert("extended_until", self.extended_until.map(text));
         members.insert("index_sha256", self.index_sha256.map(text));
         members.insert("number", self.number);
         members.insert("segments", self.segments);
@@ -269,6 +274,7 @@ pub(crate) mod tests {
     fn one_of_each() -> Vec<Entry> {
         let key = RoleKey::from_seed(&[1; 32]);
         let close = WindowClose {
+            extended_until: None,
             index_sha256: Some(Digest::of(b"i")),
             number: 4,
             segments: 5,

@@ -48,6 +48,8 @@ pub struct State {
     size: u64,
     /// The greatest `at` of a valid entry.
     latest: Instant,
+    /// Until when a run said to have extended the settling locks of all live segments.
+    extended_until: Option<Instant>,
     claim: NextClaim,
     keys: BTreeMap<(LogRole, KeyId), KeyRecord>,
     positions: Positions,
@@ -121,6 +123,7 @@ impl State {
             abandoned: BTreeMap::new(),
             windows: BTreeMap::new(),
             pages: Pages::default(),
+            extended_until: None,
             unknown_critical: None,
         })
     }
@@ -292,6 +295,7 @@ impl State {
             }
             EntryKind::WindowClose(close) => {
                 self.windows.insert(close.shard, close.number);
+                self.extended_until = self.extended_until.max(close.extended_until);
             }
             // INVARIANT: neither is ever valid here.
             EntryKind::LogOpen(_) | EntryKind::Unknown(_) => {}

@@ -243,7 +243,10 @@ fn killed_writers(bed: &Bed) {
             told.for_each(|name| tell.send(name).unwrap());
         });
         for _ in 0..=round % 3 {
-            let name = names.recv_timeout(PATIENCE).expect("the writer stopped by itself");
+            let Ok(name) = names.recv_timeout(PATIENCE) else {
+                child.kill().ok();
+                panic!("the writer stopped by itself");
+            };
             acknowledged.push(name);
         }
         // Into the middle of the writes that follow, wherever that is on this disk.

@@ -3,9 +3,10 @@
 //! A plan names the write points where it fails and how. Every point that a test reaches is
 //! recorded, so that a test over all points can assert that it met them.
 
+mod point;
+
 use std::{
     collections::BTreeMap,
-    fmt,
     sync::{Arc, Mutex, MutexGuard},
     thread,
     time::Duration,
@@ -17,102 +18,7 @@ use strongroom_archiver::store::{
     Head, Listed, ListedVersion, Lock, LockedStore, ObjectKey, PutOptions, StoreError, VersionId,
 };
 
-/// What a change is about, told by its key or by the request.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub enum Point {
-    /// `keys/…`
-    PeriodKey,
-    /// `segments/…`
-    Segment,
-    /// `manifests/…`
-    Manifest,
-    /// `log/claim/…`
-    Claim,
-    /// `log/tile/entries/…`
-    EntriesTile,
-    /// `log/tile/<L>/…`
-    Tile,
-    /// `log/checkpoints/…`
-    Checkpoint,
-    /// `log/checkpoint`
-    Hint,
-    /// `index/…`
-    Index,
-    /// Any other put.
-    Other,
-    /// Extending a lock, of whatever key.
-    Lock,
-    /// Setting or lifting a hold.
-    Hold,
-    /// Deleting a version.
-    Delete,
-}
-
-impl Point {
-    /// Every point.
-    pub const ALL: [Self; 13] = [
-        Self::PeriodKey,
-        Self::Segment,
-        Self::Manifest,
-        Self::Claim,
-        Self::EntriesTile,
-        Self::Tile,
-        Self::Checkpoint,
-        Self::Hint,
-        Self::Index,
-        Self::Other,
-        Self::Lock,
-        Self::Hold,
-        Self::Delete,
-    ];
-
-    /// The point that a put or a read of `key` is.
-    pub fn of(key: &ObjectKey) -> Self {
-        let below = |prefix: &str| key.as_str().starts_with(prefix);
-        match key.as_str() {
-            "log/checkpoint" => Self::Hint,
-            _ if below("keys/") => Self::PeriodKey,
-            _ if below("segments/") => Self::Segment,
-            _ if below("manifests/") => Self::Manifest,
-            _ if below("log/claim/") => Self::Claim,
-            _ if below("log/tile/entries/") => Self::EntriesTile,
-            _ if below("log/tile/") => Self::Tile,
-            _ if below("log/checkpoints/") => Self::Checkpoint,
-            _ if below("index/") => Self::Index,
-            _ => Self::Other,
-        }
-    }
-
-    /// Its name in plans and reports.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::PeriodKey => "period_key",
-            Self::Segment => "segment",
-            Self::Manifest => "manifest",
-            Self::Claim => "claim",
-            Self::EntriesTile => "entries_tile",
-            Self::Tile => "tile",
-            Self::Checkpoint => "checkpoint",
-            Self::Hint => "hint",
-            Self::Index => "index",
-            Self::Other => "other",
-            Self::Lock => "lock",
-            Self::Hold => "hold",
-            Self::Delete => "delete",
-        }
-    }
-
-    /// The point of a name.
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|point| point.name() == name)
-    }
-}
-
-impl fmt::Display for Point {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
+pub use self::point::Point;
 
 /// How a store fails.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

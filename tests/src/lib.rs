@@ -1,1 +1,4 @@
-//! placeholder
+//! What the tests share: stores that fail, and an auditor that reads everything from outside.
+
+pub mod faulty_store;
+pub mod temp;

@@ -75,7 +75,7 @@ fn request(arguments: &Arguments, place: &Place) -> Result<Request, Failure> {
                 let next = "use lower-case letters, digits, `.`, `_` and `-`, at most 63, beginning with a letter or digit";
                 return Err(Failure::input(format!("`{name}` cannot name a stream"), next));
             }
-            let start_rule = arguments.multiline_start.as_deref().map(StartRule::new).transpose()?;
+            let start_rule = arguments.multiline_start.as_deref().map(str::parse::<StartRule>).transpose()?;
             let source = Source {
                 paths: arguments.paths.clone(),
                 format: arguments.format.parse::<Format>()?,

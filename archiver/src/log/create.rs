@@ -53,7 +53,7 @@ impl Log {
         };
         let mut nonce = [0; 16];
         entropy.fill(&mut nonce);
-        let entry = Entry::new(instant(now), true, EntryKind::LogOpen(Box::new(open)));
+        let entry = Entry::new(instant(now), EntryKind::LogOpen(Box::new(open)));
         let draft =
             ClaimDraft { archive_id: keys.archive_id(), seq: 0, prev_claim_sha256: NO_CLAIM, nonce, items: vec![(entry, None)] };
         let claim = draft.sign(keys.role(Role::Archive))?;

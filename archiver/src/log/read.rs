@@ -115,7 +115,7 @@ impl Log {
         };
         // A log of which only the first claim is there: `init` was interrupted after it.
         let head = head.unwrap_or_else(Head::empty);
-        let mut log = Self { store, keys, state: snapshot.unwrap_or(state), fresh: Vec::new(), head };
+        let mut log = Self { store, keys, state: snapshot.unwrap_or(state), fresh: Vec::new(), head, extended: None };
         if log.head.size == 0 {
             log.fresh.push(log.first_leaf()?);
         }
@@ -128,14 +128,15 @@ impl Log {
     fn opening(store: &dyn LockedStore) -> Result<(LogOpen, State), LogError> {
         let key = claim_key(0)?;
         let bytes = store.get(&key, None)?.ok_or_else(|| LogError::Missing(store.url().to_owned()))?;
-        let (claim, opening) = UnverifiedClaim::parse(&bytes)?.verify_first()?;
+        let claim = UnverifiedClaim::parse(&bytes)?.verify_first()?;
+        let opening = claim.opening()?;
         let state = State::open(&claim)?;
         Ok((opening, state))
     }
 
     fn first_leaf(&self) -> Result<Vec<u8>, LogError> {
         let bytes = object(&*self.store, &claim_key(0)?)?;
-        let (claim, _) = UnverifiedClaim::parse(&bytes)?.verify_first()?;
+        let claim = UnverifiedClaim::parse(&bytes)?.verify_first()?;
         Ok(claim.items().first().map(|item| item.leaf().to_vec()).unwrap_or_default())
     }
 

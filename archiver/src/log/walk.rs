@@ -24,7 +24,7 @@ pub struct Sealed {
 /// [`LogError`] if there is no log or a claim does not follow.
 pub fn walk(store: &dyn LockedStore) -> Result<(State, Vec<Sealed>), LogError> {
     let bytes = store.get(&claim_key(0)?, None)?.ok_or_else(|| LogError::Missing(store.url().to_owned()))?;
-    let (first, _) = UnverifiedClaim::parse(&bytes)?.verify_first()?;
+    let first = UnverifiedClaim::parse(&bytes)?.verify_first()?;
     let mut state = State::open(&first)?;
     let mut seals = Vec::new();
     loop {

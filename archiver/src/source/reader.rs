@@ -67,7 +67,7 @@ pub struct End {
 /// Reads the records of one file. The leads and raw bytes of the records and the tails of the ranges,
 /// put together, are the decoded file from the starting offset on.
 ///
-/// A reader holds at most one record, the bytes before it and [`CHUNK_BYTES`] read ahead.
+/// A reader holds at most one record, the bytes before it and some 256 KiB read ahead.
 pub struct Reader {
     path: PathBuf,
     compression: Compression,
@@ -284,7 +284,8 @@ impl Reader {
 impl Follow {
     /// Whether a file was written so lately that its last record may not be all there.
     fn expects_more(self, metadata: &Metadata) -> bool {
-        let modified = metadata.mtime().saturating_mul(1000) + metadata.mtime_nsec() / 1_000_000;
+        let seconds_ms = metadata.mtime().saturating_mul(1000);
+        let modified = seconds_ms.saturating_add(metadata.mtime_nsec() / 1_000_000);
         let modified_ms = u64::try_from(modified).unwrap_or(0);
         self.now_ms.saturating_sub(modified_ms) <= self.max_age_ms
     }

@@ -46,6 +46,12 @@ impl State {
         self.latest
     }
 
+    /// Until when the settling locks of the segments live at the last extension were extended.
+    /// A segment sealed since has a lock of its own that ends later or soon after.
+    pub const fn extended_until(&self) -> Option<Instant> {
+        self.extended_until
+    }
+
     /// The claim that holds the next entry, or the next to come.
     pub const fn next_claim(&self) -> NextClaim {
         self.claim
