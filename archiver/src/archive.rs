@@ -226,7 +226,9 @@ impl Run<'_> {
         }
         std::thread::scope(|scope| {
             let handles: Vec<_> = (0..threads).map(|_| scope.spawn(worker)).collect();
-            let results = handles.into_iter().map(|handle| handle.join().unwrap_or(Err(ArchiveError::Format("a worker died".into()))));
+            let results = handles.into_iter().map(|handle| {
+                handle.join().unwrap_or(Err(ArchiveError::Format("a worker died".into())))
+            });
             results.collect::<Vec<_>>().into_iter().collect()
         })
     }
@@ -240,11 +242,13 @@ impl Run<'_> {
             let log = lock(&self.log);
             (log.now()?, log.settle_ms())
         };
-        let patience = CLAIM_AFTER.min(Duration::from_millis(u64::try_from(settle_ms / 8).unwrap_or(0)));
+        let patience =
+            CLAIM_AFTER.min(Duration::from_millis(u64::try_from(settle_ms / 8).unwrap_or(0)));
         let mut shared = lock(&self.shared);
         shared.pending.extend(ready);
         let since = *shared.waiting_since.get_or_insert(now);
-        let waited = Duration::from_millis(u64::try_from(now.unix_ms() - since.unix_ms()).unwrap_or(0));
+        let waited =
+            Duration::from_millis(u64::try_from(now.unix_ms() - since.unix_ms()).unwrap_or(0));
         let due = shared.pending.len() >= CLAIM_SEALS || waited >= patience;
         drop(shared);
         if due { self.claim(None) } else { Ok(()) }

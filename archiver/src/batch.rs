@@ -6,7 +6,6 @@
 
 use std::collections::HashMap;
 
-
 use crate::limits::Limits;
 use crate::segment::OpenSegment;
 
@@ -70,9 +69,9 @@ impl Row {
         Self { received_day, open: Vec::new(), next: 0, past: HashMap::new() }
     }
 
-    /// The day that files a record.
-    fn day(&mut self, time_us: Option<i64>) -> Day {
-        let Some(day) = time_us.map(|time| time.div_euclid(DAY_US)) else { return Day::Of(self.received_day) };
+    /// The day that files an event of a time.
+    fn day(&mut self, time_us: i64) -> Day {
+        let day = time_us.div_euclid(DAY_US);
         if day > self.received_day + MAX_FUTURE_DAYS {
             return Day::Of(self.received_day);
         }
@@ -91,11 +90,25 @@ impl Row {
         time_us: Option<i64>,
         open: impl FnOnce(Day) -> Result<OpenSegment, E>,
     ) -> Result<&mut Placed, E> {
-        let day = self.day(time_us);
+        let here = self
+            .open
+            .iter()
+            .find(|placed| Some(placed.order) == way.current)
+            .map(|placed| placed.day);
+        // A record that does not say when it happened stays with the one before it in its origin.
+        let day = match (time_us, here) {
+            (Some(time), _) => self.day(time),
+            (None, Some(here)) => here,
+            (None, None) => Day::Of(self.received_day),
+        };
         let least = way.current.unwrap_or(0);
         let found = self.open.iter().position(|placed| placed.day == day && placed.order >= least);
         let behind = self.open.iter().any(|placed| placed.day == day);
-        let stay = || self.open.iter().position(|p| Some(p.order) == way.current && p.segment.rows() < WORTHWHILE_ROWS);
+        let stay = || {
+            self.open
+                .iter()
+                .position(|p| Some(p.order) == way.current && p.segment.rows() < WORTHWHILE_ROWS)
+        };
         let place = match found.or_else(|| if behind { stay() } else { None }) {
             Some(place) => place,
             None => {
@@ -127,7 +140,8 @@ impl Row {
         let held: usize = self.open.iter().map(|placed| placed.segment.memory()).sum();
         let place = self.open.iter().position(full).or_else(|| {
             let crowded = held > memory || self.open.len() > Limits::OPEN_SEGMENTS;
-            let largest = self.open.iter().enumerate().max_by_key(|(_, placed)| placed.segment.memory());
+            let largest =
+                self.open.iter().enumerate().max_by_key(|(_, placed)| placed.segment.memory());
             largest.filter(|_| crowded).map(|(place, _)| place)
         })?;
         Some(self.open.remove(place))
@@ -156,5 +170,6 @@ pub fn date(day: Day, received_day: i64) -> (i64, i64, i64) {
         Day::Late => received_day,
     };
     let ms = day.saturating_mul(86_400_000);
-    strongroom_crypto::time::Instant::from_unix_ms(ms).map_or((1970, 1, 1), |instant| instant.date())
+    strongroom_crypto::time::Instant::from_unix_ms(ms)
+        .map_or((1970, 1, 1), |instant| instant.date())
 }

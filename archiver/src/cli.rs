@@ -8,7 +8,6 @@ mod output;
 mod status;
 mod target;
 
-
 use std::ffi::OsString;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -84,7 +83,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, machine: &Machine) -> 
         Err(error) => {
             // Help and version are no errors; clap knows which stream each belongs on.
             let code = if error.use_stderr() { EXIT_INPUT } else { EXIT_DONE };
-            return if error.print().is_ok() { ExitCode::from(code) } else { ExitCode::from(EXIT_INPUT) };
+            return if error.print().is_ok() {
+                ExitCode::from(code)
+            } else {
+                ExitCode::from(EXIT_INPUT)
+            };
         }
     };
     let done = match arguments.command {
@@ -105,8 +108,13 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, machine: &Machine) -> 
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
         // Whoever read the output has seen enough.
-        let code = if error.kind() == std::io::ErrorKind::BrokenPipe { EXIT_DONE } else { EXIT_INPUT };
-        let message = if code == EXIT_DONE { String::new() } else { format!("cannot write the output: {error}") };
+        let code =
+            if error.kind() == std::io::ErrorKind::BrokenPipe { EXIT_DONE } else { EXIT_INPUT };
+        let message = if code == EXIT_DONE {
+            String::new()
+        } else {
+            format!("cannot write the output: {error}")
+        };
         Self { code, message, next: None }
     }
 }
@@ -114,8 +122,12 @@ impl From<std::io::Error> for Failure {
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         let (code, next) = match error.kind() {
-            ErrorKind::Retry => (EXIT_AGAIN, Some("nothing was acknowledged: free space or wait, then run again")),
-            ErrorKind::ReadBack | ErrorKind::FixData => (EXIT_FINDING, Some("run `strongroom verify --deep` to see what is damaged")),
+            ErrorKind::Retry => {
+                (EXIT_AGAIN, Some("nothing was acknowledged: free space or wait, then run again"))
+            }
+            ErrorKind::ReadBack | ErrorKind::FixData => {
+                (EXIT_FINDING, Some("run `strongroom verify --deep` to see what is damaged"))
+            }
             ErrorKind::Refused => (EXIT_INPUT, Some("check the permissions of the store")),
             ErrorKind::Missing | ErrorKind::FixInput => (EXIT_INPUT, None),
         };
@@ -128,11 +140,20 @@ impl From<LogError> for Failure {
         let message = error.to_string();
         let (code, next) = match error {
             LogError::Store(error) => return error.into(),
-            LogError::Missing(ref store) => {
-                (EXIT_INPUT, Some(format!("create it with `strongroom init --environment test --to {store}`")))
+            LogError::Missing(ref store) => (
+                EXIT_INPUT,
+                Some(format!("create it with `strongroom init --environment test --to {store}`")),
+            ),
+            LogError::WrongKey { .. } | LogError::Key(_) => {
+                (EXIT_INPUT, Some("give the archive's own key with `--key FILE`".into()))
             }
-            LogError::WrongKey { .. } | LogError::Key(_) => (EXIT_INPUT, Some("give the archive's own key with `--key FILE`".into())),
-            LogError::Moved { .. } => (EXIT_INPUT, Some("archive to the store that the log names; `verify` and `cat` work on a copy".into())),
+            LogError::Moved { .. } => (
+                EXIT_INPUT,
+                Some(
+                    "archive to the store that the log names; `verify` and `cat` work on a copy"
+                        .into(),
+                ),
+            ),
             LogError::Clock { .. } | LogError::Newer(_) => (EXIT_AGAIN, None),
             LogError::Fold(strongroom_crypto::state::FoldError::Reader { .. }) => {
                 (EXIT_AGAIN, Some("use a newer version of strongroom".into()))
@@ -140,7 +161,10 @@ impl From<LogError> for Failure {
             LogError::Unconfirmed { .. } | LogError::TooLate { .. } => {
                 (EXIT_AGAIN, Some("nothing was acknowledged: run again".into()))
             }
-            LogError::Claim(_) | LogError::Fold(_) | LogError::Snapshot(_) | LogError::Damaged { .. } => {
+            LogError::Claim(_)
+            | LogError::Fold(_)
+            | LogError::Snapshot(_)
+            | LogError::Damaged { .. } => {
                 (EXIT_FINDING, Some("run `strongroom verify` to see what is damaged".into()))
             }
         };
@@ -153,9 +177,11 @@ impl From<ArchiveError> for Failure {
         match error {
             ArchiveError::Log(error) => error.into(),
             ArchiveError::Source(error) => error.into(),
-            ArchiveError::Contended | ArchiveError::ReadBack { .. } => {
-                Self { code: EXIT_AGAIN, message: error.to_string(), next: Some("run again".into()) }
-            }
+            ArchiveError::Contended | ArchiveError::ReadBack { .. } => Self {
+                code: EXIT_AGAIN,
+                message: error.to_string(),
+                next: Some("run again".into()),
+            },
             ArchiveError::Encode(_) | ArchiveError::Append(_) | ArchiveError::Format(_) => {
                 Self { code: EXIT_FINDING, message: error.to_string(), next: None }
             }
@@ -165,12 +191,20 @@ impl From<ArchiveError> for Failure {
 
 impl From<SourceError> for Failure {
     fn from(error: SourceError) -> Self {
-        Self { code: EXIT_INPUT, message: error.to_string(), next: Some("check the paths to archive".into()) }
+        Self {
+            code: EXIT_INPUT,
+            message: error.to_string(),
+            next: Some("check the paths to archive".into()),
+        }
     }
 }
 
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
-        Self { code: EXIT_INPUT, message: error.to_string(), next: Some("correct the configuration".into()) }
+        Self {
+            code: EXIT_INPUT,
+            message: error.to_string(),
+            next: Some("correct the configuration".into()),
+        }
     }
 }

@@ -137,13 +137,16 @@ impl Config {
     ///
     /// [`ConfigError`] with the first thing that is wrong.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
         Self::parse(path, &text)
     }
 
     fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
-        let file: File = serde_saphyr::from_str(text)
-            .map_err(|error| ConfigError::Syntax { path: path.to_owned(), detail: one_line(&error.to_string()) })?;
+        let file: File = serde_saphyr::from_str(text).map_err(|error| ConfigError::Syntax {
+            path: path.to_owned(),
+            detail: one_line(&error.to_string()),
+        })?;
         let check = Checker { path };
         if file.version != 1 {
             return Err(check.wrong("version", &file.version.to_string(), "1"));
@@ -152,14 +155,24 @@ impl Config {
         let key_file = match file.keys.kek {
             None => None,
             Some(text) => {
-                let name = text.strip_prefix("file:").ok_or_else(|| check.wrong("keys.kek", &text, "`file:` and a path"))?;
+                let name = text
+                    .strip_prefix("file:")
+                    .ok_or_else(|| check.wrong("keys.kek", &text, "`file:` and a path"))?;
                 Some(base.join(name))
             }
         };
-        let streams = file.streams.into_iter().map(|stream| check.stream(stream, base)).collect::<Result<Vec<_>, _>>()?;
+        let streams = file
+            .streams
+            .into_iter()
+            .map(|stream| check.stream(stream, base))
+            .collect::<Result<Vec<_>, _>>()?;
         for (at, stream) in streams.iter().enumerate() {
             if streams.iter().skip(at + 1).any(|other| other.name == stream.name) {
-                return Err(check.wrong("streams.name", &stream.name, "a name that no other stream has"));
+                return Err(check.wrong(
+                    "streams.name",
+                    &stream.name,
+                    "a name that no other stream has",
+                ));
             }
         }
         Ok(Self { store: file.store, key_file, limits: check.limits(&file.limits)?, streams })
@@ -177,7 +190,12 @@ struct Checker<'a> {
 
 impl Checker<'_> {
     fn wrong(&self, key: &str, value: &str, expected: &str) -> ConfigError {
-        ConfigError::Value { path: self.path.to_owned(), key: key.into(), value: value.into(), expected: expected.into() }
+        ConfigError::Value {
+            path: self.path.to_owned(),
+            key: key.into(),
+            value: value.into(),
+            expected: expected.into(),
+        }
     }
 
     fn stream(&self, stream: FileStream, base: &Path) -> Result<Stream, ConfigError> {
@@ -185,16 +203,29 @@ impl Checker<'_> {
             let expected = "lower-case letters, digits, `.`, `_` and `-`, at most 63, beginning with a letter or digit";
             return Err(self.wrong("streams.name", &stream.name, expected));
         }
-        let sources = stream.sources.into_iter().map(|source| self.source(source, base)).collect::<Result<_, _>>()?;
+        let sources = stream
+            .sources
+            .into_iter()
+            .map(|source| self.source(source, base))
+            .collect::<Result<_, _>>()?;
         Ok(Stream { name: stream.name, sources })
     }
 
     fn source(&self, source: FileSource, base: &Path) -> Result<Source, ConfigError> {
         let name = source.format.as_deref().unwrap_or("auto");
-        let format = name.parse::<Format>().map_err(|error| self.wrong("sources.format", name, &error.to_string()))?;
-        let rule = source.multiline_start.as_deref().map(str::parse::<StartRule>).transpose().map_err(|error| {
-            self.wrong("sources.multiline_start", source.multiline_start.as_deref().unwrap_or_default(), &error.to_string())
-        })?;
+        let format = name
+            .parse::<Format>()
+            .map_err(|error| self.wrong("sources.format", name, &error.to_string()))?;
+        let rule =
+            source.multiline_start.as_deref().map(str::parse::<StartRule>).transpose().map_err(
+                |error| {
+                    self.wrong(
+                        "sources.multiline_start",
+                        source.multiline_start.as_deref().unwrap_or_default(),
+                        &error.to_string(),
+                    )
+                },
+            )?;
         if source.paths.is_empty() {
             return Err(self.wrong("sources.paths", "[]", "at least one path"));
         }
@@ -215,12 +246,17 @@ impl Checker<'_> {
         if let Some(rows) = file.segment_rows {
             let (least, most) = Limits::SEGMENT_ROWS;
             if !(least..=most).contains(&rows) {
-                return Err(self.wrong("limits.segment_rows", &rows.to_string(), &format!("{least} to {most}")));
+                return Err(self.wrong(
+                    "limits.segment_rows",
+                    &rows.to_string(),
+                    &format!("{least} to {most}"),
+                ));
             }
             limits.segment_rows = rows;
         }
         if let Some(text) = &file.max_record {
-            limits.max_record_bytes = self.size("limits.max_record", text, Limits::MAX_RECORD_BYTES)?;
+            limits.max_record_bytes =
+                self.size("limits.max_record", text, Limits::MAX_RECORD_BYTES)?;
         }
         if let Some(text) = &file.max_age {
             limits.max_age = self.duration("limits.max_age", text, Limits::MAX_AGE)?;
@@ -231,8 +267,23 @@ impl Checker<'_> {
         Ok(limits)
     }
 
-    fn size(&self, key: &str, text: &str, (least, most): (usize, usize)) -> Result<usize, ConfigError> {
-        let wrong = || self.wrong(key, text, &format!("a size such as `256MiB`, {} to {} MiB", least.div_ceil(1 << 20), most >> 20));
+    fn size(
+        &self,
+        key: &str,
+        text: &str,
+        (least, most): (usize, usize),
+    ) -> Result<usize, ConfigError> {
+        let wrong = || {
+            self.wrong(
+                key,
+                text,
+                &format!(
+                    "a size such as `256MiB`, {} to {} MiB",
+                    least.div_ceil(1 << 20),
+                    most >> 20
+                ),
+            )
+        };
         let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
         let unit = match text.strip_prefix(digits).unwrap_or_default() {
             "KiB" => 1 << 10,
@@ -240,14 +291,29 @@ impl Checker<'_> {
             "GiB" => 1 << 30,
             _ => return Err(wrong()),
         };
-        let bytes = digits.parse::<usize>().ok().and_then(|count| count.checked_mul(unit)).ok_or_else(wrong)?;
+        let bytes = digits
+            .parse::<usize>()
+            .ok()
+            .and_then(|count| count.checked_mul(unit))
+            .ok_or_else(wrong)?;
         if (least..=most).contains(&bytes) { Ok(bytes) } else { Err(wrong()) }
     }
 
-    fn duration(&self, key: &str, text: &str, (least, most): (Duration, Duration)) -> Result<Duration, ConfigError> {
+    fn duration(
+        &self,
+        key: &str,
+        text: &str,
+        (least, most): (Duration, Duration),
+    ) -> Result<Duration, ConfigError> {
         let bounds = |d: Duration| SignedDuration::try_from(d).unwrap_or(SignedDuration::MAX);
-        let expected = format!("an ISO 8601 duration such as `PT15M`, {:#} to {:#}", bounds(least), bounds(most));
-        parse_duration(text).filter(|d| (least..=most).contains(d)).ok_or_else(|| self.wrong(key, text, &expected))
+        let expected = format!(
+            "an ISO 8601 duration such as `PT15M`, {:#} to {:#}",
+            bounds(least),
+            bounds(most)
+        );
+        parse_duration(text)
+            .filter(|d| (least..=most).contains(d))
+            .ok_or_else(|| self.wrong(key, text, &expected))
     }
 }
 
@@ -264,7 +330,8 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> Result<Config, String> {
-        Config::parse(Path::new("/etc/strongroom/strongroom.yaml"), text).map_err(|error| error.to_string())
+        Config::parse(Path::new("/etc/strongroom/strongroom.yaml"), text)
+            .map_err(|error| error.to_string())
     }
 
     const GOOD: &str = "version: 1\nstore: file:///a\nkeys: { kek: \"file:archive.key\" }\nlimits: { memory: 64MiB, settle: P2D }\n\
@@ -275,7 +342,10 @@ mod tests {
         let config = parse(GOOD).unwrap();
         assert_eq!(config.key_file.unwrap(), Path::new("/etc/strongroom/archive.key"));
         assert_eq!(config.streams[0].sources[0].paths, [Path::new("/etc/strongroom/log/*.log")]);
-        assert_eq!((config.limits.memory_bytes, config.limits.settle.as_secs()), (64 << 20, 172_800));
+        assert_eq!(
+            (config.limits.memory_bytes, config.limits.settle.as_secs()),
+            (64 << 20, 172_800)
+        );
         assert_eq!(config.limits.segment_rows, 131_072);
     }
 

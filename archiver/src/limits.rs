@@ -27,7 +27,8 @@ impl Limits {
     /// Least and greatest waiting time.
     pub const MAX_AGE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_hours(24));
     /// Least and greatest settling period.
-    pub const SETTLE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_hours(24 * 365));
+    pub const SETTLE: (Duration, Duration) =
+        (Duration::from_secs(1), Duration::from_hours(24 * 365));
     /// No lock of a test archive lasts longer.
     pub const TEST_LOCK: Duration = Duration::from_mins(10);
     /// Most segments of one stream that are open at a time.

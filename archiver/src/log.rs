@@ -26,7 +26,10 @@ use crate::limits::Limits;
 use crate::store::{Lock, LockMode, LockedStore, ObjectKey, PutOptions, StoreError};
 
 pub use keys::{KeyError, Keyring};
-pub use names::{checkpoint_key, claim_key, manifest_key, page_key, period_key_object, root_key, segment_key, tile_key};
+pub use names::{
+    checkpoint_key, claim_key, manifest_key, page_key, period_key_object, root_key, segment_key,
+    tile_key,
+};
 pub use read::{Head, newest_checkpoint};
 pub use walk::{Sealed, walk};
 
@@ -68,7 +71,9 @@ pub enum LogError {
         found: String,
     },
     /// The clock is wrong.
-    #[error("the clock says {now}, more than 24 hours behind the log's {latest}: correct the clock and run again")]
+    #[error(
+        "the clock says {now}, more than 24 hours behind the log's {latest}: correct the clock and run again"
+    )]
     Clock {
         /// The clock.
         now: Instant,
@@ -146,7 +151,10 @@ pub struct Log {
 
 impl std::fmt::Debug for Log {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Log").field("size", &self.state.size()).field("head", &self.head.size).finish_non_exhaustive()
+        f.debug_struct("Log")
+            .field("size", &self.state.size())
+            .field("head", &self.head.size)
+            .finish_non_exhaustive()
     }
 }
 
@@ -238,7 +246,12 @@ impl Log {
     }
 
     /// One claim, tried at place after place until it is won or empty.
-    fn claim(&mut self, items: &[Item], close: Option<Shard>, entropy: &mut dyn Entropy) -> Result<Vec<Voided>, LogError> {
+    fn claim(
+        &mut self,
+        items: &[Item],
+        close: Option<Shard>,
+        entropy: &mut dyn Entropy,
+    ) -> Result<Vec<Voided>, LogError> {
         loop {
             let (draft, voided) = self.draft(items, close, entropy)?;
             if draft.items.is_empty() {
@@ -268,7 +281,9 @@ impl Log {
             self.check_deadline(&item.kind, now)?;
             match ahead.check(&entry, item.ranges.as_ref(), signer).map_err(FoldError::from)? {
                 Outcome::Valid => {
-                    ahead.apply(&entry.encode(), item.ranges.as_ref(), signer).map_err(FoldError::from)?;
+                    ahead
+                        .apply(&entry.encode(), item.ranges.as_ref(), signer)
+                        .map_err(FoldError::from)?;
                     kept.push((entry, item.ranges.clone()));
                 }
                 Outcome::Void(reason) => voided.push(Voided { place, reason }),
@@ -281,7 +296,8 @@ impl Log {
         let next = self.state.next_claim();
         let mut nonce = [0; 16];
         entropy.fill(&mut nonce);
-        let (archive_id, seq, prev_claim_sha256) = (self.state.archive_id(), next.seq, next.prev_sha256);
+        let (archive_id, seq, prev_claim_sha256) =
+            (self.state.archive_id(), next.seq, next.prev_sha256);
         Ok((ClaimDraft { archive_id, seq, prev_claim_sha256, nonce, items: kept }, voided))
     }
 
@@ -320,11 +336,18 @@ impl Log {
         let key = claim_key(claim.seq())?;
         let mut last = None;
         for _ in 0..CLAIM_TRIES {
-            let options =
-                PutOptions { lock: Some(self.birth_lock()?), create_only: true, sha256: Digest::of(claim.bytes()) };
+            let options = PutOptions {
+                lock: Some(self.birth_lock()?),
+                create_only: true,
+                sha256: Digest::of(claim.bytes()),
+            };
             match self.store.put(&key, claim.bytes(), &options) {
                 Ok(_) => return Ok(true),
-                Err(error @ (StoreError::AlreadyExists { .. } | StoreError::Conflict { .. } | StoreError::Unavailable { .. })) => {
+                Err(
+                    error @ (StoreError::AlreadyExists { .. }
+                    | StoreError::Conflict { .. }
+                    | StoreError::Unavailable { .. }),
+                ) => {
                     last = Some(error);
                 }
                 Err(error) => return Err(error.into()),
@@ -346,8 +369,12 @@ impl Log {
     }
 
     fn open_claim(&self, bytes: &[u8], key: &ObjectKey) -> Result<VerifiedClaim, LogError> {
-        let verified = UnverifiedClaim::parse(bytes).and_then(|claim| claim.verify(|id| self.state.registered(id)));
-        verified.map_err(|error| LogError::Damaged { object: key.to_string(), detail: error.to_string() })
+        let verified = UnverifiedClaim::parse(bytes)
+            .and_then(|claim| claim.verify(|id| self.state.registered(id)));
+        verified.map_err(|error| LogError::Damaged {
+            object: key.to_string(),
+            detail: error.to_string(),
+        })
     }
 
     /// Folds a claim and remembers its leaves for publishing.
@@ -386,7 +413,11 @@ impl Log {
     pub fn now(&self) -> Result<Instant, LogError> {
         let now = instant(self.store.now()?);
         let latest = self.state.latest();
-        if now.saturating_add_ms(CLOCK_SLACK_MS) < latest { Err(LogError::Clock { now, latest }) } else { Ok(now) }
+        if now.saturating_add_ms(CLOCK_SLACK_MS) < latest {
+            Err(LogError::Clock { now, latest })
+        } else {
+            Ok(now)
+        }
     }
 
     fn put_derived(&self, key: &ObjectKey, bytes: &[u8]) -> Result<(), LogError> {
@@ -400,7 +431,9 @@ impl Log {
 fn settle_ms(state: &State) -> i64 {
     let settle = i64::try_from(state.settle_ms()).unwrap_or(i64::MAX);
     match state.environment() {
-        Environment::Test => settle.min(i64::try_from(Limits::TEST_LOCK.as_millis()).unwrap_or(i64::MAX)),
+        Environment::Test => {
+            settle.min(i64::try_from(Limits::TEST_LOCK.as_millis()).unwrap_or(i64::MAX))
+        }
         Environment::Production => settle,
     }
 }
@@ -417,12 +450,17 @@ pub(crate) fn put_once(
         Ok(_) => return Ok(()),
         Err(error) => error,
     };
-    if !matches!(error, StoreError::AlreadyExists { .. } | StoreError::Conflict { .. }) && !error.may_be_stored() {
+    if !matches!(error, StoreError::AlreadyExists { .. } | StoreError::Conflict { .. })
+        && !error.may_be_stored()
+    {
         return Err(error.into());
     }
     match store.get(key, None)? {
         Some(found) if found == bytes => Ok(()),
-        Some(_) => Err(LogError::Damaged { object: key.to_string(), detail: "other bytes have this name".into() }),
+        Some(_) => Err(LogError::Damaged {
+            object: key.to_string(),
+            detail: "other bytes have this name".into(),
+        }),
         None => Err(error.into()),
     }
 }

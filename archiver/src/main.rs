@@ -20,7 +20,11 @@ fn main() -> ExitCode {
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
         // The second signal ends the program at once; the first lets it finish what it has read.
-        let second = signal_hook::flag::register_conditional_shutdown(signal, cli::EXIT_AGAIN.into(), Arc::clone(&stop));
+        let second = signal_hook::flag::register_conditional_shutdown(
+            signal,
+            cli::EXIT_AGAIN.into(),
+            Arc::clone(&stop),
+        );
         let first = signal_hook::flag::register(signal, Arc::clone(&stop));
         if first.and(second).is_err() {
             return ExitCode::from(cli::EXIT_AGAIN);

@@ -45,12 +45,18 @@ impl From<StoreError> for ReadError {
 /// # Errors
 ///
 /// [`ReadError`].
-pub fn open_by_id(store: &dyn LockedStore, keys: &Arc<Keyring>, id: SegmentId) -> Result<SegmentReader, ReadError> {
+pub fn open_by_id(
+    store: &dyn LockedStore,
+    keys: &Arc<Keyring>,
+    id: SegmentId,
+) -> Result<SegmentReader, ReadError> {
     let missing = || ReadError::NoSegment(id.to_string());
     let key = manifest_key(&id)?;
     let bytes = store.get(&key, None)?.ok_or_else(missing)?;
-    let manifest = Manifest::parse(&bytes)
-        .map_err(|error| LogError::Damaged { object: key.to_string(), detail: error.to_string() })?;
+    let manifest = Manifest::parse(&bytes).map_err(|error| LogError::Damaged {
+        object: key.to_string(),
+        detail: error.to_string(),
+    })?;
     open(store, keys, id, manifest.object.as_str(), manifest.sha256)
 }
 
@@ -59,26 +65,46 @@ pub fn open_by_id(store: &dyn LockedStore, keys: &Arc<Keyring>, id: SegmentId) -
 /// # Errors
 ///
 /// [`ReadError`].
-pub fn open_sealed(store: &dyn LockedStore, keys: &Arc<Keyring>, sealed: &Sealed) -> Result<SegmentReader, ReadError> {
-    open(store, keys, sealed.seal.segment_id, sealed.seal.object.as_str(), sealed.seal.object_sha256)
+pub fn open_sealed(
+    store: &dyn LockedStore,
+    keys: &Arc<Keyring>,
+    sealed: &Sealed,
+) -> Result<SegmentReader, ReadError> {
+    open(
+        store,
+        keys,
+        sealed.seal.segment_id,
+        sealed.seal.object.as_str(),
+        sealed.seal.object_sha256,
+    )
 }
 
-fn open(store: &dyn LockedStore, keys: &Arc<Keyring>, id: SegmentId, object: &str, digest: Digest) -> Result<SegmentReader, ReadError> {
+fn open(
+    store: &dyn LockedStore,
+    keys: &Arc<Keyring>,
+    id: SegmentId,
+    object: &str,
+    digest: Digest,
+) -> Result<SegmentReader, ReadError> {
     let key = ObjectKey::new(object)?;
     let bytes = store.get(&key, None)?.ok_or_else(|| ReadError::NoSegment(object.to_owned()))?;
     if Digest::of(&bytes) != digest {
         return Err(ReadError::Altered(object.to_owned()));
     }
     let keyring = Arc::clone(keys);
-    SegmentReader::open(Bytes::from(bytes), keys.archive_id(), id, move |metadata| keyring.data_key(metadata, id))
-        .map_err(|source| ReadError::Decode { id, source })
+    SegmentReader::open(Bytes::from(bytes), keys.archive_id(), id, move |metadata| {
+        keyring.data_key(metadata, id)
+    })
+    .map_err(|source| ReadError::Decode { id, source })
 }
 
 /// The segments that hold a generation of an origin, in the order of its offsets.
 pub fn segments_of(seals: &[Sealed], origin: OriginHandle, generation: u64) -> Vec<&Sealed> {
     let starts = seals.iter().flat_map(|sealed| {
         let ranges = sealed.ranges.as_slice().iter();
-        ranges.filter(|r| r.origin == origin && r.generation == generation).map(move |r| (r.start, sealed))
+        ranges
+            .filter(|r| r.origin == origin && r.generation == generation)
+            .map(move |r| (r.start, sealed))
     });
     // The log accepts ranges only end to end, so that their order in it is already this one.
     let mut found: Vec<(u64, &Sealed)> = starts.collect();
@@ -128,7 +154,12 @@ pub fn origins(
             // One segment names all the origins it holds.
             for stored in open_sealed(store, keys, sealed)?.ranges {
                 if let Ok(handle) = key.handle(stream, &stored.origin) {
-                    let status = OriginStatus { stream: stream.to_owned(), name: None, generation: 0, end: 0 };
+                    let status = OriginStatus {
+                        stream: stream.to_owned(),
+                        name: None,
+                        generation: 0,
+                        end: 0,
+                    };
                     origins.entry(handle).or_insert(status).name = Some(stored.origin);
                 }
             }

@@ -17,12 +17,12 @@ use std::hash::{BuildHasher, RandomState};
 
 use strongroom_crypto::keys::DataKey;
 use strongroom_crypto::merkle::Tree;
-use strongroom_crypto::record::{LeafHasher, FieldTooLong, RecordRef};
+use strongroom_crypto::record::{FieldTooLong, LeafHasher, RecordRef};
 use strongroom_crypto::{ArchiveId, Digest, SegmentId};
 
 use canonical::{COUNT, Canon, Home, Type};
-use column::{Column, Stored};
-use form::{Form, Typed};
+use column::{Column, Stored, Values};
+use form::{Form, Fraction, Typed};
 use template::Registry;
 pub(crate) use template::Shape;
 use token::{Class, Leaf};
@@ -82,6 +82,14 @@ pub struct Counts {
 #[derive(Debug, Default)]
 struct SlotCells {
     leaf: Vec<(Form, Column)>,
+}
+
+/// What a cell of the last row says.
+enum Read {
+    /// Nothing.
+    Absent,
+    /// Something: whether it is the text expected.
+    Is(bool),
 }
 
 /// A segment that still takes records.
@@ -227,9 +235,18 @@ impl OpenSegment {
 
     /// Finds or opens the range of a generation of an origin; it begins at `start` if it is new.
     pub fn range(&mut self, origin: &str, generation: u64, start: u64) -> usize {
-        let known = self.ranges.iter().position(|range| range.origin == origin && range.generation == generation);
+        let known = self
+            .ranges
+            .iter()
+            .position(|range| range.origin == origin && range.generation == generation);
         known.unwrap_or_else(|| {
-            self.ranges.push(OpenRange { origin: origin.to_owned(), generation, start, end: start, tail: Vec::new() });
+            self.ranges.push(OpenRange {
+                origin: origin.to_owned(),
+                generation,
+                start,
+                end: start,
+                tail: Vec::new(),
+            });
             self.ranges.len() - 1
         })
     }
@@ -247,7 +264,12 @@ impl OpenSegment {
     /// # Errors
     ///
     /// [`AppendError`]; the segment is unchanged.
-    pub(crate) fn append(&mut self, shaper: &Shaper, shape: Shape, record: &NewRecord<'_>) -> Result<(), AppendError> {
+    pub(crate) fn append(
+        &mut self,
+        shaper: &Shaper,
+        shape: Shape,
+        record: &NewRecord<'_>,
+    ) -> Result<(), AppendError> {
         let row = self.rows;
         let range = self.ranges.get_mut(record.range).ok_or(AppendError::NoRange(record.range))?;
         let leaf = RecordRef {
@@ -258,9 +280,10 @@ impl OpenSegment {
             lead: record.lead,
             raw: record.raw,
         };
-        let digest = self.hasher.event(u64::try_from(row).unwrap_or(u64::MAX), &leaf).map_err(|source| {
-            AppendError::Leaf { origin: range.origin.clone(), offset: record.offset, source }
-        })?;
+        let digest =
+            self.hasher.event(u64::try_from(row).unwrap_or(u64::MAX), &leaf).map_err(|source| {
+                AppendError::Leaf { origin: range.origin.clone(), offset: record.offset, source }
+            })?;
         let length = |bytes: &[u8]| u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         range.end = record.offset + length(record.raw);
         self.counts.bytes += length(record.lead) + length(record.raw);
@@ -274,7 +297,8 @@ impl OpenSegment {
         if let Some(time) = shape.time_us {
             self.event_time = widen(self.event_time, time);
         }
-        let shredded = shape.template.is_some_and(|template| self.shred(&shaper.0, template, row, record.raw));
+        let shredded =
+            shape.template.is_some_and(|template| self.shred(&shaper.0, template, row, record.raw));
         if !shredded {
             self.raw.push_bytes(row, record.raw);
             self.push_canon_int(canonical::CLASS_UID, row, 0);
@@ -295,7 +319,8 @@ impl OpenSegment {
         }
     }
 
-    /// Puts the leaf values of a record into columns; false if it would not rebuild.
+    /// Puts the leaf values of a record into columns; false if it does not rebuild from them. Values of such a row stay
+    /// where they are: a reader that finds `raw` looks no further.
     fn shred(&mut self, registry: &Registry, id: usize, row: usize, raw: &[u8]) -> bool {
         let Some(template) = registry.templates.get(id) else { return false };
         let leaves = &registry.tokens.leaves;
@@ -305,12 +330,16 @@ impl OpenSegment {
         let typed = std::mem::take(&mut self.typed);
         for ((leaf, &value), &slot) in leaves.iter().zip(&typed).zip(&template.slots) {
             let text = raw.get(leaf.start..leaf.end).unwrap_or_default();
-            let home = registry.slots.get(slot).and_then(|slot| slot.home).filter(|_| !leaf.escaped);
+            let home =
+                registry.slots.get(slot).and_then(|slot| slot.home).filter(|_| !leaf.escaped);
             if !home.is_some_and(|home| self.push_home(home, row, text, value)) {
                 self.push_leaf(slot, row, text, value);
             }
         }
         self.typed = typed;
+        if !self.rebuilds(registry, template, raw, row) {
+            return false;
+        }
         let next = i32::try_from(self.templates.len()).unwrap_or(i32::MAX);
         let local = *self.local.entry(id).or_insert_with(|| {
             self.templates.push(id);
@@ -321,7 +350,7 @@ impl OpenSegment {
         true
     }
 
-    /// Types every leaf and checks that formatting gives back its text: the rebuild check.
+    /// Types every leaf.
     fn type_leaves(&mut self, raw: &[u8], leaves: &[Leaf]) -> bool {
         self.typed.clear();
         leaves.iter().all(|leaf| {
@@ -332,23 +361,82 @@ impl OpenSegment {
                 Class::Text | Class::Boolean => Typed::Text,
             };
             self.typed.push(value);
-            self.scratch.clear();
-            match value {
-                Typed::Text => return true,
-                Typed::Uuid(bytes) => form::write_uuid(&bytes, &mut self.scratch),
-                Typed::Int(value) => form::write_int(value, &mut self.scratch),
-                Typed::Instant(value, fraction) => form::write_instant(value, fraction, &mut self.scratch),
-                // Hex digits are mapped one by one in both directions.
-                Typed::Hex => return true,
-            }
-            self.scratch == text
+            true
         })
+    }
+
+    /// The rebuild check: reads the row back from the columns as a reader does, and compares every leaf with the record.
+    /// The literals between them were compared when the template was found.
+    fn rebuilds(
+        &mut self,
+        registry: &Registry,
+        template: &template::Template,
+        raw: &[u8],
+        row: usize,
+    ) -> bool {
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let same = registry.tokens.leaves.iter().zip(&template.slots).all(|(leaf, &slot)| {
+            let Some(text) = raw.get(leaf.start..leaf.end) else { return false };
+            let home = registry.slots.get(slot).and_then(|slot| slot.home);
+            match home.map_or(Read::Absent, |home| self.read_home(home, row, text, &mut scratch)) {
+                Read::Is(same) => return same,
+                Read::Absent => {}
+            }
+            let cells = self.slots.get(slot).map(|cells| cells.leaf.as_slice()).unwrap_or_default();
+            let first = cells.iter().find(|(_, column)| column.next_row() == row + 1);
+            first.is_some_and(|(form, column)| column.last_is(row, *form, text, &mut scratch))
+        });
+        self.scratch = scratch;
+        same
+    }
+
+    /// Reads a home of the last row.
+    fn read_home(&self, home: Home, row: usize, text: &[u8], scratch: &mut Vec<u8>) -> Read {
+        let column = |place: Canon| {
+            self.canonical.get(place.0).filter(|column| column.next_row() == row + 1)
+        };
+        let read = |place, form, scratch: &mut Vec<u8>| {
+            column(place).map(|column| column.last_is(row, form, text, scratch))
+        };
+        let found = match home {
+            Home::Text(place) => read(place, Form::Text, scratch),
+            Home::Ip(first, second) => {
+                read(first, Form::Text, scratch).or_else(|| read(second, Form::Text, scratch))
+            }
+            Home::Uid(other, uuid) => {
+                read(uuid, Form::Uuid, scratch).or_else(|| read(other, Form::Text, scratch))
+            }
+            Home::Time => {
+                column(canonical::TIME).zip(column(canonical::TIME_FORM)).map(|(time, form)| {
+                    scratch.clear();
+                    match (time.values(), form.values()) {
+                        (Values::Long(times), Values::Int(digits)) => {
+                            let fraction =
+                                digits.last().and_then(|digits| Fraction::from_digits(*digits));
+                            let (Some(fraction), Some(time)) = (fraction, times.last()) else {
+                                return false;
+                            };
+                            form::write_instant(
+                                time.div_euclid(1_000_000 / fraction.per_second()),
+                                fraction,
+                                scratch,
+                            );
+                            scratch == text
+                        }
+                        _ => false,
+                    }
+                })
+            }
+        };
+        found.map_or(Read::Absent, Read::Is)
     }
 
     fn push_home(&mut self, home: Home, row: usize, text: &[u8], value: Typed) -> bool {
         match home {
             Home::Text(column) => self.push_canon_text(column, row, text),
-            Home::Ip(ip, other) => self.push_canon_text(if canonical::is_ip(text) { ip } else { other }, row, text),
+            Home::Ip(ip, other) => {
+                self.push_canon_text(if canonical::is_ip(text) { ip } else { other }, row, text)
+            }
             Home::Uid(other, uuid) => match (value, self.canonical.get_mut(uuid.0)) {
                 (Typed::Uuid(bytes), Some(column)) => {
                     column.push_uuid(row, bytes);
@@ -358,7 +446,9 @@ impl OpenSegment {
             },
             Home::Time => {
                 let Typed::Instant(instant, fraction) = value else { return false };
-                let Some(micros) = instant.checked_mul(1_000_000 / fraction.per_second()) else { return false };
+                let Some(micros) = instant.checked_mul(1_000_000 / fraction.per_second()) else {
+                    return false;
+                };
                 self.push_canon_int(canonical::TIME_FORM, row, fraction.digits());
                 if let Some(column) = self.canonical.get_mut(canonical::TIME.0) {
                     column.push_long(row, micros);
@@ -420,10 +510,15 @@ impl OpenSegment {
         self.push_canon_text(canonical::SOURCE, row, derived.source.as_bytes());
         self.push_canon_int(canonical::CLASS_UID, row, derived.class_uid);
         self.push_canon_int(canonical::ACTIVITY_ID, row, derived.activity_id);
-        self.push_canon_int(canonical::TYPE_UID, row, derived.class_uid * 100 + derived.activity_id);
+        self.push_canon_int(
+            canonical::TYPE_UID,
+            row,
+            derived.class_uid * 100 + derived.activity_id,
+        );
         self.push_canon_int(canonical::STATUS_ID, row, derived.status_id);
         if !template.native_id.is_empty() {
-            let id: Vec<&[u8]> = template.native_id.iter().filter_map(|&index| text(index)).collect();
+            let id: Vec<&[u8]> =
+                template.native_id.iter().filter_map(|&index| text(index)).collect();
             let fresh = self.native_ids.insert(self.id_hash.hash_one(id));
             self.counts.duplicates += u64::from(!fresh);
         }

@@ -56,7 +56,8 @@ fn due(state: &State, soon: Instant) -> bool {
     match state.extended_until() {
         Some(extended) => extended < soon,
         None => {
-            !state.pages_due(Instant::MIN, soon).is_empty() || state.segments().any(|segment| segment.settle_until < soon)
+            !state.pages_due(Instant::MIN, soon).is_empty()
+                || state.segments().any(|segment| segment.settle_until < soon)
         }
     }
 }

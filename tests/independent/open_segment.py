@@ -113,8 +113,7 @@ def instant(value, digits):
     unit = 10**digits
     moment = EPOCH + timedelta(seconds=value // unit)
     fraction = f".{value % unit:0{digits}d}" if digits else ""
-    text = moment.strftime("%Y-%m-%dT%H:%M:%S").rjust(19, "0")
-    return (text + fraction + "Z").encode()
+    return (moment.strftime("%Y-%m-%dT%H:%M:%S") + fraction + "Z").encode()
 
 
 def as_bytes(value):
@@ -288,6 +287,10 @@ def leaves(rows, ranges, archive, stream, dek, records):
         )  # fmt: skip
 
 
+def handle(key, stream, origin):
+    return hmac.digest(key, str16(stream.encode()) + str16(origin.encode()), "sha256")[:16].hex()
+
+
 def check_manifest(manifest, keys, stream, data, segment, ranges):
     expected = {
         "archive_id": keys.archive.hex(),
@@ -302,10 +305,10 @@ def check_manifest(manifest, keys, stream, data, segment, ranges):
     }
     for name, value in expected.items():
         check(manifest[name] == value, f"the manifest's {name} is {manifest[name]!r}, not {value!r}")
-    stated = sorted((one["origin"], one["generation"], one["start"], one["end"]) for one in manifest["ranges"])
+    stated = [(one["origin"], one["generation"], one["start"], one["end"]) for one in manifest["ranges"]]
     for key in keys.origin():
-        handle = lambda name: hmac.digest(key, str16(stream.encode()) + str16(name.encode()), "sha256")[:16].hex()
-        if sorted((handle(one.origin), one.generation, one.start, one.end) for one in ranges) == stated:
+        found = [(handle(key, stream, one.origin), one.generation, one.start, one.end) for one in ranges]
+        if sorted(found) == sorted(stated):
             return
     raise Refused("the manifest's ranges are not those of the file")
 

@@ -30,7 +30,8 @@ impl Run<'_> {
         }
         let mut seen = BTreeMap::new();
         for job in &jobs {
-            if let Some(first) = seen.insert((job.origin.clone(), job.generation), job.path.clone()) {
+            if let Some(first) = seen.insert((job.origin.clone(), job.generation), job.path.clone())
+            {
                 let (origin, second) = (job.origin.clone(), job.path.clone());
                 return Err(source::SourceError::SameOrigin { origin, first, second }.into());
             }
@@ -38,7 +39,12 @@ impl Run<'_> {
         Ok(jobs)
     }
 
-    fn source_jobs(&self, stream: &Stream, place: usize, source: &Source) -> Result<Vec<Job>, ArchiveError> {
+    fn source_jobs(
+        &self,
+        stream: &Stream,
+        place: usize,
+        source: &Source,
+    ) -> Result<Vec<Job>, ArchiveError> {
         let found = discover(&source.paths, source.origin.as_deref())?;
         for error in &found.unreadable {
             self.failure(&error.to_string(), error);
@@ -61,7 +67,10 @@ impl Run<'_> {
         let stored = self.stored(&stream.name, names)?;
         let facts: Vec<InputFacts<'_>> = inputs
             .iter()
-            .map(|(input, inspected)| InputFacts { origin: &input.origin, decoded_len: inspected.decoded_len })
+            .map(|(input, inspected)| InputFacts {
+                origin: &input.origin,
+                decoded_len: inspected.decoded_len,
+            })
             .collect();
         let assignments = assign(&facts, &stored, |input, length| {
             let (_, inspected) = inputs.get(input)?;
@@ -70,7 +79,10 @@ impl Run<'_> {
         let mut slots: Vec<Option<_>> = inputs.into_iter().map(Some).collect();
         let mut jobs = Vec::new();
         for assignment in assignments {
-            let Some((input, inspected)) = slots.get_mut(assignment.input).and_then(Option::take) else { continue };
+            let Some((input, inspected)) = slots.get_mut(assignment.input).and_then(Option::take)
+            else {
+                continue;
+            };
             if inspected.decoded_len <= assignment.start {
                 continue;
             }
@@ -91,14 +103,22 @@ impl Run<'_> {
     ///
     /// The log has no names, only handles, so that a renamed file is recognised if its old name can be guessed: by taking off
     /// what `logrotate` puts on. One that is not recognised is a new origin: nothing is lost, its beginning is there twice.
-    fn stored<'a>(&self, stream: &str, names: impl Iterator<Item = &'a str>) -> Result<Vec<StoredPrefix>, ArchiveError> {
-        let mut candidates: Vec<&str> = names.flat_map(|name| std::iter::once(name).chain(before_rotation(name))).collect();
+    fn stored<'a>(
+        &self,
+        stream: &str,
+        names: impl Iterator<Item = &'a str>,
+    ) -> Result<Vec<StoredPrefix>, ArchiveError> {
+        let mut candidates: Vec<&str> =
+            names.flat_map(|name| std::iter::once(name).chain(before_rotation(name))).collect();
         candidates.sort_unstable();
         candidates.dedup();
         let log = lock(&self.log);
         let mut stored = Vec::new();
         for name in candidates {
-            let handle = self.origin_key.handle(stream, name).map_err(|error| ArchiveError::Format(error.to_string()))?;
+            let handle = self
+                .origin_key
+                .handle(stream, name)
+                .map_err(|error| ArchiveError::Format(error.to_string()))?;
             for (generation, position) in log.state().positions(&handle) {
                 stored.push(StoredPrefix {
                     origin: name.to_owned(),

@@ -64,7 +64,8 @@ impl Run<'_> {
     fn open_segment(&self, stream: &str, received_us: i64) -> Result<OpenSegment, ArchiveError> {
         let mut entropy = lock(&self.entropy);
         let ms = u64::try_from(received_us / 1_000).unwrap_or(0);
-        let id = SegmentId::new(ms, &mut **entropy).map_err(|error| ArchiveError::Format(error.to_string()))?;
+        let id = SegmentId::new(ms, &mut **entropy)
+            .map_err(|error| ArchiveError::Format(error.to_string()))?;
         let key = DataKey::generate(&mut **entropy);
         Ok(OpenSegment::new(self.keyring.archive_id(), id, stream, key))
     }
@@ -75,7 +76,8 @@ impl Work<'_, '_> {
     fn file(&mut self, job: &Job) -> Result<(), ArchiveError> {
         let Some(source) = self.stream.sources.get(job.source) else { return Ok(()) };
         let now_ms = u64::try_from(self.received_us / 1_000).unwrap_or(0);
-        let max_age_ms = u64::try_from(self.run.request.limits.max_age.as_millis()).unwrap_or(u64::MAX);
+        let max_age_ms =
+            u64::try_from(self.run.request.limits.max_age.as_millis()).unwrap_or(u64::MAX);
         let options = Options {
             format: source.format,
             start_rule: source.start_rule.clone(),
@@ -89,7 +91,11 @@ impl Work<'_, '_> {
                 return Ok(());
             }
         };
-        let prefix = job.inspected.prefix.get(..job.inspected.prefix.len().min(PREFIX_BYTES)).unwrap_or_default();
+        let prefix = job
+            .inspected
+            .prefix
+            .get(..job.inspected.prefix.len().min(PREFIX_BYTES))
+            .unwrap_or_default();
         self.identities.push(Identity {
             origin: job.origin.clone(),
             generation: job.generation,
@@ -123,7 +129,13 @@ impl Work<'_, '_> {
     }
 
     /// Moves one record into its segment; false at the end of the file.
-    fn record(&mut self, job: &Job, reader: &mut Reader, way: &mut Way, at: &mut u64) -> Result<bool, ArchiveError> {
+    fn record(
+        &mut self,
+        job: &Job,
+        reader: &mut Reader,
+        way: &mut Way,
+        at: &mut u64,
+    ) -> Result<bool, ArchiveError> {
         let Some(record) = reader.next_record()? else { return Ok(false) };
         let shape = match record.parse {
             Framed::Json => self.shaper.shape(record.raw),
@@ -135,12 +147,20 @@ impl Work<'_, '_> {
             Framed::Text => false,
         };
         let (run, stream, received_us) = (self.run, &self.stream.name, self.received_us);
-        let placed = self.row.place(way, shape.time_us, |_| run.open_segment(stream, received_us))?;
+        let placed =
+            self.row.place(way, shape.time_us, |_| run.open_segment(stream, received_us))?;
         let range = placed.segment.range(&job.origin, job.generation, *at);
         placed.segment.append(
             &self.shaper,
             shape,
-            &NewRecord { range, received_us, offset: record.offset, lead: record.lead, raw: record.raw, rejected },
+            &NewRecord {
+                range,
+                received_us,
+                offset: record.offset,
+                lead: record.lead,
+                raw: record.raw,
+                rejected,
+            },
         )?;
         *at = record.offset + u64::try_from(record.raw.len()).unwrap_or(0);
         self.read += 1;
@@ -157,7 +177,13 @@ impl Work<'_, '_> {
     }
 
     /// Gives the bytes after the last record to the segment that has the last range, or to a new one if there were no records.
-    fn end_file(&mut self, job: &Job, reader: &mut Reader, way: &mut Way, at: &mut u64) -> Result<(), ArchiveError> {
+    fn end_file(
+        &mut self,
+        job: &Job,
+        reader: &mut Reader,
+        way: &mut Way,
+        at: &mut u64,
+    ) -> Result<(), ArchiveError> {
         let end = reader.end_range();
         if end.end_offset == *at {
             return Ok(());
@@ -177,7 +203,8 @@ impl Work<'_, '_> {
     fn store(&mut self, placed: Placed) -> Result<(), ArchiveError> {
         let order = placed.order;
         let received_day = self.received_us.div_euclid(86_400_000_000);
-        let pending = self.run.store(self.index, placed, &self.shaper, received_day, &self.identities)?;
+        let pending =
+            self.run.store(self.index, placed, &self.shaper, received_day, &self.identities)?;
         self.stored.push((order, pending));
         if self.row.is_empty() && self.shaper.is_full() {
             self.shaper = Shaper::default();

@@ -52,11 +52,13 @@ impl Run<'_> {
         let (period, wrapped) = {
             let mut entropy = lock(&self.entropy);
             let month = (day.0, day.1);
-            let (period, key) = self.keyring.period(&name, UNCLASSIFIED, month, lock_now, &mut **entropy)?;
+            let (period, key) =
+                self.keyring.period(&name, UNCLASSIFIED, month, lock_now, &mut **entropy)?;
             (period, key.wrap(placed.segment.key(), archive, id, &mut **entropy).map_err(bug)?)
         };
         let [period_id, generation] = [period.to_string(), period.generation.to_string()];
-        let period_id = period_id.strip_suffix(&format!("/{generation}")).unwrap_or(&period_id).to_owned();
+        let period_id =
+            period_id.strip_suffix(&format!("/{generation}")).unwrap_or(&period_id).to_owned();
         let material = KeyMaterial::new(&period_id, period.generation, wrapped).map_err(bug)?;
         let late = placed.day == Day::Late;
         let sealed = placed.segment.seal(shaper, &material.to_string())?;
@@ -101,11 +103,19 @@ impl Run<'_> {
         Ok(Pending { stream, id, settle_until: until, item, gain })
     }
 
-    fn ranges(&self, stream: &str, sealed: &SealedSegment, identities: &[Identity]) -> Result<RangeList, ArchiveError> {
+    fn ranges(
+        &self,
+        stream: &str,
+        sealed: &SealedSegment,
+        identities: &[Identity],
+    ) -> Result<RangeList, ArchiveError> {
         let mut ranges = Vec::with_capacity(sealed.ranges.len());
         for range in &sealed.ranges {
-            let same = |identity: &&Identity| identity.origin == range.origin && identity.generation == range.generation;
-            let identity = identities.iter().find(same).ok_or_else(|| bug("a range of an unknown origin"))?;
+            let same = |identity: &&Identity| {
+                identity.origin == range.origin && identity.generation == range.generation
+            };
+            let identity =
+                identities.iter().find(same).ok_or_else(|| bug("a range of an unknown origin"))?;
             ranges.push(OriginRange {
                 origin: self.origin_key.handle(stream, &range.origin).map_err(bug)?,
                 generation: range.generation,
@@ -129,17 +139,24 @@ impl Run<'_> {
     ) -> Result<Manifest, ArchiveError> {
         let bytes = &sealed.encoded.bytes;
         let received = sealed.receive_time.and_then(time_range);
-        let now = || Instant::from_unix_ms(lock.until.as_millisecond()).and_then(|at| TimeRange::new(at, at));
+        let now = || {
+            Instant::from_unix_ms(lock.until.as_millisecond()).and_then(|at| TimeRange::new(at, at))
+        };
         Ok(Manifest {
             archive_id: self.keyring.archive_id(),
             bytes: u64::try_from(bytes.len()).unwrap_or(u64::MAX),
             class: UNCLASSIFIED.parse().map_err(bug)?,
-            counts: Counts { duplicates: sealed.counts.duplicates, filtered: 0, rejected: sealed.counts.rejected },
+            counts: Counts {
+                duplicates: sealed.counts.duplicates,
+                filtered: 0,
+                rejected: sealed.counts.rejected,
+            },
             event_time: sealed.event_time.and_then(time_range),
             events: EventTree { count: sealed.rows, root: sealed.root },
             lock: manifest::Lock {
                 mode: lock.mode.as_str().parse().map_err(bug)?,
-                until: Instant::from_unix_ms(lock.until.as_millisecond()).ok_or_else(|| bug("lock date"))?,
+                until: Instant::from_unix_ms(lock.until.as_millisecond())
+                    .ok_or_else(|| bug("lock date"))?,
             },
             object: key.as_str().parse().map_err(bug)?,
             period_key,
@@ -158,9 +175,15 @@ impl Run<'_> {
     }
 
     /// Stores a new object and reads its description back: mode, date, length and digest as asked.
-    fn put(&self, key: &ObjectKey, bytes: &[u8], lock_asked: Lock) -> Result<VersionId, ArchiveError> {
+    fn put(
+        &self,
+        key: &ObjectKey,
+        bytes: &[u8],
+        lock_asked: Lock,
+    ) -> Result<VersionId, ArchiveError> {
         let store = std::sync::Arc::clone(lock(&self.log).store());
-        let options = PutOptions { lock: Some(lock_asked), create_only: true, sha256: Digest::of(bytes) };
+        let options =
+            PutOptions { lock: Some(lock_asked), create_only: true, sha256: Digest::of(bytes) };
         let mut tries = 0;
         let version = loop {
             tries += 1;
@@ -168,23 +191,35 @@ impl Run<'_> {
                 Ok(version) => break Some(version),
                 Err(error) => error,
             };
-            let unclear = matches!(error, StoreError::AlreadyExists { .. }) || error.may_be_stored();
+            let unclear =
+                matches!(error, StoreError::AlreadyExists { .. }) || error.may_be_stored();
             // The name is fresh: what has it can only be this run's own bytes, stored without an answer.
             if unclear && store.head(key, None)?.is_some() {
                 break None;
             }
-            if !error.is_retryable() || tries >= PUT_TRIES || matches!(error, StoreError::Full { .. }) {
+            if !error.is_retryable()
+                || tries >= PUT_TRIES
+                || matches!(error, StoreError::Full { .. })
+            {
                 return Err(error.into());
             }
         };
-        let wrong = |detail: &str| ArchiveError::ReadBack { object: key.to_string(), detail: detail.to_owned() };
+        let wrong = |detail: &str| ArchiveError::ReadBack {
+            object: key.to_string(),
+            detail: detail.to_owned(),
+        };
         let head = store.head(key, version.as_ref())?.ok_or_else(|| wrong("it is not there"))?;
-        let found = head.lock.ok_or_else(|| wrong("no lock was seen: is the permission to read locks missing?"))?;
-        let late = (found.until.as_millisecond() - lock_asked.until.as_millisecond()).abs() > LOCK_SLACK_MS;
+        let found = head
+            .lock
+            .ok_or_else(|| wrong("no lock was seen: is the permission to read locks missing?"))?;
+        let late = (found.until.as_millisecond() - lock_asked.until.as_millisecond()).abs()
+            > LOCK_SLACK_MS;
         if found.mode != lock_asked.mode || late {
             return Err(wrong("its lock is not the one asked for"));
         }
-        if head.length != u64::try_from(bytes.len()).unwrap_or(u64::MAX) || head.sha256 != Some(options.sha256) {
+        if head.length != u64::try_from(bytes.len()).unwrap_or(u64::MAX)
+            || head.sha256 != Some(options.sha256)
+        {
             return Err(wrong("length or digest differ"));
         }
         Ok(head.version)

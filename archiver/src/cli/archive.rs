@@ -56,7 +56,10 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
     drop(bar);
     print(&report, &log, arguments.json)?;
     for failure in &report.failures {
-        output::complain(failure, Some("this file was left out or left half-read; run again when it is readable"));
+        output::complain(
+            failure,
+            Some("this file was left out or left half-read; run again when it is readable"),
+        );
     }
     for pattern in &report.unmatched {
         output::complain(&format!("`{pattern}` matches no file"), None);
@@ -75,7 +78,8 @@ fn request(arguments: &Arguments, place: &Place) -> Result<Request, Failure> {
                 let next = "use lower-case letters, digits, `.`, `_` and `-`, at most 63, beginning with a letter or digit";
                 return Err(Failure::input(format!("`{name}` cannot name a stream"), next));
             }
-            let start_rule = arguments.multiline_start.as_deref().map(str::parse::<StartRule>).transpose()?;
+            let start_rule =
+                arguments.multiline_start.as_deref().map(str::parse::<StartRule>).transpose()?;
             let source = Source {
                 paths: arguments.paths.clone(),
                 format: arguments.format.parse::<Format>()?,
@@ -87,9 +91,14 @@ fn request(arguments: &Arguments, place: &Place) -> Result<Request, Failure> {
         }
         (None, Some(config)) if !config.streams.is_empty() => config.streams.clone(),
         (None, Some(_)) => {
-            return Err(Failure::input("the configuration has no streams", "add `streams:`, or give `--stream NAME PATH...`"));
+            return Err(Failure::input(
+                "the configuration has no streams",
+                "add `streams:`, or give `--stream NAME PATH...`",
+            ));
         }
-        (None, None) => return Err(Failure::input("nothing to archive", "give `--stream NAME PATH...`")),
+        (None, None) => {
+            return Err(Failure::input("nothing to archive", "give `--stream NAME PATH...`"));
+        }
     };
     Ok(Request { streams, limits: place.limits, threads: arguments.threads, shard: Shard::WHOLE })
 }
@@ -114,8 +123,12 @@ pub(super) fn print(report: &Report, log: &Log, as_json: bool) -> Result<(), Fai
         ]))?;
         return Ok(());
     }
-    let (events, rejected) = (output::count(report.events_sealed), output::count(report.events_rejected));
-    output::line(format!("sealed      {events} events in {} segments ({rejected} kept raw)", report.segments))?;
+    let (events, rejected) =
+        (output::count(report.events_sealed), output::count(report.events_rejected));
+    output::line(format!(
+        "sealed      {events} events in {} segments ({rejected} kept raw)",
+        report.segments
+    ))?;
     let share = (report.bytes_stored * 1_000).checked_div(report.bytes_raw).unwrap_or(0);
     let (raw, stored) = (output::size(report.bytes_raw), output::size(report.bytes_stored));
     output::line(format!("stored      {stored} for {raw} ({}.{} %)", share / 10, share % 10))?;

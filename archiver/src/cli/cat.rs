@@ -65,7 +65,9 @@ impl From<Stop> for Failure {
         match stop {
             Stop::Read(error) => error.into(),
             Stop::Write(error) => error.into(),
-            Stop::Decode(error) => Self { code: EXIT_FINDING, message: error.to_string(), next: None },
+            Stop::Decode(error) => {
+                Self { code: EXIT_FINDING, message: error.to_string(), next: None }
+            }
         }
     }
 }
@@ -74,7 +76,9 @@ impl From<ReadError> for Failure {
     fn from(error: ReadError) -> Self {
         match error {
             ReadError::Log(error) => error.into(),
-            ReadError::NoSegment(_) => Self::input(error.to_string(), "`strongroom status` lists what there is"),
+            ReadError::NoSegment(_) => {
+                Self::input(error.to_string(), "`strongroom status` lists what there is")
+            }
             ReadError::Decode { .. } | ReadError::Altered(_) => {
                 let next = Some("run `strongroom verify --deep` to see what is damaged".to_owned());
                 Self { code: EXIT_FINDING, message: error.to_string(), next }
@@ -104,7 +108,12 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
 fn segment_id(name: &str) -> Result<SegmentId, Failure> {
     let last = name.rsplit('/').next().unwrap_or(name);
     let id = last.strip_suffix(".parquet").unwrap_or(last);
-    id.parse().map_err(|_| Failure::input(format!("`{name}` is no segment id"), "give a UUID such as those below `segments/`, or `--origin NAME`"))
+    id.parse().map_err(|_| {
+        Failure::input(
+            format!("`{name}` is no segment id"),
+            "give a UUID such as those below `segments/`, or `--origin NAME`",
+        )
+    })
 }
 
 fn cat_origin(
@@ -122,25 +131,40 @@ fn cat_origin(
     streams.retain(|stream| arguments.stream.as_deref().is_none_or(|wanted| wanted == *stream));
     let holds = |stream: &&str| {
         key.handle(stream, origin).is_ok_and(|handle| {
-            seals.iter().any(|sealed| sealed.ranges.as_slice().iter().any(|range| range.origin == handle))
+            seals
+                .iter()
+                .any(|sealed| sealed.ranges.as_slice().iter().any(|range| range.origin == handle))
         })
     };
     let found: Vec<&str> = streams.into_iter().filter(holds).collect();
     let stream = match found.as_slice() {
         [stream] => *stream,
-        [] => return Err(Failure::input(format!("no origin `{origin}`"), "`strongroom status` lists the origins")),
+        [] => {
+            return Err(Failure::input(
+                format!("no origin `{origin}`"),
+                "`strongroom status` lists the origins",
+            ));
+        }
         several => {
             let next = format!("add `--stream` with one of: {}", several.join(", "));
             return Err(Failure::input(format!("origin `{origin}` is in several streams"), next));
         }
     };
-    let handle = key.handle(stream, origin).map_err(|error| Failure::input(error.to_string(), "`strongroom status` lists the origins"))?;
-    let generations = seals.iter().flat_map(|sealed| sealed.ranges.as_slice()).filter(|range| range.origin == handle);
+    let handle = key.handle(stream, origin).map_err(|error| {
+        Failure::input(error.to_string(), "`strongroom status` lists the origins")
+    })?;
+    let generations = seals
+        .iter()
+        .flat_map(|sealed| sealed.ranges.as_slice())
+        .filter(|range| range.origin == handle);
     let newest = generations.map(|range| range.generation).max().unwrap_or(0);
     let generation = arguments.generation.unwrap_or(newest);
     let segments: Vec<&Sealed> = segments_of(&seals, handle, generation);
     if segments.is_empty() {
-        return Err(Failure::input(format!("origin `{origin}` has no generation {generation}"), format!("the newest is {newest}")));
+        return Err(Failure::input(
+            format!("origin `{origin}` has no generation {generation}"),
+            format!("the newest is {newest}"),
+        ));
     }
     for sealed in segments {
         let reader = open_sealed(store, keyring, sealed)?;
@@ -150,9 +174,18 @@ fn cat_origin(
 }
 
 /// Prints the records of a segment; with `only`, the bytes of one of its ranges.
-fn records(reader: SegmentReader, as_json: bool, only: Option<(&str, u64)>, out: &mut impl io::Write) -> Result<(), Stop> {
+fn records(
+    reader: SegmentReader,
+    as_json: bool,
+    only: Option<(&str, u64)>,
+    out: &mut impl io::Write,
+) -> Result<(), Stop> {
     let ranges = reader.ranges.clone();
-    let wanted = |range: &StoredRange| only.is_none_or(|(origin, generation)| range.origin == origin && range.generation == generation);
+    let wanted = |range: &StoredRange| {
+        only.is_none_or(|(origin, generation)| {
+            range.origin == origin && range.generation == generation
+        })
+    };
     reader.for_each(|record| -> Result<(), Stop> {
         let range = ranges.get(record.range).ok_or(DecodeError::Malformed("origin"))?;
         if !wanted(range) {
@@ -183,7 +216,11 @@ fn describe(record: &Decoded<'_>, range: &StoredRange) -> Value {
     for (name, value) in record.canonical_columns() {
         columns.insert(name, value);
     }
-    let mut members = vec![("columns", Value::Object(columns)), ("generation", range.generation.into()), ("offset", record.offset.into())];
+    let mut members = vec![
+        ("columns", Value::Object(columns)),
+        ("generation", range.generation.into()),
+        ("offset", record.offset.into()),
+    ];
     members.push(("origin", range.origin.as_str().into()));
     match std::str::from_utf8(record.raw) {
         Ok(raw) => members.push(("raw", raw.into())),

@@ -46,7 +46,9 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
         None => place.limits.settle.min(Limits::TEST_LOCK),
         Some(text) => parse_duration(text)
             .filter(|settle| (Limits::SETTLE.0..=Limits::TEST_LOCK).contains(settle))
-            .ok_or_else(|| Failure::input(format!("`--settle {text}` is not usable"), "give PT1S to PT10M"))?,
+            .ok_or_else(|| {
+                Failure::input(format!("`--settle {text}` is not usable"), "give PT1S to PT10M")
+            })?,
     };
     let log = create(&place, settle, machine)?;
     let (store, key) = (place.url.to_string(), place.key.display().to_string());
@@ -62,11 +64,19 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
         ]))?;
         return Ok(EXIT_DONE);
     }
-    output::line(format!("archive  {} (environment: test, no lock lasts longer than ten minutes)", log.state().archive_id()))?;
+    output::line(format!(
+        "archive  {} (environment: test, no lock lasts longer than ten minutes)",
+        log.state().archive_id()
+    ))?;
     output::line(format!("store    {store}"))?;
-    output::line(format!("key      {key}  holds every role: keep it, and keep it apart from the store"))?;
+    output::line(format!(
+        "key      {key}  holds every role: keep it, and keep it apart from the store"
+    ))?;
     output::line(format!("vkey     {vkey}"))?;
-    output::line(format!("log.open {}  with the vkey the auditor's trust anchor", log.state().log_open_sha256()))?;
+    output::line(format!(
+        "log.open {}  with the vkey the auditor's trust anchor",
+        log.state().log_open_sha256()
+    ))?;
     output::line(format!("next     strongroom archive --to {store} --stream NAME PATH..."))?;
     Ok(EXIT_DONE)
 }
@@ -80,7 +90,10 @@ pub(super) fn create(place: &Place, settle: Duration, machine: &Machine) -> Resu
     let keys = place.keys()?;
     let store = place.create_store(machine)?;
     Ok(Log::create(store, keys, settle, &mut fill)?.ok_or_else(|| {
-        let next = format!("archive to it with `strongroom archive --to {} --stream NAME PATH...`", place.url);
+        let next = format!(
+            "archive to it with `strongroom archive --to {} --stream NAME PATH...`",
+            place.url
+        );
         Failure::input(format!("there is an archive at `{}` already", place.url), next)
     })?)
 }

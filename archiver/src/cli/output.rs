@@ -63,8 +63,14 @@ impl Bar {
     pub(super) fn new(what: &'static str, quiet: bool) -> Self {
         let bar = ProgressBar::new(0).with_message(what);
         let shown = !quiet && io::stderr().is_terminal();
-        bar.set_draw_target(if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() });
-        if let Ok(style) = ProgressStyle::with_template("{msg:10} {wide_bar} {bytes:>10} of {total_bytes:10} {binary_bytes_per_sec}") {
+        bar.set_draw_target(if shown {
+            ProgressDrawTarget::stderr()
+        } else {
+            ProgressDrawTarget::hidden()
+        });
+        if let Ok(style) = ProgressStyle::with_template(
+            "{msg:10} {wide_bar} {bytes:>10} of {total_bytes:10} {binary_bytes_per_sec}",
+        ) {
             bar.set_style(style);
         }
         Self { bar, total: AtomicU64::new(0) }

@@ -37,7 +37,10 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
                 ("end", origin.end.into()),
                 ("generation", origin.generation.into()),
                 ("handle", text(handle)),
-                ("origin", origin.name.as_ref().map_or(Value::Null, |name| Value::Text(name.clone()))),
+                (
+                    "origin",
+                    origin.name.as_ref().map_or(Value::Null, |name| Value::Text(name.clone())),
+                ),
                 ("stream", origin.stream.as_str().into()),
             ])
         }));
@@ -57,13 +60,23 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
         ]))?;
         return Ok(EXIT_DONE);
     }
-    output::line(format!("archive     {} ({} environment)", state.archive_id(), state.environment()))?;
+    output::line(format!(
+        "archive     {} ({} environment)",
+        state.archive_id(),
+        state.environment()
+    ))?;
     output::line(format!("store       {}", state.store()))?;
     output::line(format!("vkey        {vkey}"))?;
-    output::line(format!("log         {} entries, checkpoint at {size}, last entry {}", state.size(), state.latest()))?;
+    output::line(format!(
+        "log         {} entries, checkpoint at {size}, last entry {}",
+        state.size(),
+        state.latest()
+    ))?;
     let (segments, events) = (output::count(state.live_segments()), output::count(events));
     output::line(format!("segments    {segments} live, {events} events, {}", output::size(bytes)))?;
-    output::line("retention   no policy in force: every segment is unclassified, under a rolling settling lock")?;
+    output::line(
+        "retention   no policy in force: every segment is unclassified, under a rolling settling lock",
+    )?;
     if !origins.is_empty() {
         output::line(format!("\n{:<24} {:>3} {:>14}  ORIGIN", "STREAM", "GEN", "SEALED TO"))?;
     }
@@ -71,7 +84,12 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
     rows.sort_by(|(_, a), (_, b)| (&a.stream, &a.name).cmp(&(&b.stream, &b.name)));
     for (handle, origin) in rows {
         let name = origin.name.unwrap_or_else(|| format!("(handle {handle})"));
-        output::line(format!("{:<24} {:>3} {:>14}  {name}", origin.stream, origin.generation, output::count(origin.end)))?;
+        output::line(format!(
+            "{:<24} {:>3} {:>14}  {name}",
+            origin.stream,
+            origin.generation,
+            output::count(origin.end)
+        ))?;
     }
     Ok(EXIT_DONE)
 }

@@ -50,13 +50,22 @@ impl Target {
         let config = match (&self.config, &self.to) {
             (Some(path), _) => Some(Config::read(path)?),
             (None, Some(_)) => None,
-            (None, None) if Path::new(DEFAULT_CONFIG).exists() => Some(Config::read(Path::new(DEFAULT_CONFIG))?),
+            (None, None) if Path::new(DEFAULT_CONFIG).exists() => {
+                Some(Config::read(Path::new(DEFAULT_CONFIG))?)
+            }
             (None, None) => {
                 let next = "name the archive with `--to file:///path` or `--config FILE`, or try `strongroom quickstart`";
-                return Err(Failure::input("no archive was named, and there is no strongroom.yaml here", next));
+                return Err(Failure::input(
+                    "no archive was named, and there is no strongroom.yaml here",
+                    next,
+                ));
             }
         };
-        let named = self.to.as_deref().or(config.as_ref().map(|config| config.store.as_str())).unwrap_or_default();
+        let named = self
+            .to
+            .as_deref()
+            .or(config.as_ref().map(|config| config.store.as_str()))
+            .unwrap_or_default();
         let url: StoreUrl = named.parse()?;
         let StoreUrl::File(root) = &url;
         let sibling = PathBuf::from(format!("{}.key", root.display()));
@@ -83,7 +92,10 @@ impl Place {
     }
 
     /// Opens the store to read: nothing in it is touched.
-    pub(super) fn store_read_only(&self, machine: &Machine) -> Result<Arc<dyn LockedStore>, Failure> {
+    pub(super) fn store_read_only(
+        &self,
+        machine: &Machine,
+    ) -> Result<Arc<dyn LockedStore>, Failure> {
         let opened = FileStore::open_read_only(self.root(), Box::new(machine.now));
         Ok(Arc::new(opened.map_err(|error| self.explain(error))?))
     }
@@ -96,7 +108,8 @@ impl Place {
 
     fn explain(&self, error: StoreError) -> Failure {
         if let StoreError::NotFound { .. } = error {
-            let next = format!("create it with `strongroom init --environment test --to {}`", self.url);
+            let next =
+                format!("create it with `strongroom init --environment test --to {}`", self.url);
             return Failure::input(format!("no archive at `{}`", self.url), next);
         }
         error.into()
@@ -106,34 +119,50 @@ impl Place {
     pub(super) fn keys(&self) -> Result<Arc<KeyFile>, Failure> {
         let path = self.key.display();
         let next = "give the archive's key with `--key FILE` or `STRONGROOM_KEY`; without it nothing can be sealed or read";
-        let mut file = std::fs::File::open(&self.key)
-            .map_err(|error| Failure::input(format!("cannot read key file `{path}`: {error}"), next))?;
+        let mut file = std::fs::File::open(&self.key).map_err(|error| {
+            Failure::input(format!("cannot read key file `{path}`: {error}"), next)
+        })?;
         let mode = file.metadata()?.permissions().mode();
         if mode & 0o077 != 0 {
             let next = format!("run `chmod 600 {path}`, and think about who may have read it");
             return Err(Failure::input(format!("key file `{path}` can be read by others"), next));
         }
         let mut text = zeroize::Zeroizing::new(String::new());
-        file.read_to_string(&mut text).map_err(|error| Failure::input(format!("cannot read key file `{path}`: {error}"), next))?;
-        let keys = KeyFile::parse(&text).map_err(|error| Failure::input(format!("key file `{path}`: {error}"), next))?;
+        file.read_to_string(&mut text).map_err(|error| {
+            Failure::input(format!("cannot read key file `{path}`: {error}"), next)
+        })?;
+        let keys = KeyFile::parse(&text)
+            .map_err(|error| Failure::input(format!("key file `{path}`: {error}"), next))?;
         Ok(Arc::new(keys))
     }
 
     /// Writes a new key file, which nobody else may read; an existing one is never overwritten.
     pub(super) fn write_keys(&self, keys: &KeyFile) -> Result<(), Failure> {
         if self.key.starts_with(self.root()) {
-            return Err(Failure::input("the key must not lie inside the store that it opens", "name another place with `--key FILE`"));
+            return Err(Failure::input(
+                "the key must not lie inside the store that it opens",
+                "name another place with `--key FILE`",
+            ));
         }
         let wrong = |error: std::io::Error| Failure {
             code: EXIT_INPUT,
             message: format!("cannot write key file `{}`: {error}", self.key.display()),
             next: None,
         };
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&self.key).map_err(wrong)?;
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&self.key)
+            .map_err(wrong)?;
         file.write_all(keys.to_text().as_bytes()).map_err(wrong)?;
         // Whatever is sealed under these keys is lost without them: they are on disk first.
         file.sync_all().map_err(wrong)?;
-        let parent = self.key.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let parent = self
+            .key
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty())
+            .unwrap_or(Path::new("."));
         std::fs::File::open(parent).and_then(|parent| parent.sync_all()).map_err(wrong)
     }
 }

@@ -38,8 +38,10 @@ impl Log {
             Ok(()) | Err(LogError::Damaged { .. }) => keyring.origin()?,
             Err(error) => return Err(error),
         };
-        let mut registered: Vec<RegisteredKey> =
-            Role::ALL.iter().map(|&role| RegisteredKey::new(keys.role(role).public(), role.into())).collect();
+        let mut registered: Vec<RegisteredKey> = Role::ALL
+            .iter()
+            .map(|&role| RegisteredKey::new(keys.role(role).public(), role.into()))
+            .collect();
         registered.sort_by_key(|key| (key.role, key.id));
         let open = LogOpen {
             archive_id: keys.archive_id(),
@@ -54,8 +56,13 @@ impl Log {
         let mut nonce = [0; 16];
         entropy.fill(&mut nonce);
         let entry = Entry::new(instant(now), EntryKind::LogOpen(Box::new(open)));
-        let draft =
-            ClaimDraft { archive_id: keys.archive_id(), seq: 0, prev_claim_sha256: NO_CLAIM, nonce, items: vec![(entry, None)] };
+        let draft = ClaimDraft {
+            archive_id: keys.archive_id(),
+            seq: 0,
+            prev_claim_sha256: NO_CLAIM,
+            nonce,
+            items: vec![(entry, None)],
+        };
         let claim = draft.sign(keys.role(Role::Archive))?;
         match put_once(&*store, &first, claim.bytes(), Some(lock)) {
             Ok(()) => Self::open(store, keys).map(Some),

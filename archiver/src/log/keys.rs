@@ -114,7 +114,8 @@ impl Keyring {
     /// The data key that a segment's key metadata wraps, if this archive's keys open it.
     pub fn data_key(&self, metadata: &[u8], segment: SegmentId) -> Option<DataKey> {
         let material = KeyMaterial::parse(std::str::from_utf8(metadata).ok()?).ok()?;
-        let name: PeriodKeyName = format!("{}/{}", material.period(), material.generation()).parse().ok()?;
+        let name: PeriodKeyName =
+            format!("{}/{}", material.period(), material.generation()).parse().ok()?;
         self.period_by_name(name).ok()?.unwrap(material.wrapped(), self.archive_id(), segment).ok()
     }
 
@@ -128,7 +129,13 @@ impl Keyring {
         Ok(Some(key))
     }
 
-    fn create(&self, name: StoredKey, secret: &[u8; 32], lock: Lock, entropy: &mut dyn Entropy) -> Result<(), LogError> {
+    fn create(
+        &self,
+        name: StoredKey,
+        secret: &[u8; 32],
+        lock: Lock,
+        entropy: &mut dyn Entropy,
+    ) -> Result<(), LogError> {
         let key = object(name)?;
         let wrapped = WrappedKey::wrap(self.file.kek(), self.archive_id(), name, secret, entropy)
             .map_err(|source| KeyError::Wrapped { object: key.to_string(), source })?;
@@ -138,8 +145,11 @@ impl Keyring {
     fn open(&self, name: StoredKey) -> Result<Option<zeroize::Zeroizing<[u8; 32]>>, LogError> {
         let key = object(name)?;
         let Some(bytes) = self.store.get(&key, None)? else { return Ok(None) };
-        let secret = WrappedKey::parse(&bytes).and_then(|wrapped| wrapped.unwrap(self.file.kek(), self.archive_id(), name));
-        secret.map(Some).map_err(|source| KeyError::Wrapped { object: key.to_string(), source }.into())
+        let secret = WrappedKey::parse(&bytes)
+            .and_then(|wrapped| wrapped.unwrap(self.file.kek(), self.archive_id(), name));
+        secret
+            .map(Some)
+            .map_err(|source| KeyError::Wrapped { object: key.to_string(), source }.into())
     }
 }
 

@@ -74,6 +74,10 @@ pub fn period_key_object(name: &PeriodKeyName) -> Result<ObjectKey, StoreError> 
 /// # Errors
 ///
 /// As [`claim_key`].
-pub fn segment_key(stream: &str, (year, month, day): (i64, i64, i64), id: &SegmentId) -> Result<ObjectKey, StoreError> {
+pub fn segment_key(
+    stream: &str,
+    (year, month, day): (i64, i64, i64),
+    id: &SegmentId,
+) -> Result<ObjectKey, StoreError> {
     ObjectKey::new(format!("segments/{stream}/{year:04}/{month:02}/{day:02}/{id}.parquet"))
 }

@@ -3,7 +3,9 @@
 use strongroom_crypto::Digest;
 use strongroom_crypto::checkpoint::Checkpoint;
 use strongroom_crypto::merkle::{HashSource, leaf_hash, node_hash, root_at};
-use strongroom_crypto::tile::{TileCoordinate, TileReader, decode_bundle, encode_bundle, tiles_for};
+use strongroom_crypto::tile::{
+    TileCoordinate, TileReader, decode_bundle, encode_bundle, tiles_for,
+};
 
 use super::read::{self, Head};
 use super::{Log, LogError, checkpoint_key, tile_key};
@@ -20,12 +22,17 @@ impl<S: HashSource<Error = LogError>> HashSource for Grown<'_, S> {
     type Error = LogError;
 
     fn subtree(&self, level: u8, index: u64) -> Result<Digest, LogError> {
-        let end = index.checked_add(1).and_then(|end| end.checked_mul(1_u64.checked_shl(u32::from(level))?));
+        let end = index
+            .checked_add(1)
+            .and_then(|end| end.checked_mul(1_u64.checked_shl(u32::from(level))?));
         if end.is_some_and(|end| end <= self.old_size) {
             return self.old.subtree(level, index);
         }
         if let Some(below) = level.checked_sub(1) {
-            return Ok(node_hash(&self.subtree(below, index * 2)?, &self.subtree(below, index * 2 + 1)?));
+            return Ok(node_hash(
+                &self.subtree(below, index * 2)?,
+                &self.subtree(below, index * 2 + 1)?,
+            ));
         }
         let place = index.checked_sub(self.old_size).and_then(|place| usize::try_from(place).ok());
         place.and_then(|place| self.fresh.get(place)).copied().ok_or_else(|| LogError::Damaged {
@@ -45,7 +52,10 @@ where
     type Error = LogError;
 
     fn subtree(&self, level: u8, index: u64) -> Result<Digest, LogError> {
-        self.0.subtree(level, index).map_err(|error| LogError::Damaged { object: "log/tile".into(), detail: error.to_string() })
+        self.0.subtree(level, index).map_err(|error| LogError::Damaged {
+            object: "log/tile".into(),
+            detail: error.to_string(),
+        })
     }
 }
 
@@ -59,13 +69,15 @@ impl Log {
             return Ok(());
         }
         let fetch = |tile: &TileCoordinate| read::object(&*self.store, &tile_key(tile)?);
-        let reader = TileReader::open(old, &self.head.root, fetch)
-            .map_err(|error| LogError::Damaged { object: "log/tile".into(), detail: error.to_string() })?;
+        let reader = TileReader::open(old, &self.head.root, fetch).map_err(|error| {
+            LogError::Damaged { object: "log/tile".into(), detail: error.to_string() }
+        })?;
         let published = Published(&reader);
         let fresh = self.fresh.iter().map(|leaf| leaf_hash(leaf)).collect();
         let grown = Grown { old: &published, old_size: old, fresh };
         for tile in tiles_for(old, size) {
-            let bytes = if tile.is_entries() { self.bundle(&tile)? } else { tile.tile_bytes(&grown)? };
+            let bytes =
+                if tile.is_entries() { self.bundle(&tile)? } else { tile.tile_bytes(&grown)? };
             // A crash here leaves tiles beyond the checkpoint: the next run writes the same bytes.
             if tile.is_full() {
                 self.put_once(&tile_key(&tile)?, &bytes)?;
@@ -77,14 +89,16 @@ impl Log {
         for newer in read::checkpoints_after(&*self.store, self.keys.log().verifier(), old)? {
             if newer.size <= size && root_at(&grown, newer.size)? != newer.root {
                 let detail = "it contradicts the claims: the log was forked".to_owned();
-                return Err(LogError::Damaged { object: checkpoint_key(newer.size)?.to_string(), detail });
+                return Err(LogError::Damaged {
+                    object: checkpoint_key(newer.size)?.to_string(),
+                    detail,
+                });
             }
         }
         let checkpoint = Checkpoint::new(self.keys.log().verifier().name(), size, root);
-        let note = checkpoint.and_then(|checkpoint| checkpoint.sign(self.keys.log())).map_err(|error| LogError::Damaged {
-            object: "the log key".into(),
-            detail: error.to_string(),
-        })?;
+        let note = checkpoint.and_then(|checkpoint| checkpoint.sign(self.keys.log())).map_err(
+            |error| LogError::Damaged { object: "the log key".into(), detail: error.to_string() },
+        )?;
         self.put_once(&checkpoint_key(size)?, note.as_bytes())?;
         // The hint is read by programs that know only C2SP paths; that it is old harms nobody.
         self.put_derived(&ObjectKey::new("log/checkpoint")?, note.as_bytes())?;
@@ -99,8 +113,10 @@ impl Log {
         let mut entries: Vec<Vec<u8>> = Vec::new();
         if range.start < self.head.size {
             let width = u16::try_from(self.head.size - range.start).unwrap_or(u16::MAX);
-            let damaged = |detail: String| LogError::Damaged { object: format!("log/{tile}"), detail };
-            let old = TileCoordinate::entries(tile.index(), width).map_err(|error| damaged(error.to_string()))?;
+            let damaged =
+                |detail: String| LogError::Damaged { object: format!("log/{tile}"), detail };
+            let old = TileCoordinate::entries(tile.index(), width)
+                .map_err(|error| damaged(error.to_string()))?;
             let bytes = read::object(&*self.store, &tile_key(&old)?)?;
             let known = decode_bundle(&bytes, width).map_err(|error| damaged(error.to_string()))?;
             entries.extend(known.into_iter().map(<[u8]>::to_vec));
@@ -109,7 +125,10 @@ impl Log {
         let skip = usize::try_from(skip).unwrap_or(usize::MAX);
         let take = usize::from(tile.width()).saturating_sub(entries.len());
         entries.extend(self.fresh.iter().skip(skip).take(take).cloned());
-        encode_bundle(&entries).map_err(|error| LogError::Damaged { object: format!("log/{tile}"), detail: error.to_string() })
+        encode_bundle(&entries).map_err(|error| LogError::Damaged {
+            object: format!("log/{tile}"),
+            detail: error.to_string(),
+        })
     }
 
     /// Partial tiles are superseded by the next ones: they need no lock.

@@ -51,7 +51,10 @@ pub(super) fn object(store: &dyn LockedStore, key: &ObjectKey) -> Result<Vec<u8>
 /// # Errors
 ///
 /// The store's.
-pub fn newest_checkpoint(store: &dyn LockedStore, vkey: &VerifierKey) -> Result<Option<Head>, LogError> {
+pub fn newest_checkpoint(
+    store: &dyn LockedStore,
+    vkey: &VerifierKey,
+) -> Result<Option<Head>, LogError> {
     let hint = store.get(&ObjectKey::new("log/checkpoint")?, None)?;
     let hinted = hint.and_then(|note| open(&note, vkey)).map_or(0, |head| head.size);
     let from = hinted.saturating_sub(1);
@@ -64,7 +67,11 @@ pub fn newest_checkpoint(store: &dyn LockedStore, vkey: &VerifierKey) -> Result<
 }
 
 /// Every checkpoint that verifies and is larger than `size`, in ascending order.
-pub(super) fn checkpoints_after(store: &dyn LockedStore, vkey: &VerifierKey, size: u64) -> Result<Vec<Head>, LogError> {
+pub(super) fn checkpoints_after(
+    store: &dyn LockedStore,
+    vkey: &VerifierKey,
+    size: u64,
+) -> Result<Vec<Head>, LogError> {
     let mut heads = Vec::new();
     let mut after = super::checkpoint_key(size)?.to_string();
     loop {
@@ -115,7 +122,14 @@ impl Log {
         };
         // A log of which only the first claim is there: `init` was interrupted after it.
         let head = head.unwrap_or_else(Head::empty);
-        let mut log = Self { store, keys, state: snapshot.unwrap_or(state), fresh: Vec::new(), head, extended: None };
+        let mut log = Self {
+            store,
+            keys,
+            state: snapshot.unwrap_or(state),
+            fresh: Vec::new(),
+            head,
+            extended: None,
+        };
         if log.head.size == 0 {
             log.fresh.push(log.first_leaf()?);
         }
@@ -127,7 +141,8 @@ impl Log {
 
     fn opening(store: &dyn LockedStore) -> Result<(LogOpen, State), LogError> {
         let key = claim_key(0)?;
-        let bytes = store.get(&key, None)?.ok_or_else(|| LogError::Missing(store.url().to_owned()))?;
+        let bytes =
+            store.get(&key, None)?.ok_or_else(|| LogError::Missing(store.url().to_owned()))?;
         let claim = UnverifiedClaim::parse(&bytes)?.verify_first()?;
         let opening = claim.opening()?;
         let state = State::open(&claim)?;
@@ -159,9 +174,10 @@ impl Log {
         for page in pages {
             let key = page_key(page.digest)?;
             let bytes = object(&*self.store, &key)?;
-            state
-                .load_page(&bytes)
-                .map_err(|error| LogError::Damaged { object: key.to_string(), detail: error.to_string() })?;
+            state.load_page(&bytes).map_err(|error| LogError::Damaged {
+                object: key.to_string(),
+                detail: error.to_string(),
+            })?;
         }
         Ok(())
     }

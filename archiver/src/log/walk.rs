@@ -23,7 +23,9 @@ pub struct Sealed {
 ///
 /// [`LogError`] if there is no log or a claim does not follow.
 pub fn walk(store: &dyn LockedStore) -> Result<(State, Vec<Sealed>), LogError> {
-    let bytes = store.get(&claim_key(0)?, None)?.ok_or_else(|| LogError::Missing(store.url().to_owned()))?;
+    let bytes = store
+        .get(&claim_key(0)?, None)?
+        .ok_or_else(|| LogError::Missing(store.url().to_owned()))?;
     let first = UnverifiedClaim::parse(&bytes)?.verify_first()?;
     let mut state = State::open(&first)?;
     let mut seals = Vec::new();
@@ -34,12 +36,16 @@ pub fn walk(store: &dyn LockedStore) -> Result<(State, Vec<Sealed>), LogError> {
         let outcomes = match state.apply_claim(&claim) {
             Ok(outcomes) => outcomes,
             // A state folded from the beginning has all its pages.
-            Err(FoldError::Undecided(Undecided::Pages(_))) | Err(FoldError::Undecided(_)) => Vec::new(),
+            Err(FoldError::Undecided(Undecided::Pages(_))) | Err(FoldError::Undecided(_)) => {
+                Vec::new()
+            }
             Err(error) => return Err(error.into()),
         };
         for (item, outcome) in claim.items().iter().zip(outcomes) {
             let (Outcome::Valid, Some(ranges)) = (outcome, item.ranges()) else { continue };
-            if let Ok(EntryKind::SegmentSeal(seal)) = Entry::parse(item.leaf()).map(Entry::into_kind) {
+            if let Ok(EntryKind::SegmentSeal(seal)) =
+                Entry::parse(item.leaf()).map(Entry::into_kind)
+            {
                 seals.push(Sealed { seal: *seal, ranges: ranges.clone() });
             }
         }

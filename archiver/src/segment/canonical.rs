@@ -55,7 +55,8 @@ pub(crate) const COLUMNS: [(&str, Type); 26] = [
 ];
 
 /// Columns without a leaf of their own to be home to, beside the list above.
-pub(crate) const EXTRA: [(&str, Type); 2] = [("cloud_region", Type::Text), ("cloud_account_uid", Type::Text)];
+pub(crate) const EXTRA: [(&str, Type); 2] =
+    [("cloud_region", Type::Text), ("cloud_account_uid", Type::Text)];
 
 /// Number of canonical columns.
 pub(crate) const COUNT: usize = COLUMNS.len() + EXTRA.len();
@@ -78,7 +79,7 @@ fn canon(name: &str) -> Option<Canon> {
 }
 
 /// The canonical columns that hold a leaf verbatim.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub(crate) enum Home {
     /// One text column.
     Text(Canon),
@@ -88,6 +89,18 @@ pub(crate) enum Home {
     Uid(Canon, Canon),
     /// `time` and `time_form`.
     Time,
+}
+
+impl Home {
+    /// The columns that it may fill.
+    pub(crate) fn columns(self) -> impl Iterator<Item = Canon> {
+        let (first, second) = match self {
+            Self::Text(column) => (column, None),
+            Self::Ip(first, second) | Self::Uid(first, second) => (first, Some(second)),
+            Self::Time => (TIME, Some(TIME_FORM)),
+        };
+        std::iter::once(first).chain(second)
+    }
 }
 
 /// Tells whose event has these leaf paths, if we know.
@@ -121,7 +134,8 @@ pub(crate) fn native_id_paths(kind: Kind) -> &'static [&'static str] {
 /// The home of a leaf, if its value is a canonical column's.
 pub(crate) fn home(kind: Kind, path: &str, class: Class) -> Option<Home> {
     let column = |name| canon(name).map(Home::Text);
-    let pair = |first, second, make: fn(Canon, Canon) -> Home| Some(make(canon(first)?, canon(second)?));
+    let pair =
+        |first, second, make: fn(Canon, Canon) -> Home| Some(make(canon(first)?, canon(second)?));
     match (kind, path) {
         (Kind::Kubernetes, r#"$["responseStatus"]["code"]"#) => return column("status_code"),
         _ if class != Class::Text => return None,
@@ -136,7 +150,9 @@ pub(crate) fn home(kind: Kind, path: &str, class: Class) -> Option<Home> {
             r#"$["userIdentity"]["userName"]"# => column("actor_user_name"),
             r#"$["userIdentity"]["type"]"# => column("actor_user_type"),
             r#"$["userIdentity"]["accessKeyId"]"# => column("actor_credential_uid"),
-            r#"$["userIdentity"]["sessionContext"]["sessionIssuer"]["arn"]"# => column("actor_on_behalf_of"),
+            r#"$["userIdentity"]["sessionContext"]["sessionIssuer"]["arn"]"# => {
+                column("actor_on_behalf_of")
+            }
             r#"$["eventSource"]"# => column("api_service"),
             r#"$["eventName"]"# => column("api_operation"),
             r#"$["errorCode"]"# => column("status_code"),
@@ -168,9 +184,12 @@ pub(crate) fn home(kind: Kind, path: &str, class: Class) -> Option<Home> {
 /// Leaves that the derived columns are computed from, in the order of [`derive()`]'s argument.
 pub(crate) fn derived_paths(kind: Kind) -> [&'static str; 4] {
     match kind {
-        Kind::CloudTrail => {
-            [r#"$["eventName"]"#, r#"$["readOnly"]"#, r#"$["errorCode"]"#, r#"$["responseElements"]["ConsoleLogin"]"#]
-        }
+        Kind::CloudTrail => [
+            r#"$["eventName"]"#,
+            r#"$["readOnly"]"#,
+            r#"$["errorCode"]"#,
+            r#"$["responseElements"]["ConsoleLogin"]"#,
+        ],
         Kind::Kubernetes => [r#"$["verb"]"#, r#"$["responseStatus"]["code"]"#, "", ""],
     }
 }
@@ -271,7 +290,12 @@ mod tests {
 
     #[test]
     fn the_fixed_places_name_the_right_columns() {
-        let fixed = [(TIME, "time"), (TIME_FORM, "time_form"), (SOURCE, "source"), (CLASS_UID, "class_uid")];
+        let fixed = [
+            (TIME, "time"),
+            (TIME_FORM, "time_form"),
+            (SOURCE, "source"),
+            (CLASS_UID, "class_uid"),
+        ];
         let more = [(ACTIVITY_ID, "activity_id"), (TYPE_UID, "type_uid"), (STATUS_ID, "status_id")];
         for (place, name) in fixed.into_iter().chain(more) {
             assert_eq!(canon(name), Some(place));

@@ -2,9 +2,14 @@
 
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, BinaryArray, FixedSizeBinaryArray, Int32Array, Int64Array, StringArray, TimestampMicrosecondArray};
+use arrow_array::{
+    ArrayRef, BinaryArray, FixedSizeBinaryArray, Int32Array, Int64Array, StringArray,
+    TimestampMicrosecondArray,
+};
 use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow_schema::{ArrowError, DataType, TimeUnit};
+
+use super::form::{self, Form};
 
 /// Values of a column, those that are present only.
 #[derive(Debug)]
@@ -46,6 +51,8 @@ pub(crate) struct Column {
     /// Bit r of word r/64 is set where row r has a value.
     present: Vec<u64>,
     count: usize,
+    /// The row after the last one that has a value.
+    next: usize,
     values: Values,
 }
 
@@ -57,7 +64,7 @@ impl Column {
             Stored::Long | Stored::Timestamp => Values::Long(Vec::new()),
             Stored::Int => Values::Int(Vec::new()),
         };
-        Self { stored, present: Vec::new(), count: 0, values }
+        Self { stored, present: Vec::new(), count: 0, next: 0, values }
     }
 
     /// Number of rows with a value.
@@ -76,7 +83,12 @@ impl Column {
         values + self.present.capacity() * 8
     }
 
-    fn mark(&mut self, row: usize) {
+    /// Notes that `row` has a value. A second value of a row is refused: it would shift all that follow.
+    fn mark(&mut self, row: usize) -> bool {
+        if row < self.next {
+            return false;
+        }
+        self.next = row + 1;
         let word = row / 64;
         if self.present.len() <= word {
             self.present.resize(word + 1, 0);
@@ -85,6 +97,7 @@ impl Column {
             *bits |= 1 << (row % 64);
         }
         self.count += 1;
+        true
     }
 
     /// Tells whether `row` has a value.
@@ -92,34 +105,38 @@ impl Column {
         self.present.get(row / 64).is_some_and(|bits| bits >> (row % 64) & 1 == 1)
     }
 
-    /// Adds bytes for `row`, which must be greater than the last row added. Other column types ignore it.
+    /// Adds bytes for `row` to a column of bytes; a row takes one value.
     pub(crate) fn push_bytes(&mut self, row: usize, bytes: &[u8]) {
-        if let Values::Bytes { data, ends } = &mut self.values {
+        if self.mark(row)
+            && let Values::Bytes { data, ends } = &mut self.values
+        {
             data.extend_from_slice(bytes);
-            // INVARIANT: a segment is closed long before 4 GiB (`Limits::memory`).
+            // INVARIANT: a segment is closed long before 4 GiB (`Limits::SEGMENT_BYTES`).
             ends.push(u32::try_from(data.len()).unwrap_or(u32::MAX));
-            self.mark(row);
         }
     }
 
     pub(crate) fn push_uuid(&mut self, row: usize, value: [u8; 16]) {
-        if let Values::Uuid(values) = &mut self.values {
+        if self.mark(row)
+            && let Values::Uuid(values) = &mut self.values
+        {
             values.push(value);
-            self.mark(row);
         }
     }
 
     pub(crate) fn push_long(&mut self, row: usize, value: i64) {
-        if let Values::Long(values) = &mut self.values {
+        if self.mark(row)
+            && let Values::Long(values) = &mut self.values
+        {
             values.push(value);
-            self.mark(row);
         }
     }
 
     pub(crate) fn push_int(&mut self, row: usize, value: i32) {
-        if let Values::Int(values) = &mut self.values {
+        if self.mark(row)
+            && let Values::Int(values) = &mut self.values
+        {
             values.push(value);
-            self.mark(row);
         }
     }
 
@@ -132,6 +149,42 @@ impl Column {
         self.present.iter().enumerate().flat_map(|(word, &bits)| {
             (0..64).filter(move |bit| bits >> bit & 1 == 1).map(move |bit| word * 64 + bit)
         })
+    }
+
+    /// Tells whether the last row is `row` and its value, written in `form`, is `text`.
+    pub(crate) fn last_is(
+        &self,
+        row: usize,
+        form: Form,
+        text: &[u8],
+        scratch: &mut Vec<u8>,
+    ) -> bool {
+        if self.next != row + 1 {
+            return false;
+        }
+        scratch.clear();
+        match (&self.values, form) {
+            (Values::Bytes { .. }, Form::Hex) => {
+                form::write_hex(self.bytes_at(self.count - 1), scratch)
+            }
+            (Values::Bytes { .. }, _) => return self.bytes_at(self.count - 1) == text,
+            (Values::Uuid(values), _) => {
+                form::write_uuid(values.last().map_or(&[][..], |value| value), scratch)
+            }
+            (Values::Long(values), Form::Rfc3339(fraction)) => {
+                form::write_instant(values.last().copied().unwrap_or(0), fraction, scratch);
+            }
+            (Values::Long(values), _) => {
+                form::write_int(values.last().copied().unwrap_or(0), scratch)
+            }
+            (Values::Int(_), _) => return false,
+        }
+        scratch == text
+    }
+
+    /// The row after the last one with a value.
+    pub(crate) fn next_row(&self) -> usize {
+        self.next
     }
 
     /// The n-th present value's bytes.
@@ -155,7 +208,9 @@ impl Column {
                 Values::Bytes { .. } => hash(self.bytes_at(pick)),
                 Values::Uuid(values) => values.get(pick).map_or(0, |value| hash(value)),
                 Values::Long(values) => values.get(pick).copied().unwrap_or(0).cast_unsigned(),
-                Values::Int(values) => u64::from(values.get(pick).copied().unwrap_or(0).cast_unsigned()),
+                Values::Int(values) => {
+                    u64::from(values.get(pick).copied().unwrap_or(0).cast_unsigned())
+                }
             };
             seen.insert(value);
         }
@@ -177,20 +232,30 @@ impl Column {
         self.present.resize(rows.div_ceil(64), 0);
         let dense = self.count == rows;
         let present = std::mem::take(&mut self.present);
-        let nulls = (!dense).then(|| NullBuffer::new(BooleanBuffer::new(Buffer::from_vec(present.clone()), 0, rows)));
+        let nulls = (!dense).then(|| {
+            NullBuffer::new(BooleanBuffer::new(Buffer::from_vec(present.clone()), 0, rows))
+        });
         let row_of = || {
-            present.iter().enumerate().flat_map(|(word, &bits)| Ones(bits).map(move |bit| word * 64 + bit))
+            present
+                .iter()
+                .enumerate()
+                .flat_map(|(word, &bits)| Ones(bits).map(move |bit| word * 64 + bit))
         };
         Ok(match self.values {
             Values::Long(values) => {
                 let values = spread(values, rows, dense, row_of());
                 if self.stored == Stored::Timestamp {
-                    Arc::new(TimestampMicrosecondArray::try_new(values.into(), nulls)?.with_timezone("UTC"))
+                    Arc::new(
+                        TimestampMicrosecondArray::try_new(values.into(), nulls)?
+                            .with_timezone("UTC"),
+                    )
                 } else {
                     Arc::new(Int64Array::try_new(values.into(), nulls)?)
                 }
             }
-            Values::Int(values) => Arc::new(Int32Array::try_new(spread(values, rows, dense, row_of()).into(), nulls)?),
+            Values::Int(values) => {
+                Arc::new(Int32Array::try_new(spread(values, rows, dense, row_of()).into(), nulls)?)
+            }
             Values::Uuid(values) => {
                 let values = spread(values, rows, dense, row_of());
                 let bytes = Buffer::from_vec(values.into_flattened());
@@ -202,7 +267,8 @@ impl Column {
                 let mut last = 0;
                 for (row, end) in row_of().zip(ends) {
                     offsets.resize(row + 1, last);
-                    last = i32::try_from(end).map_err(|_| ArrowError::OffsetOverflowError(data.len()))?;
+                    last = i32::try_from(end)
+                        .map_err(|_| ArrowError::OffsetOverflowError(data.len()))?;
                     offsets.push(last);
                 }
                 offsets.resize(rows + 1, last);
@@ -232,7 +298,12 @@ impl Iterator for Ones {
 }
 
 /// Puts each value at its row, default values between.
-fn spread<T: Copy + Default>(values: Vec<T>, rows: usize, dense: bool, at: impl Iterator<Item = usize>) -> Vec<T> {
+fn spread<T: Copy + Default>(
+    values: Vec<T>,
+    rows: usize,
+    dense: bool,
+    at: impl Iterator<Item = usize>,
+) -> Vec<T> {
     if dense {
         return values;
     }
@@ -250,7 +321,8 @@ pub(crate) fn hash(bytes: &[u8]) -> u64 {
     let (words, rest) = bytes.as_chunks::<8>();
     let mut hash = u64::try_from(bytes.len()).unwrap_or(0);
     for word in words {
-        hash = (hash.rotate_left(23) ^ u64::from_le_bytes(*word)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        hash =
+            (hash.rotate_left(23) ^ u64::from_le_bytes(*word)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     }
     let last = rest.iter().fold(0_u64, |word, &byte| word << 8 | u64::from(byte));
     (hash.rotate_left(23) ^ last).wrapping_mul(0x9e37_79b9_7f4a_7c15)
@@ -273,7 +345,10 @@ mod tests {
         let array = column.into_array(131).unwrap();
         let array = array.as_binary::<i32>();
         assert_eq!((array.len(), array.null_count()), (131, 128));
-        assert_eq!((array.value(1), array.value(70), array.value(129)), (&b"one"[..], &b""[..], &b"last"[..]));
+        assert_eq!(
+            (array.value(1), array.value(70), array.value(129)),
+            (&b"one"[..], &b""[..], &b"last"[..])
+        );
         assert!(array.is_null(0) && array.is_null(130));
     }
 

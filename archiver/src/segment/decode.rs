@@ -5,11 +5,14 @@ use std::sync::Arc;
 use arrow_array::cast::AsArray as _;
 use arrow_array::types::{Int32Type, Int64Type, TimestampMicrosecondType};
 use arrow_array::{
-    Array, ArrayRef, BinaryArray, FixedSizeBinaryArray, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+    Array, ArrayRef, BinaryArray, FixedSizeBinaryArray, Int32Array, Int64Array, RecordBatch,
+    StringArray, TimestampMicrosecondArray,
 };
 use arrow_schema::ArrowError;
 use bytes::Bytes;
-use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::{
+    ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+};
 use parquet::encryption::decrypt::{FileDecryptionProperties, KeyRetriever};
 use parquet::errors::ParquetError;
 use strongroom_crypto::keys::DataKey;
@@ -75,7 +78,12 @@ pub struct OwnedRecord {
 impl Decoded<'_> {
     /// A copy that outlives the reader.
     pub fn to_owned_record(&self) -> OwnedRecord {
-        OwnedRecord { range: self.range, offset: self.offset, lead: self.lead.to_vec(), raw: self.raw.to_vec() }
+        OwnedRecord {
+            range: self.range,
+            offset: self.offset,
+            lead: self.lead.to_vec(),
+            raw: self.raw.to_vec(),
+        }
     }
 
     /// The text of a canonical column, if the record has it.
@@ -87,7 +95,9 @@ impl Decoded<'_> {
             (Cell::Time(values, _), _) if values.is_valid(self.at) => {
                 form::write_instant(values.value(self.at), Fraction::Micros, &mut out);
             }
-            (Cell::Int(values), _) if values.is_valid(self.at) => form::write_int(i64::from(values.value(self.at)), &mut out),
+            (Cell::Int(values), _) if values.is_valid(self.at) => {
+                form::write_int(i64::from(values.value(self.at)), &mut out)
+            }
             _ => {
                 if !cell.write(self.at, &mut out) {
                     return None;
@@ -123,7 +133,8 @@ struct Retriever<F>(F);
 
 impl<F: Fn(&[u8]) -> Option<DataKey> + Send + Sync> KeyRetriever for Retriever<F> {
     fn retrieve_key(&self, metadata: &[u8]) -> Result<Vec<u8>, ParquetError> {
-        let key = (self.0)(metadata).ok_or_else(|| ParquetError::General("no key for this segment".to_owned()))?;
+        let key = (self.0)(metadata)
+            .ok_or_else(|| ParquetError::General("no key for this segment".to_owned()))?;
         Ok(key.expose().to_vec())
     }
 }
@@ -134,24 +145,35 @@ impl SegmentReader {
     /// # Errors
     ///
     /// [`DecodeError`] if it is not a readable segment of this archive with this id.
-    pub fn open<F>(file: Bytes, archive: ArchiveId, id: SegmentId, key: F) -> Result<Self, DecodeError>
+    pub fn open<F>(
+        file: Bytes,
+        archive: ArchiveId,
+        id: SegmentId,
+        key: F,
+    ) -> Result<Self, DecodeError>
     where
         F: Fn(&[u8]) -> Option<DataKey> + Send + Sync + 'static,
     {
         // Giving the prefix refuses a file that carries another archive's or segment's.
         let mut prefix = archive.as_bytes().to_vec();
         prefix.extend_from_slice(id.as_bytes());
-        let decryption =
-            FileDecryptionProperties::with_key_retriever(Arc::new(Retriever(key))).with_aad_prefix(prefix).build()?;
-        let options =
-            ArrowReaderOptions::new().with_file_decryption_properties(decryption).with_skip_arrow_metadata(true);
+        let decryption = FileDecryptionProperties::with_key_retriever(Arc::new(Retriever(key)))
+            .with_aad_prefix(prefix)
+            .build()?;
+        let options = ArrowReaderOptions::new()
+            .with_file_decryption_properties(decryption)
+            .with_skip_arrow_metadata(true);
         let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options)?;
         let metadata = builder.metadata().file_metadata();
-        let rows = u64::try_from(metadata.num_rows()).map_err(|_| DecodeError::Malformed("negative row count"))?;
+        let rows = u64::try_from(metadata.num_rows())
+            .map_err(|_| DecodeError::Malformed("negative row count"))?;
         let value = |key: &str| {
             let pairs = metadata.key_value_metadata().into_iter().flatten();
             let mut found = pairs.filter(|pair| pair.key.strip_prefix("strongroom.") == Some(key));
-            found.next().and_then(|pair| pair.value.clone()).ok_or(DecodeError::Malformed("a footer member is missing"))
+            found
+                .next()
+                .and_then(|pair| pair.value.clone())
+                .ok_or(DecodeError::Malformed("a footer member is missing"))
         };
         let format = value("format")?;
         if format != "1" {
@@ -173,7 +195,10 @@ impl SegmentReader {
     /// # Errors
     ///
     /// [`DecodeError`], or what `each` returns.
-    pub fn for_each<E: From<DecodeError>>(mut self, mut each: impl FnMut(&Decoded<'_>) -> Result<(), E>) -> Result<(), E> {
+    pub fn for_each<E: From<DecodeError>>(
+        mut self,
+        mut each: impl FnMut(&Decoded<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
         let mut row = 0_u64;
         let mut raw = Vec::new();
         while let Some(batch) = self.reader.next() {
@@ -182,12 +207,15 @@ impl SegmentReader {
                 self.definitions = Some(first_definitions(&batch)?);
             }
             let batch = Batch::new(&batch)?;
-            let plan = self.definitions.as_ref().map(|definitions| batch.plan(definitions)).transpose()?;
+            let plan =
+                self.definitions.as_ref().map(|definitions| batch.plan(definitions)).transpose()?;
             for at in 0..batch.rows {
                 raw.clear();
                 batch.rebuild(plan.as_ref(), at, &mut raw)?;
-                let range = usize::try_from(batch.origin.value(at)).map_err(|_| DecodeError::Malformed("origin"))?;
-                let offset = u64::try_from(batch.offset.value(at)).map_err(|_| DecodeError::Malformed("offset"))?;
+                let range = usize::try_from(batch.origin.value(at))
+                    .map_err(|_| DecodeError::Malformed("origin"))?;
+                let offset = u64::try_from(batch.offset.value(at))
+                    .map_err(|_| DecodeError::Malformed("offset"))?;
                 each(&Decoded {
                     row,
                     received_us: batch.received.value(at),
@@ -222,7 +250,8 @@ struct StoredTemplate {
 
 fn first_definitions(batch: &RecordBatch) -> Result<Definitions, DecodeError> {
     let missing = DecodeError::Malformed("no definitions");
-    let column = batch.column_by_name("definitions").and_then(|column| column.as_binary_opt::<i32>());
+    let column =
+        batch.column_by_name("definitions").and_then(|column| column.as_binary_opt::<i32>());
     let column = column.filter(|column| !column.is_empty() && column.is_valid(0)).ok_or(missing)?;
     parse_definitions(column.value(0)).ok_or(DecodeError::Malformed("definitions"))
 }
@@ -302,26 +331,36 @@ impl<'a> Cell<'a> {
             Form::Rfc3339(fraction) => long().map(|values| Cell::Instant(values, fraction)),
             Form::Hex => array.as_binary_opt::<i32>().map(Cell::Hex),
             Form::Uuid => array.as_fixed_size_binary_opt().map(Cell::Uuid),
-            Form::Time => array.as_primitive_opt::<TimestampMicrosecondType>().map(|values| Cell::Time(values, None)),
+            Form::Time => array
+                .as_primitive_opt::<TimestampMicrosecondType>()
+                .map(|values| Cell::Time(values, None)),
             Form::Text => array
                 .as_string_opt::<i32>()
                 .map(Cell::Text)
                 .or_else(|| array.as_binary_opt::<i32>().map(Cell::Binary))
                 .or_else(|| array.as_fixed_size_binary_opt().map(Cell::Uuid))
                 .or_else(|| array.as_primitive_opt::<Int32Type>().map(Cell::Int))
-                .or_else(|| array.as_primitive_opt::<TimestampMicrosecondType>().map(|values| Cell::Time(values, None))),
+                .or_else(|| {
+                    array
+                        .as_primitive_opt::<TimestampMicrosecondType>()
+                        .map(|values| Cell::Time(values, None))
+                }),
         }
     }
 
     /// Appends the text of row `at`; false if the row has none here.
     fn write(&self, at: usize, out: &mut Vec<u8>) -> bool {
         match self {
-            Cell::Text(values) if values.is_valid(at) => out.extend_from_slice(values.value(at).as_bytes()),
+            Cell::Text(values) if values.is_valid(at) => {
+                out.extend_from_slice(values.value(at).as_bytes())
+            }
             Cell::Binary(values) if values.is_valid(at) => out.extend_from_slice(values.value(at)),
             Cell::Hex(values) if values.is_valid(at) => form::write_hex(values.value(at), out),
             Cell::Uuid(values) if values.is_valid(at) => form::write_uuid(values.value(at), out),
             Cell::Long(values) if values.is_valid(at) => form::write_int(values.value(at), out),
-            Cell::Instant(values, fraction) if values.is_valid(at) => form::write_instant(values.value(at), *fraction, out),
+            Cell::Instant(values, fraction) if values.is_valid(at) => {
+                form::write_instant(values.value(at), *fraction, out)
+            }
             Cell::Time(values, Some(forms)) if values.is_valid(at) && forms.is_valid(at) => {
                 let Some(fraction) = Fraction::from_digits(forms.value(at)) else { return false };
                 let unit = 1_000_000 / fraction.per_second();
@@ -356,16 +395,32 @@ struct Plan<'a> {
 
 impl Batch {
     fn new(batch: &RecordBatch) -> Result<Self, DecodeError> {
-        const MISSING: DecodeError = DecodeError::Malformed("a column is missing or has another type");
+        const MISSING: DecodeError =
+            DecodeError::Malformed("a column is missing or has another type");
         let column = |name: &str| batch.column_by_name(name);
-        let binary = |name: &str| column(name).and_then(|column| column.as_binary_opt::<i32>()).cloned();
-        let fixed = |array: Option<&ArrayRef>| array.filter(|array| array.null_count() == 0).cloned().ok_or(MISSING);
-        let received = fixed(column("received"))?.as_primitive_opt::<TimestampMicrosecondType>().cloned().ok_or(MISSING)?;
-        let origin = fixed(column("origin"))?.as_primitive_opt::<Int32Type>().cloned().ok_or(MISSING)?;
-        let offset = fixed(column("offset"))?.as_primitive_opt::<Int64Type>().cloned().ok_or(MISSING)?;
+        let binary =
+            |name: &str| column(name).and_then(|column| column.as_binary_opt::<i32>()).cloned();
+        let fixed = |array: Option<&ArrayRef>| {
+            array.filter(|array| array.null_count() == 0).cloned().ok_or(MISSING)
+        };
+        let received = fixed(column("received"))?
+            .as_primitive_opt::<TimestampMicrosecondType>()
+            .cloned()
+            .ok_or(MISSING)?;
+        let origin =
+            fixed(column("origin"))?.as_primitive_opt::<Int32Type>().cloned().ok_or(MISSING)?;
+        let offset =
+            fixed(column("offset"))?.as_primitive_opt::<Int64Type>().cloned().ok_or(MISSING)?;
         let lead = fixed(column("lead"))?.as_binary_opt::<i32>().cloned().ok_or(MISSING)?;
-        let template = column("template").and_then(|column| column.as_primitive_opt::<Int32Type>()).cloned();
-        let names = batch.schema().fields().iter().enumerate().map(|(at, field)| (field.name().clone(), at)).collect();
+        let template =
+            column("template").and_then(|column| column.as_primitive_opt::<Int32Type>()).cloned();
+        let names = batch
+            .schema()
+            .fields()
+            .iter()
+            .enumerate()
+            .map(|(at, field)| (field.name().clone(), at))
+            .collect();
         Ok(Self {
             rows: batch.num_rows(),
             arrays: batch.columns().to_vec(),
@@ -388,9 +443,16 @@ impl Batch {
             let mut typed = Vec::with_capacity(slot.len());
             for (form, name) in slot {
                 // A home column that no row filled is not in the file.
-                let Some(array) = self.names.get(name).and_then(|&at| self.arrays.get(at)) else { continue };
-                let cell = Cell::new(array, *form).ok_or(DecodeError::Malformed("a leaf column has another type"))?;
-                typed.push(if let Cell::Time(values, _) = cell { Cell::Time(values, forms) } else { cell });
+                let Some(array) = self.names.get(name).and_then(|&at| self.arrays.get(at)) else {
+                    continue;
+                };
+                let cell = Cell::new(array, *form)
+                    .ok_or(DecodeError::Malformed("a leaf column has another type"))?;
+                typed.push(if let Cell::Time(values, _) = cell {
+                    Cell::Time(values, forms)
+                } else {
+                    cell
+                });
             }
             cells.push(typed);
         }
@@ -398,16 +460,26 @@ impl Batch {
     }
 
     /// Writes the bytes of row `at`.
-    fn rebuild(&self, plan: Option<&Plan<'_>>, at: usize, out: &mut Vec<u8>) -> Result<(), DecodeError> {
+    fn rebuild(
+        &self,
+        plan: Option<&Plan<'_>>,
+        at: usize,
+        out: &mut Vec<u8>,
+    ) -> Result<(), DecodeError> {
         if let Some(raw) = self.raw.as_ref().filter(|raw| raw.is_valid(at)) {
             out.extend_from_slice(raw.value(at));
             return Ok(());
         }
-        let number = self.template.as_ref().filter(|template| template.is_valid(at)).map(|template| template.value(at));
+        let number = self
+            .template
+            .as_ref()
+            .filter(|template| template.is_valid(at))
+            .map(|template| template.value(at));
         let (Some(plan), Some(number)) = (plan, number) else {
             return Err(DecodeError::Malformed("a row has neither raw bytes nor a template"));
         };
-        let template = usize::try_from(number).ok().and_then(|number| plan.definitions.templates.get(number));
+        let template =
+            usize::try_from(number).ok().and_then(|number| plan.definitions.templates.get(number));
         let template = template.ok_or(DecodeError::Malformed("unknown template"))?;
         let packed = match &self.packed {
             Some(packed) if packed.is_valid(at) => plan.unpack(template, at, packed.value(at))?,
@@ -432,7 +504,12 @@ impl Plan<'_> {
     }
 
     /// Deals the packed values of a row to those of its slots that have no cell there.
-    fn unpack<'b>(&self, template: &StoredTemplate, at: usize, mut packed: &'b [u8]) -> Result<Vec<(usize, &'b [u8])>, DecodeError> {
+    fn unpack<'b>(
+        &self,
+        template: &StoredTemplate,
+        at: usize,
+        mut packed: &'b [u8],
+    ) -> Result<Vec<(usize, &'b [u8])>, DecodeError> {
         const SHORT: DecodeError = DecodeError::Malformed("packed values and slots do not match");
         let mut out = Vec::new();
         let mut scratch = Vec::new();

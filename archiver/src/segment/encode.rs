@@ -11,7 +11,9 @@ use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::encryption::encrypt::FileEncryptionProperties;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
-use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder, WriterVersion};
+use parquet::file::properties::{
+    EnabledStatistics, WriterProperties, WriterPropertiesBuilder, WriterVersion,
+};
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::ColumnPath;
 use strongroom_crypto::record::FieldTooLong;
@@ -113,13 +115,20 @@ impl OpenSegment {
     /// # Errors
     ///
     /// [`EncodeError`]; the segment is lost, its source is not.
-    pub fn seal(mut self, shaper: &Shaper, key_metadata: &str) -> Result<SealedSegment, EncodeError> {
+    pub fn seal(
+        mut self,
+        shaper: &Shaper,
+        key_metadata: &str,
+    ) -> Result<SealedSegment, EncodeError> {
         let mut order: Vec<usize> = (0..self.ranges.len()).collect();
-        order.sort_by_key(|&at| self.ranges.get(at).map(|range| (range.origin.clone(), range.generation)));
+        order.sort_by_key(|&at| {
+            self.ranges.get(at).map(|range| (range.origin.clone(), range.generation))
+        });
         for (place, &at) in order.iter().enumerate() {
             let Some(range) = self.ranges.get(at) else { continue };
             let row = u64::try_from(self.rows + place).unwrap_or(u64::MAX);
-            let digest = self.hasher.tail(row, &range.origin, range.generation, range.end, &range.tail)?;
+            let digest =
+                self.hasher.tail(row, &range.origin, range.generation, range.end, &range.tail)?;
             self.tree.append(digest);
         }
         let root = self.tree.root();
@@ -235,7 +244,11 @@ impl FileContext {
                 )
             })
             .collect();
-        Ok(Self { encryption, stream: segment.stream.clone(), ranges: format!("[{}]", ranges.join(",")) })
+        Ok(Self {
+            encryption,
+            stream: segment.stream.clone(),
+            ranges: format!("[{}]", ranges.join(",")),
+        })
     }
 
     fn raw(&self, rows: usize, fixed: &[Fixed], raw: Column) -> Result<Encoded, EncodeError> {
@@ -243,7 +256,12 @@ impl FileContext {
         self.write(Layout::Raw, rows, fixed, vec![raw])
     }
 
-    fn shredded(&self, segment: &mut OpenSegment, registry: &Registry, fixed: &[Fixed]) -> Result<Encoded, EncodeError> {
+    fn shredded(
+        &self,
+        segment: &mut OpenSegment,
+        registry: &Registry,
+        fixed: &[Fixed],
+    ) -> Result<Encoded, EncodeError> {
         let rows = segment.rows;
         let take = |column: &mut Column| std::mem::replace(column, Column::new(Stored::Int));
         let mut plans = vec![
@@ -251,8 +269,10 @@ impl FileContext {
             planned("template", take(&mut segment.template), false),
         ];
         let names = canonical::columns().map(|(name, _)| name);
-        let canonical = segment.canonical.iter_mut().zip(names).filter(|(column, _)| column.count() > 0);
-        let canonical: Vec<Planned> = canonical.map(|(column, name)| planned(name, take(column), true)).collect();
+        let canonical =
+            segment.canonical.iter_mut().zip(names).filter(|(column, _)| column.count() > 0);
+        let canonical: Vec<Planned> =
+            canonical.map(|(column, name)| planned(name, take(column), true)).collect();
         let leaves = Leaves::arrange(segment, registry, rows);
         let mut definitions = Column::new(Stored::Binary);
         definitions.push_bytes(0, &leaves.definitions(segment, registry));
@@ -263,8 +283,15 @@ impl FileContext {
         self.write(Layout::Shredded, rows, fixed, plans)
     }
 
-    fn write(&self, layout: Layout, rows: usize, fixed: &[Fixed], planned: Vec<Planned>) -> Result<Encoded, EncodeError> {
-        let planned: Vec<Planned> = planned.into_iter().filter(|plan| plan.column.count() > 0).collect();
+    fn write(
+        &self,
+        layout: Layout,
+        rows: usize,
+        fixed: &[Fixed],
+        planned: Vec<Planned>,
+    ) -> Result<Encoded, EncodeError> {
+        let planned: Vec<Planned> =
+            planned.into_iter().filter(|plan| plan.column.count() > 0).collect();
         let mut properties = self.properties(layout)?;
         let mut fields = Vec::with_capacity(fixed.len() + planned.len());
         for column in fixed {
@@ -275,15 +302,22 @@ impl FileContext {
             properties = encode_as(properties, &plan.name, encoding(&plan.column));
             if plan.statistics {
                 let path = ColumnPath::from(plan.name.as_str());
-                properties = properties.set_column_statistics_enabled(path, EnabledStatistics::Chunk);
+                properties =
+                    properties.set_column_statistics_enabled(path, EnabledStatistics::Chunk);
             }
             fields.push(Field::new(&plan.name, plan.column.stored.data_type(), plan.nullable));
         }
-        let lines: Vec<String> = fields.iter().map(|f| format!("{} {}\n", f.name(), f.data_type())).collect();
+        let lines: Vec<String> =
+            fields.iter().map(|f| format!("{} {}\n", f.name(), f.data_type())).collect();
         let schema = Arc::new(Schema::new(fields));
         let parquet = ArrowSchemaConverter::new().schema_root("strongroom").convert(&schema)?;
-        let mut writer = SerializedFileWriter::new(Vec::new(), parquet.root_schema_ptr(), Arc::new(properties.build()))?;
-        let columns = ArrowRowGroupWriterFactory::new(&writer, Arc::clone(&schema)).create_column_writers(0)?;
+        let mut writer = SerializedFileWriter::new(
+            Vec::new(),
+            parquet.root_schema_ptr(),
+            Arc::new(properties.build()),
+        )?;
+        let columns = ArrowRowGroupWriterFactory::new(&writer, Arc::clone(&schema))
+            .create_column_writers(0)?;
         let arrays = fixed.iter().map(|column| Ok(Arc::clone(&column.array)));
         let arrays = arrays.chain(planned.into_iter().map(|plan| plan.column.into_array(rows)));
         let mut group = writer.next_row_group()?;
@@ -300,7 +334,8 @@ impl FileContext {
     }
 
     fn properties(&self, layout: Layout) -> Result<WriterPropertiesBuilder, EncodeError> {
-        let pair = |key: &str, value: &str| KeyValue::new(format!("strongroom.{key}"), value.to_owned());
+        let pair =
+            |key: &str, value: &str| KeyValue::new(format!("strongroom.{key}"), value.to_owned());
         Ok(WriterProperties::builder()
             // Version 2 pages are larger here (measured), and are compressed page by page just the same.
             .set_writer_version(WriterVersion::PARQUET_1_0)
@@ -328,13 +363,17 @@ fn planned(name: &str, column: Column, statistics: bool) -> Planned {
     Planned { name: name.to_owned(), column, nullable: true, statistics }
 }
 
-fn encode_as(properties: WriterPropertiesBuilder, name: &str, how: Encode) -> WriterPropertiesBuilder {
+fn encode_as(
+    properties: WriterPropertiesBuilder,
+    name: &str,
+    how: Encode,
+) -> WriterPropertiesBuilder {
     let path = ColumnPath::from(name);
     match how {
         Encode::Dictionary => properties,
-        Encode::Plain(encoding) => {
-            properties.set_column_dictionary_enabled(path.clone(), false).set_column_encoding(path, encoding)
-        }
+        Encode::Plain(encoding) => properties
+            .set_column_dictionary_enabled(path.clone(), false)
+            .set_column_encoding(path, encoding),
     }
 }
 
@@ -343,9 +382,12 @@ fn encoding(column: &Column) -> Encode {
         Values::Bytes { .. } if column.distinct_share() > DICTIONARY_UP_TO => {
             Encode::Plain(Encoding::DELTA_LENGTH_BYTE_ARRAY)
         }
-        Values::Uuid(_) if column.distinct_share() > DICTIONARY_UP_TO => Encode::Plain(Encoding::PLAIN),
+        Values::Uuid(_) if column.distinct_share() > DICTIONARY_UP_TO => {
+            Encode::Plain(Encoding::PLAIN)
+        }
         Values::Long(_) | Values::Int(_)
-            if column.stored == Stored::Timestamp || column.distinct_share() > INT_DICTIONARY_UP_TO =>
+            if column.stored == Stored::Timestamp
+                || column.distinct_share() > INT_DICTIONARY_UP_TO =>
         {
             Encode::Plain(Encoding::DELTA_BINARY_PACKED)
         }
@@ -373,11 +415,15 @@ impl Leaves {
             .collect();
         let used: Vec<usize> = used.into_iter().collect();
         let least = MIN_COLUMN_VALUES.max(rows / MIN_COLUMN_SHARE);
-        let mut sizes: Vec<usize> =
-            segment.slots.iter().flat_map(|cells| cells.leaf.iter().map(|(_, column)| column.count())).collect();
+        let mut sizes: Vec<usize> = segment
+            .slots
+            .iter()
+            .flat_map(|cells| cells.leaf.iter().map(|(_, column)| column.count()))
+            .collect();
         sizes.sort_unstable_by(|a, b| b.cmp(a));
         let least = least.max(sizes.get(MAX_LEAF_COLUMNS).map_or(0, |size| size + 1));
-        let (mut columns, mut cells, mut loose) = (Vec::new(), vec![Vec::new(); segment.slots.len()], Vec::new());
+        let (mut columns, mut cells, mut loose) =
+            (Vec::new(), vec![Vec::new(); segment.slots.len()], Vec::new());
         for (slot, forms) in segment.slots.iter_mut().enumerate() {
             for (form, column) in std::mem::take(&mut forms.leaf) {
                 if column.count() >= least {
@@ -397,7 +443,8 @@ impl Leaves {
     fn definitions(&self, segment: &OpenSegment, registry: &Registry) -> Vec<u8> {
         let mut out = Vec::new();
         varint(self.used.len(), &mut out);
-        for slot in self.used.iter().filter_map(|&id| registry.slots.get(id).map(|slot| (id, slot))) {
+        for slot in self.used.iter().filter_map(|&id| registry.slots.get(id).map(|slot| (id, slot)))
+        {
             let (id, slot) = slot;
             bytes(slot.path.as_bytes(), &mut out);
             out.push(slot.class.code());
@@ -428,7 +475,9 @@ impl Leaves {
 
 fn home_cells(home: Home) -> Vec<(Form, String)> {
     let cell = |form, place: canonical::Canon| {
-        canonical::columns().nth(place.0).map(|(name, kind)| (if kind == Type::Time { Form::Time } else { form }, name.to_owned()))
+        canonical::columns().nth(place.0).map(|(name, kind)| {
+            (if kind == Type::Time { Form::Time } else { form }, name.to_owned())
+        })
     };
     let cells = match home {
         Home::Text(column) => [cell(Form::Text, column), None],
@@ -446,11 +495,15 @@ fn unpack(slot: usize, form: Form, column: &Column, out: &mut Vec<(usize, usize,
         match (column.values(), form) {
             (Values::Bytes { .. }, Form::Hex) => form::write_hex(column.bytes_at(n), &mut text),
             (Values::Bytes { .. }, _) => text.extend_from_slice(column.bytes_at(n)),
-            (Values::Uuid(values), _) => form::write_uuid(values.get(n).map_or(&[][..], |v| v), &mut text),
+            (Values::Uuid(values), _) => {
+                form::write_uuid(values.get(n).map_or(&[][..], |v| v), &mut text)
+            }
             (Values::Long(values), Form::Rfc3339(fraction)) => {
                 form::write_instant(values.get(n).copied().unwrap_or(0), fraction, &mut text);
             }
-            (Values::Long(values), _) => form::write_int(values.get(n).copied().unwrap_or(0), &mut text),
+            (Values::Long(values), _) => {
+                form::write_int(values.get(n).copied().unwrap_or(0), &mut text)
+            }
             (Values::Int(_), _) => {}
         }
         out.push((row, slot, text));

@@ -110,7 +110,8 @@ pub(crate) fn of_text(text: &[u8]) -> Typed {
         return uuid(text).map_or(Typed::Text, Typed::Uuid);
     }
     if matches!(length, 20 | 24 | 27) && text.last() == Some(&b'Z') {
-        return instant(text).map_or(Typed::Text, |(value, fraction)| Typed::Instant(value, fraction));
+        return instant(text)
+            .map_or(Typed::Text, |(value, fraction)| Typed::Instant(value, fraction));
     }
     if length <= MAX_INT_DIGITS + 1
         && let Some(value) = integer(text)
@@ -175,12 +176,15 @@ fn uuid(text: &[u8]) -> Option<[u8; 16]> {
 /// Packs the digits of a text that [`of_text`] called hex.
 pub(crate) fn hex_bytes(text: &[u8], out: &mut Vec<u8>) {
     let (pairs, _) = text.as_chunks::<2>();
-    out.extend(pairs.iter().map(|[high, low]| nibble(*high).unwrap_or(0) << 4 | nibble(*low).unwrap_or(0)));
+    out.extend(
+        pairs.iter().map(|[high, low]| nibble(*high).unwrap_or(0) << 4 | nibble(*low).unwrap_or(0)),
+    );
 }
 
 fn two(text: &[u8], at: usize) -> Option<i64> {
     let (high, low) = (*text.get(at)?, *text.get(at + 1)?);
-    (high.is_ascii_digit() && low.is_ascii_digit()).then(|| i64::from(high - b'0') * 10 + i64::from(low - b'0'))
+    (high.is_ascii_digit() && low.is_ascii_digit())
+        .then(|| i64::from(high - b'0') * 10 + i64::from(low - b'0'))
 }
 
 /// Parses `YYYY-MM-DDTHH:MM:SS[.fff[fff]]Z` to units since 1970. Leap seconds (`:60`) are not this form.
@@ -204,7 +208,8 @@ pub(crate) fn instant(text: &[u8]) -> Option<(i64, Fraction)> {
     if hour > 23 || minute > 59 || second > 59 {
         return None;
     }
-    let mut value = days_from_civil(year, month, day) * DAY_SECONDS + hour * 3_600 + minute * 60 + second;
+    let mut value =
+        days_from_civil(year, month, day) * DAY_SECONDS + hour * 3_600 + minute * 60 + second;
     if fraction != Fraction::Seconds {
         if text.get(19) != Some(&b'.') {
             return None;
@@ -310,7 +315,13 @@ pub(crate) fn write_instant(value: i64, fraction: Fraction, out: &mut Vec<u8>) {
     let part = value.rem_euclid(fraction.per_second());
     let (year, month, day) = civil_from_days(seconds.div_euclid(DAY_SECONDS));
     let clock = seconds.rem_euclid(DAY_SECONDS);
-    let fields = [(year, 4, b'-'), (month, 2, b'-'), (day, 2, b'T'), (clock / 3_600, 2, b':'), (clock / 60 % 60, 2, b':')];
+    let fields = [
+        (year, 4, b'-'),
+        (month, 2, b'-'),
+        (day, 2, b'T'),
+        (clock / 3_600, 2, b':'),
+        (clock / 60 % 60, 2, b':'),
+    ];
     for (field, width, mark) in fields {
         push_padded(field, width, out);
         out.push(mark);
@@ -353,9 +364,19 @@ mod tests {
     #[test]
     fn a_typed_text_formats_back_to_itself() {
         for text in [
-            "0", "-1", "7", "123456789012345678", "-999999999999999999", "e58ed763-928c-4155-bee9-fdbaaadc15f3", "0123456789abcdef",
-            "1970-01-01T00:00:00Z", "2024-02-29T23:59:59Z", "2026-11-21T08:00:00.123Z", "9999-12-31T23:59:59.999999Z",
-            "2000-02-29T00:00:00.000001Z", "deadbeefdeadbeefdeadbeef",
+            "0",
+            "-1",
+            "7",
+            "123456789012345678",
+            "-999999999999999999",
+            "e58ed763-928c-4155-bee9-fdbaaadc15f3",
+            "0123456789abcdef",
+            "1970-01-01T00:00:00Z",
+            "2024-02-29T23:59:59Z",
+            "2026-11-21T08:00:00.123Z",
+            "9999-12-31T23:59:59.999999Z",
+            "2000-02-29T00:00:00.000001Z",
+            "deadbeefdeadbeefdeadbeef",
         ] {
             assert_eq!(text_of(text).as_deref(), Some(text));
         }
@@ -364,9 +385,26 @@ mod tests {
     #[test]
     fn a_text_that_would_change_stays_text() {
         for text in [
-            "", "00", "-0", "+1", "1.0", "1234567890123456789", "E58ED763-928c-4155-bee9-fdbaaadc15f3", "e58ed763-928c-4155-bee9_fdbaaadc15f3",
-            "0123456789ABCDEF", "0123456789abcde", "2023-02-29T00:00:00Z", "2026-13-01T00:00:00Z", "2026-11-21T24:00:00Z", "2016-12-31T23:59:60Z",
-            "1969-12-31T23:59:59Z", "2026-11-21 08:00:00Z", "2026-11-21T08:00:00.12Z", "2026-11-21T08:00:00,123Z", "-", "abc",
+            "",
+            "00",
+            "-0",
+            "+1",
+            "1.0",
+            "1234567890123456789",
+            "E58ED763-928c-4155-bee9-fdbaaadc15f3",
+            "e58ed763-928c-4155-bee9_fdbaaadc15f3",
+            "0123456789ABCDEF",
+            "0123456789abcde",
+            "2023-02-29T00:00:00Z",
+            "2026-13-01T00:00:00Z",
+            "2026-11-21T24:00:00Z",
+            "2016-12-31T23:59:60Z",
+            "1969-12-31T23:59:59Z",
+            "2026-11-21 08:00:00Z",
+            "2026-11-21T08:00:00.12Z",
+            "2026-11-21T08:00:00,123Z",
+            "-",
+            "abc",
         ] {
             assert_eq!(text_of(text), None, "{text}");
         }

@@ -23,7 +23,9 @@ pub struct StoredRange {
 
 /// Reads the footer's list: `crypto/FORMAT.md` section 4.
 pub(super) fn parse_ranges(text: &str) -> Option<Vec<StoredRange>> {
-    let Value::Array(items) = json::parse(text.as_bytes(), MAX_RANGES_BYTES).ok()? else { return None };
+    let Value::Array(items) = json::parse(text.as_bytes(), MAX_RANGES_BYTES).ok()? else {
+        return None;
+    };
     items.into_iter().map(range).collect::<Result<_, _>>().ok()
 }
 

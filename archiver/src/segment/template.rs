@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use super::canonical::{self, Home, Kind};
+use super::canonical::{self, Canon, Home, Kind};
 use super::form;
 use super::token::{Class, Leaf, Tokens, string_end};
 
@@ -26,7 +26,8 @@ struct SlotKey {
     path: String,
     class: Class,
     repetition: usize,
-    kind: Option<Kind>,
+    /// A slot with another home is another slot, because readers look in its cells in one order.
+    home: Option<Home>,
 }
 
 /// What the registry knows of a slot.
@@ -103,7 +104,8 @@ impl Registry {
         let mut tokens = std::mem::take(&mut self.tokens);
         let json = tokens.read(raw).is_ok();
         let template = if json { self.find(raw, &tokens) } else { None };
-        let time = template.and_then(|id| self.templates.get(id)).and_then(|template| template.time);
+        let time =
+            template.and_then(|id| self.templates.get(id)).and_then(|template| template.time);
         let time_us = time.and_then(|index| tokens.leaves.get(index)).and_then(|leaf| {
             let (value, fraction) = form::instant(raw.get(leaf.start..leaf.end)?)?;
             value.checked_mul(1_000_000 / fraction.per_second())
@@ -114,12 +116,18 @@ impl Registry {
 
     /// True when no new shape fits; whoever has no segment open on it may then start a new registry.
     pub(crate) fn is_full(&self) -> bool {
-        self.templates.len() >= MAX_TEMPLATES || self.text >= MAX_TEMPLATE_TEXT || self.slots.len() >= MAX_SLOTS
+        self.templates.len() >= MAX_TEMPLATES
+            || self.text >= MAX_TEMPLATE_TEXT
+            || self.slots.len() >= MAX_SLOTS
     }
 
     fn find(&mut self, raw: &[u8], tokens: &Tokens) -> Option<usize> {
         if let Some(&id) = self.by_hash.get(&tokens.hash) {
-            return self.templates.get(id).is_some_and(|template| template.fits(raw, &tokens.leaves)).then_some(id);
+            return self
+                .templates
+                .get(id)
+                .is_some_and(|template| template.fits(raw, &tokens.leaves))
+                .then_some(id);
         }
         if tokens.depth > MAX_DEPTH || tokens.leaves.len() > MAX_LEAVES || self.is_full() {
             return None;
@@ -136,35 +144,47 @@ impl Registry {
         let kind = canonical::recognise(paths.iter().map(String::as_str));
         let place = |name: &str| paths.iter().position(|path| path == name);
         let (mut text, mut ends, mut from) = (Vec::new(), Vec::new(), 0);
-        for (start, end) in leaves.iter().map(|leaf| (leaf.start, leaf.end)).chain([(raw.len(), raw.len())]) {
+        for (start, end) in
+            leaves.iter().map(|leaf| (leaf.start, leaf.end)).chain([(raw.len(), raw.len())])
+        {
             text.extend_from_slice(raw.get(from..start)?);
             ends.push(text.len());
             from = end;
         }
-        let time = kind.and_then(|kind| canonical::time_path(kind).iter().find_map(|name| place(name)));
+        let time =
+            kind.and_then(|kind| canonical::time_path(kind).iter().find_map(|name| place(name)));
         let native_id = kind.map_or(Vec::new(), |kind| {
             canonical::native_id_paths(kind).iter().filter_map(|name| place(name)).collect()
         });
         let derived = kind.map_or([None; 4], |kind| canonical::derived_paths(kind).map(place));
         let mut seen: HashMap<(&str, Class), usize> = HashMap::new();
+        let mut taken: Vec<Canon> = Vec::new();
         let mut slots = Vec::with_capacity(leaves.len());
         for (index, (path, leaf)) in paths.iter().zip(leaves).enumerate() {
             let repetition = seen.entry((path, leaf.class)).or_default();
             let home = kind.filter(|_| *repetition == 0).and_then(|kind| {
-                if Some(index) == time { Some(Home::Time) } else { canonical::home(kind, path, leaf.class) }
+                if Some(index) == time {
+                    Some(Home::Time)
+                } else {
+                    canonical::home(kind, path, leaf.class)
+                }
             });
-            let key = SlotKey { path: path.clone(), class: leaf.class, repetition: *repetition, kind };
+            // A column takes one value of a record: the first leaf that has it for a home.
+            let home = home.filter(|home| home.columns().all(|column| !taken.contains(&column)));
+            taken.extend(home.iter().flat_map(|home| home.columns()));
+            let key =
+                SlotKey { path: path.clone(), class: leaf.class, repetition: *repetition, home };
             *repetition += 1;
-            slots.push(self.slot(key, home));
+            slots.push(self.slot(key));
         }
         Some(Template { text, ends, slots, kind, time, native_id, derived })
     }
 
-    fn slot(&mut self, key: SlotKey, home: Option<Home>) -> usize {
+    fn slot(&mut self, key: SlotKey) -> usize {
         if let Some(&id) = self.by_key.get(&key) {
             return id;
         }
-        self.slots.push(Slot { path: key.path.clone(), class: key.class, home });
+        self.slots.push(Slot { path: key.path.clone(), class: key.class, home: key.home });
         self.by_key.insert(key, self.slots.len() - 1);
         self.slots.len() - 1
     }
@@ -186,7 +206,9 @@ fn paths(raw: &[u8], leaves: &[Leaf]) -> Option<Vec<String>> {
     let mut leaf = next.next();
     let mut name_next = false;
     while at < raw.len() {
-        if let Some(found) = leaf.filter(|leaf| at + usize::from(leaf.class == Class::Text) == leaf.start) {
+        if let Some(found) =
+            leaf.filter(|leaf| at + usize::from(leaf.class == Class::Text) == leaf.start)
+        {
             out.push(render(&stack)?);
             at = found.end + usize::from(found.class == Class::Text);
             leaf = next.next();
@@ -252,8 +274,13 @@ mod tests {
         let raw = br#"{"a":{"b,{\"":["x",{"c":1},null,true]},"d":[[],[2]],"a":"again"}"#;
         let mut tokens = Tokens::default();
         tokens.read(raw).unwrap();
-        let expected =
-            [r#"$["a"]["b,{\""][0]"#, r#"$["a"]["b,{\""][1]["c"]"#, r#"$["a"]["b,{\""][3]"#, r#"$["d"][1][0]"#, r#"$["a"]"#];
+        let expected = [
+            r#"$["a"]["b,{\""][0]"#,
+            r#"$["a"]["b,{\""][1]["c"]"#,
+            r#"$["a"]["b,{\""][3]"#,
+            r#"$["d"][1][0]"#,
+            r#"$["a"]"#,
+        ];
         assert_eq!(paths(raw, &tokens.leaves).unwrap(), expected);
     }
 
@@ -274,6 +301,28 @@ mod tests {
         let shape = registry.shape(br#"{"a":"x","a":"y"}"#);
         let template = &registry.templates[shape.template.unwrap()];
         assert_ne!(template.slots[0], template.slots[1]);
+    }
+
+    #[test]
+    fn a_canonical_column_is_home_to_one_leaf_of_a_record() {
+        let mut registry = Registry::default();
+        let homes = |registry: &mut Registry, raw: &str| {
+            let id = registry.shape(raw.as_bytes()).template.unwrap();
+            let template = &registry.templates[id];
+            template.slots.iter().filter_map(|&slot| registry.slots[slot].home).collect::<Vec<_>>()
+        };
+        let time = "2026-11-21T08:00:00.000000Z";
+        let early = format!(
+            r#"{{"auditID":"a","stage":"s","verb":"get","requestReceivedTimestamp":"{time}"}}"#
+        );
+        let both = early.replace('}', &format!(r#","stageTimestamp":"{time}"}}"#));
+        for raw in [&early, &both] {
+            let times = homes(&mut registry, raw).into_iter().filter(|home| *home == Home::Time);
+            assert_eq!(times.count(), 1, "{raw}");
+        }
+        let twice =
+            r#"{"auditID":"a","stage":"s","verb":"get","responseStatus":{"code":200,"code":"x"}}"#;
+        assert_eq!(homes(&mut registry, twice).len(), 3);
     }
 
     #[test]

@@ -288,7 +288,8 @@ mod tests {
 
     #[test]
     fn leaves_are_the_scalar_values_without_null() {
-        let text = r#" {"a":"x","b":[1,-2.5e+3,{"c":true,"d":null}],"e":{},"f":[ ],"g":"\u00e9\""} "#;
+        let text =
+            r#" {"a":"x","b":[1,-2.5e+3,{"c":true,"d":null}],"e":{},"f":[ ],"g":"\u00e9\""} "#;
         assert_eq!(leaves(text).unwrap(), ["x", "1", "-2.5e+3", "true", r#"\u00e9\""#]);
         assert_eq!(leaves("7").unwrap(), ["7"]);
         assert_eq!(leaves("null").unwrap(), Vec::<&str>::new());
@@ -297,8 +298,34 @@ mod tests {
     #[test]
     fn what_rfc_8259_does_not_allow_is_refused() {
         for text in [
-            "", " ", "{", "}", "[1,]", "{\"a\":}", "{\"a\"}", "{a:1}", "01", "1.", ".5", "+1", "1e", "-", "tru", "nul", "\"",
-            "\"\\x\"", "\"\\u12g4\"", "\"\t\"", "{\"a\":1,}", "[1 2]", "1 2", "{\"a\":1}}", "[}", "NaN", "'a'", "\"a\u{1}bcdefghijk\"",
+            "",
+            " ",
+            "{",
+            "}",
+            "[1,]",
+            "{\"a\":}",
+            "{\"a\"}",
+            "{a:1}",
+            "01",
+            "1.",
+            ".5",
+            "+1",
+            "1e",
+            "-",
+            "tru",
+            "nul",
+            "\"",
+            "\"\\x\"",
+            "\"\\u12g4\"",
+            "\"\t\"",
+            "{\"a\":1,}",
+            "[1 2]",
+            "1 2",
+            "{\"a\":1}}",
+            "[}",
+            "NaN",
+            "'a'",
+            "\"a\u{1}bcdefghijk\"",
         ] {
             assert_eq!(leaves(text), None, "{text}");
         }

@@ -1,0 +1,302 @@
+//! `strongroom quickstart`: the main job on a made-up day, from events to a verified archive.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Args;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use strongroom_crypto::name::Shard;
+
+use super::target::{Place, Target};
+use super::{EXIT_FINDING, Failure, Machine, init, output, verify};
+use crate::archive::{Report, Request, archive};
+use crate::config::Config;
+use crate::limits::Limits;
+use crate::log::{Keyring, Log, walk};
+use crate::read::open_sealed;
+use crate::sample::Day;
+use crate::segment::DecodeError;
+use crate::verify::Verdict;
+
+/// Events of the day, by source.
+const CLOUDTRAIL: usize = 14_000;
+const KUBERNETES: usize = 18_000;
+const POSTGRESQL: usize = 8_000;
+const APPLICATION: usize = 10_000;
+/// `CloudTrail` delivers files of about this many events.
+const DELIVERY: usize = 500;
+/// The sample company.
+const SEED: u64 = 20_261_121;
+/// Rows of the who-did-what table.
+const SHOWN: usize = 8;
+
+#[derive(Args, Debug)]
+pub(super) struct Arguments {
+    /// Where to put everything
+    #[arg(value_name = "DIR", default_value = "strongroom-quickstart")]
+    dir: PathBuf,
+}
+
+pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failure> {
+    let dir = std::path::absolute(&arguments.dir)?;
+    let date = yesterday((machine.now)());
+    if dir.join("strongroom.yaml").exists() {
+        let next = format!(
+            "name another directory, or look at it: strongroom status --config {}",
+            dir.join("strongroom.yaml").display()
+        );
+        return Err(Failure::input(
+            format!("`{}` holds a quickstart already", dir.display()),
+            next,
+        ));
+    }
+    fs::create_dir_all(&dir)?;
+    let gzipped = write_events(&dir.join("events"), date)?;
+    let config_path = dir.join("strongroom.yaml");
+    fs::write(&config_path, configuration(&dir))?;
+    let target = Target { config: Some(config_path), ..Target::default() };
+    let place = target.resolve()?;
+    let log = init::create(&place, Limits::TEST_LOCK, machine)?;
+    drop(log);
+    output::line(format!(
+        "A made-up day of a made-up company ({date}), archived in {}\n",
+        dir.display()
+    ))?;
+    let (report, mut log) = seal(&place, machine)?;
+    show_segments(&log)?;
+    show_sizes(&report, gzipped)?;
+    let verdict = verify::check(&place, machine, true)?;
+    log.follow()?;
+    output::line(format!("\nlog         {} entries, root {}", log.head().size, log.head().root))?;
+    output::line(format!("checkpoint  {}", log.head().note.lines().last().unwrap_or_default()))?;
+    output::line(format!(
+        "verify      {} (--deep: every record, leaf, lock and tile)",
+        verdict.verdict
+    ))?;
+    show_actors(&place, machine)?;
+    show_next(&dir)?;
+    Ok(if verdict.verdict == Verdict::Pass { super::EXIT_DONE } else { EXIT_FINDING })
+}
+
+fn yesterday(now: Timestamp) -> Date {
+    let today = now.to_zoned(jiff::tz::TimeZone::UTC).date();
+    today.yesterday().unwrap_or(today)
+}
+
+/// Writes the day's files and returns what `gzip -6` makes of each stream.
+fn write_events(dir: &Path, date: Date) -> Result<u64, Failure> {
+    let day = Day { date, seed: SEED };
+    let mut gzipped = 0;
+    for name in ["cloudtrail", "kubernetes", "postgresql", "application"] {
+        fs::create_dir_all(dir.join(name))?;
+    }
+    let mut trail = day.cloudtrail(CLOUDTRAIL);
+    let mut delivery = Vec::new();
+    while let Some(name) = trail.write_delivery(&mut delivery, DELIVERY)? {
+        let path = dir.join("cloudtrail").join(name);
+        fs::create_dir_all(path.parent().unwrap_or(dir))?;
+        let mut file = GzEncoder::new(File::create(&path)?, Compression::new(6));
+        file.write_all(&delivery)?;
+        file.finish()?.flush()?;
+        gzipped += fs::metadata(&path)?.len();
+        delivery.clear();
+    }
+    type Writer = fn(&Day, &mut dyn Write, usize) -> io::Result<()>;
+    let lines: [(&str, Writer, usize); 3] = [
+        ("kubernetes/audit.log", Day::write_kubernetes, KUBERNETES),
+        ("postgresql/postgresql.json", Day::write_postgresql, POSTGRESQL),
+        ("application/audit.ndjson", Day::write_application, APPLICATION),
+    ];
+    for (name, write, events) in lines {
+        let mut out = Doubled {
+            file: BufWriter::new(File::create(dir.join(name))?),
+            gzip: GzEncoder::new(Counter(0), Compression::new(6)),
+        };
+        write(&day, &mut out, events)?;
+        out.file.flush()?;
+        gzipped += out.gzip.finish()?.0;
+    }
+    Ok(gzipped)
+}
+
+/// A file, and how long its gzip would be.
+struct Doubled {
+    file: BufWriter<File>,
+    gzip: GzEncoder<Counter>,
+}
+
+impl Write for Doubled {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write_all(bytes)?;
+        self.gzip.write_all(bytes)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+/// Counts what is written to it.
+struct Counter(u64);
+
+impl Write for Counter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += u64::try_from(bytes.len()).unwrap_or(0);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn configuration(dir: &Path) -> String {
+    format!(
+        "# What `strongroom quickstart` archived. infra/strongroom.yaml explains every key.\n\
+         version: 1\n\
+         store: file://{}\n\
+         keys: {{ kek: \"file:archive.key\" }}\n\
+         streams:\n\
+         \x20 - name: cloudtrail\n    sources:\n      - {{ paths: [events/cloudtrail] }}\n\
+         \x20 - name: kubernetes-audit\n    sources:\n      - {{ paths: [events/kubernetes] }}\n\
+         \x20 - name: postgresql\n    sources:\n      - {{ paths: [events/postgresql] }}\n\
+         \x20 - name: application\n    sources:\n      - {{ paths: [events/application] }}\n",
+        dir.join("archive").display()
+    )
+}
+
+fn seal(place: &Place, machine: &Machine) -> Result<(Report, Log), Failure> {
+    let store = place.store(machine)?;
+    let keys = place.keys()?;
+    let mut log = Log::open(Arc::clone(&store), Arc::clone(&keys))?;
+    let streams =
+        place.config.as_ref().map(|config: &Config| config.streams.clone()).unwrap_or_default();
+    let request = Request { streams, limits: place.limits, threads: 2, shard: Shard::WHOLE };
+    let mut fill = machine.fill;
+    let bar = output::Bar::new("archive", false);
+    let report =
+        archive(&mut log, &Keyring::new(store, keys), &request, &mut fill, &machine.stop, &bar)?;
+    Ok((report, log))
+}
+
+fn show_segments(log: &Log) -> Result<(), Failure> {
+    let (_, seals) = walk(&**log.store())?;
+    output::line(format!(
+        "{:<18} {:>8} {:>10} {:>8}  SEGMENT",
+        "STREAM", "EVENTS", "BYTES", "B/EVENT"
+    ))?;
+    for sealed in seals {
+        let seal = &sealed.seal;
+        let each = seal.bytes.checked_div(seal.events.count).unwrap_or(0);
+        let (events, bytes) = (output::count(seal.events.count), output::count(seal.bytes));
+        output::line(format!(
+            "{:<18} {events:>8} {bytes:>10} {each:>8}  {}",
+            seal.stream, seal.segment_id
+        ))?;
+    }
+    Ok(())
+}
+
+fn show_sizes(report: &Report, gzipped: u64) -> Result<(), Failure> {
+    let share = |part: u64, whole: u64| (part * 1_000).checked_div(whole).unwrap_or(0);
+    let raw = share(report.bytes_stored, report.bytes_raw);
+    let gzip = share(report.bytes_stored, gzipped);
+    output::line(format!(
+        "\nevents      {} in {} segments, {} kept raw",
+        output::count(report.events_sealed),
+        report.segments,
+        report.events_rejected
+    ))?;
+    output::line(format!("raw         {}", output::size(report.bytes_raw)))?;
+    output::line(format!(
+        "gzip -6     {}  (not encrypted, not searchable, not provable)",
+        output::size(gzipped)
+    ))?;
+    output::line(format!(
+        "stored      {}  encrypted segments and manifests: {}.{} % of raw, {}.{:02} of gzip",
+        output::size(report.bytes_stored),
+        raw / 10,
+        raw % 10,
+        gzip / 1_000,
+        gzip % 1_000 / 10
+    ))?;
+    Ok(())
+}
+
+/// Who did what that failed, out of the archive's own columns.
+fn show_actors(place: &Place, machine: &Machine) -> Result<(), Failure> {
+    let store = place.store_read_only(machine)?;
+    let keyring = Arc::new(Keyring::new(Arc::clone(&store), place.keys()?));
+    let (_, seals) = walk(&*store)?;
+    let mut refused: BTreeMap<(String, String), (u64, String)> = BTreeMap::new();
+    let mut unmapped = 0_u64;
+    for sealed in &seals {
+        open_sealed(&*store, &keyring, sealed)?
+            .for_each(|record| -> Result<(), DecodeError> {
+                let Some(source) = record.canonical("source") else {
+                    unmapped += 1;
+                    return Ok(());
+                };
+                if record.canonical("status_id").as_deref() != Some("2") {
+                    return Ok(());
+                }
+                let name =
+                    if source == "aws_cloudtrail" { "actor_user_uid" } else { "actor_user_name" };
+                let actor = record.canonical(name).unwrap_or_default();
+                let actor = actor
+                    .rsplit_once(":assumed-role/")
+                    .map_or(actor.as_str(), |(_, role)| role)
+                    .to_owned();
+                let action = record.canonical("api_operation").unwrap_or_default();
+                let when = record.canonical("time").unwrap_or_default();
+                let entry = refused.entry((actor, action)).or_insert_with(|| (0, when.clone()));
+                entry.0 += 1;
+                entry.1 = entry.1.clone().max(when);
+                Ok(())
+            })
+            .map_err(|error| Failure {
+                code: EXIT_FINDING,
+                message: error.to_string(),
+                next: None,
+            })?;
+    }
+    let mut rows: Vec<_> = refused.into_iter().collect();
+    rows.sort_by(|a, b| (b.1.0, &a.0).cmp(&(a.1.0, &b.0)));
+    output::line(format!(
+        "\nWho was refused what, most often (from the sealed columns)\n{:>6}  {:<20}  {:<24}  WHO",
+        "TIMES", "LAST", "WHAT"
+    ))?;
+    for ((actor, action), (times, last)) in rows.into_iter().take(SHOWN) {
+        let last = last.split('.').next().unwrap_or_default().replace('T', " ");
+        output::line(format!("{times:>6}  {last:<20}  {action:<24}  {actor}"))?;
+    }
+    let unmapped = output::count(unmapped);
+    output::line(format!(
+        "{unmapped} events of the PostgreSQL and application streams are kept byte for byte, but not mapped to columns yet"
+    ))?;
+    Ok(())
+}
+
+fn show_next(dir: &Path) -> Result<(), Failure> {
+    let config = dir.join("strongroom.yaml");
+    let config = config.display();
+    output::line("\nNext")?;
+    output::line(format!("  strongroom status  --config {config}"))?;
+    output::line(format!("  strongroom verify  --config {config} --deep"))?;
+    output::line(format!(
+        "  strongroom cat     --config {config} --origin file:audit.log | head -1"
+    ))?;
+    output::line(format!(
+        "  echo '{{\"hello\":\"archive\"}}' >> {}",
+        dir.join("events/application/audit.ndjson").display()
+    ))?;
+    output::line(format!("  strongroom archive --config {config}"))?;
+    Ok(())
+}
