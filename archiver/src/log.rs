@@ -37,6 +37,9 @@ pub use walk::{Sealed, walk};
 const CLAIM_TRIES: u32 = 6;
 /// Entries of one claim: below the format's cap, so that a window fits behind them.
 const CLAIM_ENTRIES: usize = 900;
+/// A window is closed in the claim of the last segments if there are no more than this: every run
+/// begins by reading that claim.
+const CLOSING_ENTRIES: usize = 32;
 /// Bytes of entries and details of one claim, well below the format's cap.
 const CLAIM_BYTES: usize = 700 << 10;
 /// A clock this far behind the log's greatest time stops the run.
@@ -228,18 +231,21 @@ impl Log {
         entropy: &mut dyn Entropy,
     ) -> Result<Vec<Voided>, LogError> {
         let mut voided = Vec::new();
-        let mut from = 0;
-        while from < items.len() || close.is_some() {
-            let batch = batch_end(items, from);
-            let last = batch == items.len();
-            let rest = items.get(from..batch).unwrap_or_default();
-            let closing = close.filter(|_| last && voided.is_empty());
-            let lost = self.claim(rest, closing, entropy)?;
-            voided.extend(lost.into_iter().map(|void| Voided { place: void.place + from, ..void }));
-            from = batch;
-            if last {
-                break;
+        let (mut from, mut open) = (0, close);
+        while from < items.len() {
+            let end = batch_end(items, from);
+            let batch = items.get(from..end).unwrap_or_default();
+            let last = end == items.len() && batch.len() <= CLOSING_ENTRIES && voided.is_empty();
+            let closing = open.filter(|_| last);
+            let lost = self.claim(batch, closing, entropy)?;
+            if closing.is_some() && lost.is_empty() {
+                open = None;
             }
+            voided.extend(lost.into_iter().map(|void| Voided { place: void.place + from, ..void }));
+            from = end;
+        }
+        if open.is_some() && voided.is_empty() {
+            self.claim(&[], open, entropy)?;
         }
         self.publish()?;
         Ok(voided)

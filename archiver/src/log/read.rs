@@ -183,32 +183,88 @@ impl Log {
     }
 }
 
-/// The state of the newest snapshot that a closed window vouches for, if one is near the head and readable. `None` means
-/// that the log is folded from its beginning: a damaged index costs time, never truth.
+/// The state of the newest snapshot that a closed window vouches for, if one is near the head and
+/// readable. `None` means that the log is folded from its beginning: a damaged index costs time,
+/// never truth.
 fn snapshot_state(store: &dyn LockedStore, head: &Head) -> Result<Option<State>, LogError> {
     let fetch = |tile: &TileCoordinate| object(store, &tile_key(tile)?);
     let Ok(tiles) = TileReader::open(head.size, &head.root, fetch) else { return Ok(None) };
+    match last_window(store, head, &tiles)? {
+        Some(state) => Ok(Some(state)),
+        None => earlier_window(store, head, &tiles),
+    }
+}
+
+/// The usual case: the last entry closes a window. It is read from its claim, which is read anyway
+/// to go on from the snapshot, and not from its bundle, which may be large.
+fn last_window<F>(
+    store: &dyn LockedStore,
+    head: &Head,
+    tiles: &TileReader<F>,
+) -> Result<Option<State>, LogError>
+where
+    F: Fn(&TileCoordinate) -> Result<Vec<u8>, LogError>,
+{
+    let Some(index) = head.size.checked_sub(1) else { return Ok(None) };
+    let Some(root) = store.get(&root_key(index)?, None)? else { return Ok(None) };
+    // Only where to look is taken from the root before the entry has vouched for it.
+    let Ok(unproven) = State::load(&root, Digest::of(&root)) else { return Ok(None) };
+    let next = unproven.next_claim();
+    let Some(bytes) = store.get(&claim_key(next.seq)?, None)? else { return Ok(None) };
+    let Ok(claim) = UnverifiedClaim::parse(&bytes) else { return Ok(None) };
+    // The tree that the checkpoint signs proves the entry; the claim's signature is checked when it
+    // is folded.
+    let Ok(claim) = claim.verify(|id| unproven.registered(id)) else { return Ok(None) };
+    let place = index.checked_sub(next.first).and_then(|place| usize::try_from(place).ok());
+    let Some(item) = place.and_then(|place| claim.items().get(place)) else { return Ok(None) };
+    Ok(vouched(tiles, index, item.leaf(), &root))
+}
+
+/// The last run was interrupted: its window is some entries back.
+fn earlier_window<F>(
+    store: &dyn LockedStore,
+    head: &Head,
+    tiles: &TileReader<F>,
+) -> Result<Option<State>, LogError>
+where
+    F: Fn(&TileCoordinate) -> Result<Vec<u8>, LogError>,
+{
     let width = u64::from(TILE_WIDTH);
     let last = head.size.saturating_sub(1) / width;
     for bundle in (last.saturating_sub(BUNDLES_BACK)..=last).rev() {
-        let filled = u16::try_from((head.size - bundle * width).min(width)).unwrap_or(TILE_WIDTH);
+        let filled = (head.size - bundle * width).min(width);
+        let filled = u16::try_from(filled).unwrap_or(TILE_WIDTH);
         let Ok(coordinate) = TileCoordinate::entries(bundle, filled) else { return Ok(None) };
         let Some(bytes) = store.get(&tile_key(&coordinate)?, None)? else { return Ok(None) };
         let Ok(entries) = tiles.check_bundle(&coordinate, &bytes) else { return Ok(None) };
-        for (index, leaf) in (bundle * width..).zip(entries).collect::<Vec<_>>().into_iter().rev() {
-            let Ok(entry) = Entry::parse(leaf) else { continue };
-            let EntryKind::WindowClose(close) = entry.kind() else { continue };
-            let Some(digest) = close.index_sha256 else { continue };
-            if tiles.subtree(0, index).ok() != Some(leaf_hash(leaf)) {
-                return Ok(None);
+        let numbered: Vec<(u64, &[u8])> = (bundle * width..).zip(entries).collect();
+        for (index, leaf) in numbered.into_iter().rev() {
+            if closes(leaf).is_none() {
+                continue;
             }
             let Some(root) = store.get(&root_key(index)?, None)? else { continue };
-            // A void window may carry any digest; its snapshot is only used if it is of this very size.
-            match State::load(&root, digest) {
-                Ok(state) if state.size() == index => return Ok(Some(state)),
-                _ => {}
+            if let Some(state) = vouched(tiles, index, leaf, &root) {
+                return Ok(Some(state));
             }
         }
     }
     Ok(None)
+}
+
+/// The digest of the snapshot that an entry names.
+fn closes(leaf: &[u8]) -> Option<Digest> {
+    match Entry::parse(leaf).ok()?.kind() {
+        EntryKind::WindowClose(close) => close.index_sha256,
+        _ => None,
+    }
+}
+
+/// The state of a root that the entry at its size names, if that entry is in the tree.
+fn vouched<F>(tiles: &TileReader<F>, index: u64, leaf: &[u8], root: &[u8]) -> Option<State>
+where
+    F: Fn(&TileCoordinate) -> Result<Vec<u8>, LogError>,
+{
+    let digest = closes(leaf)?;
+    (tiles.subtree(0, index).ok()? == leaf_hash(leaf)).then_some(())?;
+    State::load(root, digest).ok().filter(|state| state.size() == index)
 }

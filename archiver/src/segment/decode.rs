@@ -1,12 +1,14 @@
 //! An encrypted Parquet file becomes records again, byte for byte.
 
+mod cell;
+mod definitions;
+
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray as _;
 use arrow_array::types::{Int32Type, Int64Type, TimestampMicrosecondType};
 use arrow_array::{
-    Array, ArrayRef, BinaryArray, FixedSizeBinaryArray, Int32Array, Int64Array, RecordBatch,
-    StringArray, TimestampMicrosecondArray,
+    Array, ArrayRef, BinaryArray, Int32Array, Int64Array, RecordBatch, TimestampMicrosecondArray,
 };
 use arrow_schema::ArrowError;
 use bytes::Bytes;
@@ -22,6 +24,8 @@ use super::canonical;
 use super::encode::Layout;
 use super::form::{self, Form, Fraction};
 use super::ranges::{StoredRange, parse_ranges};
+use cell::Cell;
+use definitions::{Definitions, StoredTemplate, first_definitions, read_bytes};
 
 /// Rows decoded at a time: enough to amortise a batch, little enough to stay in cache.
 const BATCH_ROWS: usize = 2_048;
@@ -230,145 +234,6 @@ impl SegmentReader {
             }
         }
         Ok(())
-    }
-}
-
-/// The slots and templates of a file.
-#[derive(Debug)]
-struct Definitions {
-    slots: Vec<Vec<(Form, String)>>,
-    templates: Vec<StoredTemplate>,
-}
-
-#[derive(Debug)]
-struct StoredTemplate {
-    /// A literal and the slot after it; the last literal has none.
-    parts: Vec<(Vec<u8>, Option<usize>)>,
-    /// Its slots in ascending order: the order of packed values.
-    ascending: Vec<usize>,
-}
-
-fn first_definitions(batch: &RecordBatch) -> Result<Definitions, DecodeError> {
-    let missing = DecodeError::Malformed("no definitions");
-    let column =
-        batch.column_by_name("definitions").and_then(|column| column.as_binary_opt::<i32>());
-    let column = column.filter(|column| !column.is_empty() && column.is_valid(0)).ok_or(missing)?;
-    parse_definitions(column.value(0)).ok_or(DecodeError::Malformed("definitions"))
-}
-
-fn parse_definitions(mut input: &[u8]) -> Option<Definitions> {
-    let from = &mut input;
-    let count = read_varint(from)?;
-    let mut slots = Vec::new();
-    for _ in 0..count {
-        let (_path, _class) = (read_bytes(from)?, read_byte(from)?);
-        let mut cells = Vec::new();
-        for _ in 0..read_varint(from)? {
-            let form = Form::from_code(read_byte(from)?)?;
-            cells.push((form, String::from_utf8(read_bytes(from)?.to_vec()).ok()?));
-        }
-        slots.push(cells);
-    }
-    let count = read_varint(from)?;
-    let mut templates = Vec::new();
-    for _ in 0..count {
-        let mut parts = Vec::new();
-        for _ in 0..read_varint(from)? {
-            let literal = read_bytes(from)?.to_vec();
-            parts.push((literal, Some(read_varint(from).filter(|&slot| slot < slots.len())?)));
-        }
-        parts.push((read_bytes(from)?.to_vec(), None));
-        let mut ascending: Vec<usize> = parts.iter().filter_map(|(_, slot)| *slot).collect();
-        ascending.sort_unstable();
-        templates.push(StoredTemplate { parts, ascending });
-    }
-    from.is_empty().then_some(Definitions { slots, templates })
-}
-
-fn read_byte(from: &mut &[u8]) -> Option<u8> {
-    let (&first, rest) = from.split_first()?;
-    *from = rest;
-    Some(first)
-}
-
-fn read_varint(from: &mut &[u8]) -> Option<usize> {
-    let mut value = 0_usize;
-    for shift in (0..63).step_by(7) {
-        let byte = read_byte(from)?;
-        value |= usize::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            return Some(value);
-        }
-    }
-    None
-}
-
-fn read_bytes<'a>(from: &mut &'a [u8]) -> Option<&'a [u8]> {
-    let length = read_varint(from)?;
-    let (bytes, rest) = from.split_at_checked(length)?;
-    *from = rest;
-    Some(bytes)
-}
-
-/// A typed view of a cell column.
-#[derive(Debug)]
-enum Cell<'a> {
-    Text(&'a StringArray),
-    Binary(&'a BinaryArray),
-    Hex(&'a BinaryArray),
-    Uuid(&'a FixedSizeBinaryArray),
-    Long(&'a Int64Array),
-    Instant(&'a Int64Array, Fraction),
-    Time(&'a TimestampMicrosecondArray, Option<&'a Int32Array>),
-    Int(&'a Int32Array),
-}
-
-impl<'a> Cell<'a> {
-    fn new(array: &'a ArrayRef, form: Form) -> Option<Self> {
-        let long = || array.as_primitive_opt::<Int64Type>();
-        match form {
-            Form::Int => long().map(Cell::Long),
-            Form::Rfc3339(fraction) => long().map(|values| Cell::Instant(values, fraction)),
-            Form::Hex => array.as_binary_opt::<i32>().map(Cell::Hex),
-            Form::Uuid => array.as_fixed_size_binary_opt().map(Cell::Uuid),
-            Form::Time => array
-                .as_primitive_opt::<TimestampMicrosecondType>()
-                .map(|values| Cell::Time(values, None)),
-            Form::Text => array
-                .as_string_opt::<i32>()
-                .map(Cell::Text)
-                .or_else(|| array.as_binary_opt::<i32>().map(Cell::Binary))
-                .or_else(|| array.as_fixed_size_binary_opt().map(Cell::Uuid))
-                .or_else(|| array.as_primitive_opt::<Int32Type>().map(Cell::Int))
-                .or_else(|| {
-                    array
-                        .as_primitive_opt::<TimestampMicrosecondType>()
-                        .map(|values| Cell::Time(values, None))
-                }),
-        }
-    }
-
-    /// Appends the text of row `at`; false if the row has none here.
-    fn write(&self, at: usize, out: &mut Vec<u8>) -> bool {
-        match self {
-            Cell::Text(values) if values.is_valid(at) => {
-                out.extend_from_slice(values.value(at).as_bytes())
-            }
-            Cell::Binary(values) if values.is_valid(at) => out.extend_from_slice(values.value(at)),
-            Cell::Hex(values) if values.is_valid(at) => form::write_hex(values.value(at), out),
-            Cell::Uuid(values) if values.is_valid(at) => form::write_uuid(values.value(at), out),
-            Cell::Long(values) if values.is_valid(at) => form::write_int(values.value(at), out),
-            Cell::Instant(values, fraction) if values.is_valid(at) => {
-                form::write_instant(values.value(at), *fraction, out)
-            }
-            Cell::Time(values, Some(forms)) if values.is_valid(at) && forms.is_valid(at) => {
-                let Some(fraction) = Fraction::from_digits(forms.value(at)) else { return false };
-                let unit = 1_000_000 / fraction.per_second();
-                form::write_instant(values.value(at).div_euclid(unit), fraction, out);
-            }
-            _ => return false,
-        }
-        true
     }
 }
 

@@ -1,0 +1,35 @@
+//! What sealing costs and how much it saves, as ratios within one run: `cargo bench -p strongroom-tests`.
+//!
+//! | variable | meaning |
+//! | --- | --- |
+//! | `STRONGROOM_BENCH_INPUT` | an NDJSON file; the first 150,000,000 bytes are used for CPU, all of it for size |
+//! | `STRONGROOM_BENCH_PEER` | a command that takes `canonhash 1 1 3 OUT IN`: the peer doing the same job |
+//! | `STRONGROOM_BENCH_ONLY` | run only the sections with this in their names |
+//! | `STRONGROOM_FULL` | the large memory run: 300 streams of 3 days, 5 GB |
+//!
+//! Without an input the project's own events are used and the figures are not comparable with others.
+
+mod input;
+mod memory;
+mod process;
+mod start;
+mod size;
+mod speed;
+
+fn main() {
+    // `cargo test --benches` and `cargo bench` pass flags; only a name to look for is of interest here.
+    let only = std::env::var("STRONGROOM_BENCH_ONLY").unwrap_or_default();
+    let sections: [(&str, fn()); 5] = [
+        ("speed", speed::run),
+        ("size", size::run),
+        ("segment-rows", size::rows),
+        ("memory", memory::run),
+        ("start", start::run),
+    ];
+    for (name, run) in sections {
+        if name.contains(&only) {
+            println!("\n== {name}");
+            run();
+        }
+    }
+}
