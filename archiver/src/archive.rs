@@ -11,8 +11,8 @@ mod upload;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
+use jiff::SignedDuration;
 use strongroom_crypto::SegmentId;
 use strongroom_crypto::entry::{Abandon, EntryKind};
 use strongroom_crypto::keys::{Entropy, OriginKey};
@@ -28,7 +28,7 @@ use crate::source::SourceError;
 /// Sealed segments are claimed when this many wait, even if the run goes on.
 const CLAIM_SEALS: usize = 800;
 /// The same after this time, or an eighth of the settling period if that is shorter.
-const CLAIM_AFTER: Duration = Duration::from_mins(5);
+const CLAIM_AFTER: SignedDuration = SignedDuration::from_mins(5);
 /// A stream that loses every race is given up after this many rounds: every loss means that others made progress.
 const MAX_ROUNDS: usize = 64;
 
@@ -238,17 +238,15 @@ impl Run<'_> {
         if ready.is_empty() {
             return Ok(());
         }
-        let (now, settle_ms) = {
+        let (now, settling) = {
             let log = lock(&self.log);
-            (log.now()?, log.settle_ms())
+            (log.now()?, log.settling())
         };
-        let patience =
-            CLAIM_AFTER.min(Duration::from_millis(u64::try_from(settle_ms / 8).unwrap_or(0)));
+        let patience = CLAIM_AFTER.min(settling.patience());
         let mut shared = lock(&self.shared);
         shared.pending.extend(ready);
         let since = *shared.waiting_since.get_or_insert(now);
-        let waited =
-            Duration::from_millis(u64::try_from(now.unix_ms() - since.unix_ms()).unwrap_or(0));
+        let waited = SignedDuration::from_millis(now.unix_ms() - since.unix_ms());
         let due = shared.pending.len() >= CLAIM_SEALS || waited >= patience;
         drop(shared);
         if due { self.claim(None) } else { Ok(()) }

@@ -12,17 +12,18 @@ mod walk;
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use strongroom_crypto::Digest;
 use strongroom_crypto::claim::{ClaimDraft, ClaimError, UnverifiedClaim, VerifiedClaim};
 use strongroom_crypto::entry::{Entry, EntryKind, WindowClose};
 use strongroom_crypto::keys::{Entropy, KeyFile, Role};
-use strongroom_crypto::name::{Environment, Shard};
+use strongroom_crypto::name::Shard;
 use strongroom_crypto::range::RangeList;
 use strongroom_crypto::state::{FoldError, Outcome, SnapshotError, State, Void};
 use strongroom_crypto::time::Instant;
 
-use crate::limits::Limits;
+use strongroom_retention::Settling;
+
 use crate::store::{Lock, LockMode, LockedStore, ObjectKey, PutOptions, StoreError};
 
 pub use keys::{KeyError, Keyring};
@@ -177,9 +178,9 @@ impl Log {
         &self.store
     }
 
-    /// How long new objects are locked: the settling period, capped in a test archive.
-    pub fn settle_ms(&self) -> i64 {
-        settle_ms(&self.state)
+    /// How long new objects are locked, and when their locks move on.
+    pub fn settling(&self) -> Settling {
+        settling(&self.state)
     }
 
     /// Loads all pages of live segments.
@@ -205,8 +206,8 @@ impl Log {
     ///
     /// The store cannot tell its time.
     pub fn birth_lock(&self) -> Result<Lock, LogError> {
-        let now = self.store.now()?;
-        Ok(Lock { mode: LockMode::Governance, until: after(now, self.settle_ms()) })
+        let until = self.settling().lock_until(self.store.now()?);
+        Ok(Lock { mode: LockMode::Governance, until })
     }
 
     /// Stores an object under its birth lock, unless the very same bytes are there already.
@@ -329,9 +330,7 @@ impl Log {
     /// A claim that would be won after its segments' locks have lapsed must not be put.
     fn check_deadline(&self, kind: &EntryKind, now: Instant) -> Result<(), LogError> {
         let EntryKind::SegmentSeal(seal) = kind else { return Ok(()) };
-        // Earlier than DESIGN demands: a segment claimed after a sweep of all locks must outlast the next sweep.
-        let margin = self.settle_ms() / 4 * 3;
-        if now.saturating_add_ms(margin) < seal.settle_until {
+        if self.settling().may_claim(timestamp(seal.settle_until), timestamp(now)) {
             return Ok(());
         }
         Err(LogError::TooLate { segment: seal.segment_id.to_string(), until: seal.settle_until })
@@ -433,15 +432,10 @@ impl Log {
     }
 }
 
-/// The settling period of a state's archive, capped in a test archive.
-fn settle_ms(state: &State) -> i64 {
-    let settle = i64::try_from(state.settle_ms()).unwrap_or(i64::MAX);
-    match state.environment() {
-        Environment::Test => {
-            settle.min(i64::try_from(Limits::TEST_LOCK.as_millis()).unwrap_or(i64::MAX))
-        }
-        Environment::Production => settle,
-    }
+/// The settling period of a state's archive.
+fn settling(state: &State) -> Settling {
+    let period = i64::try_from(state.settle_ms()).unwrap_or(i64::MAX);
+    Settling::new(SignedDuration::from_millis(period), state.environment())
 }
 
 /// Stores an object once; the same bytes under the name count as stored.
@@ -476,9 +470,9 @@ pub(crate) fn instant(now: Timestamp) -> Instant {
     Instant::from_unix_ms(now.as_millisecond()).unwrap_or(Instant::MIN)
 }
 
-/// `now` and some milliseconds, in whole milliseconds so that every store can hold it.
-pub(crate) fn after(now: Timestamp, ms: i64) -> Timestamp {
-    Timestamp::from_millisecond(now.as_millisecond().saturating_add(ms)).unwrap_or(Timestamp::MAX)
+/// The log's time in a store's form.
+pub(crate) fn timestamp(at: Instant) -> Timestamp {
+    Timestamp::from_millisecond(at.unix_ms()).unwrap_or(Timestamp::MAX)
 }
 
 /// Where a claim that begins at `from` has to end.

@@ -5,11 +5,13 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use strongroom_crypto::name::PeriodKeyName;
 use strongroom_crypto::state::State;
 use strongroom_crypto::time::Instant;
+use strongroom_retention::Settling;
 
-use crate::log::{Log, LogError, after, instant, manifest_key, period_key_object};
+use crate::log::{Log, LogError, manifest_key, period_key_object, timestamp};
 use crate::store::{Lock, LockMode, ObjectKey};
 
 /// Extends every lock of which less than half the settling period is left.
@@ -19,12 +21,11 @@ use crate::store::{Lock, LockMode, ObjectKey};
 /// The store's: a lock that cannot be extended stops the run.
 pub fn extend_overdue(log: &mut Log) -> Result<u64, LogError> {
     let now = log.store().now()?;
-    let half = log.settle_ms() / 2;
-    let soon = instant(now).saturating_add_ms(half);
-    if !due(log.state(), soon) {
+    let settling = log.settling();
+    if !due(log.state(), settling, now) {
         return Ok(0);
     }
-    let until = after(now, log.settle_ms());
+    let until = settling.lock_until(now);
     log.load_all_pages()?;
     let mut keys: Vec<ObjectKey> = Vec::new();
     let mut periods: BTreeSet<PeriodKeyName> = BTreeSet::new();
@@ -48,16 +49,17 @@ pub fn extend_overdue(log: &mut Log) -> Result<u64, LogError> {
     Ok(u64::try_from(keys.len()).unwrap_or(u64::MAX))
 }
 
-/// Tells whether a lock ends before `soon`.
-fn due(state: &State, soon: Instant) -> bool {
+/// Tells whether a lock is overdue: those that the last extension moved, or without one any.
+fn due(state: &State, settling: Settling, now: Timestamp) -> bool {
+    let overdue = |until: Instant| settling.is_overdue(timestamp(until), now);
     if state.live_segments() == 0 {
         return false;
     }
     match state.extended_until() {
-        Some(extended) => extended < soon,
+        Some(extended) => overdue(extended),
         None => {
-            !state.pages_due(Instant::MIN, soon).is_empty()
-                || state.segments().any(|segment| segment.settle_until < soon)
+            state.pages_absent().iter().any(|page| overdue(page.first))
+                || state.segments().any(|segment| overdue(segment.settle_until))
         }
     }
 }

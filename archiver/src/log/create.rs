@@ -6,10 +6,11 @@ use std::time::Duration;
 use strongroom_crypto::claim::{ClaimDraft, NO_CLAIM};
 use strongroom_crypto::entry::{Entry, EntryKind, LogOpen, RegisteredKey};
 use strongroom_crypto::keys::{Entropy, KeyFile, Role};
+use jiff::SignedDuration;
 use strongroom_crypto::name::Environment;
+use strongroom_retention::Settling;
 
-use super::{Keyring, Log, LogError, after, claim_key, instant, put_once};
-use crate::limits::Limits;
+use super::{Keyring, Log, LogError, claim_key, instant, put_once};
 use crate::store::{Lock, LockMode, LockedStore};
 
 impl Log {
@@ -29,9 +30,9 @@ impl Log {
             return Ok(None);
         }
         let now = store.now()?;
-        let settle = settle.min(Limits::TEST_LOCK);
-        let settle_ms = i64::try_from(settle.as_millis()).unwrap_or(i64::MAX);
-        let lock = Lock { mode: LockMode::Governance, until: after(now, settle_ms) };
+        let asked = SignedDuration::try_from(settle).unwrap_or(SignedDuration::MAX);
+        let settling = Settling::new(asked, Environment::Test);
+        let lock = Lock { mode: LockMode::Governance, until: settling.lock_until(now) };
         // An origin key without a log is what a crash here leaves: it is used if it is there.
         let keyring = Keyring::new(Arc::clone(&store), Arc::clone(&keys));
         match keyring.create_origin(lock, entropy) {
@@ -50,7 +51,7 @@ impl Log {
             log_vkey: keys.log().verifier().to_string(),
             min_reader: 1,
             min_writer: 1,
-            settle_ms: u64::try_from(settle_ms).unwrap_or(0),
+            settle_ms: u64::try_from(settling.period().as_millis()).unwrap_or(0),
             store: store.url().to_owned(),
         };
         let mut nonce = [0; 16];

@@ -1,0 +1,94 @@
+//! The lock that a segment is born with, and how it rolls on while no policy decides.
+
+use jiff::{SignedDuration, Timestamp};
+use strongroom_crypto::name::Environment;
+
+/// No lock of a test archive lasts longer, whatever it was created with.
+const TEST_CAP: SignedDuration = SignedDuration::from_mins(10);
+
+/// The settling period of an archive.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Settling {
+    period: SignedDuration,
+}
+
+impl Settling {
+    /// The period that `log.open` fixes, capped in a test archive.
+    pub fn new(period: SignedDuration, environment: Environment) -> Self {
+        let period = match environment {
+            Environment::Test => period.min(TEST_CAP),
+            Environment::Production => period,
+        };
+        Self { period }
+    }
+
+    /// How long a new lock lasts.
+    pub fn period(self) -> SignedDuration {
+        self.period
+    }
+
+    /// The end of a lock that begins now, in whole milliseconds, which every store can hold.
+    pub fn lock_until(self, now: Timestamp) -> Timestamp {
+        let until = now.saturating_add(self.period).unwrap_or(Timestamp::MAX);
+        Timestamp::from_millisecond(until.as_millisecond()).unwrap_or(until)
+    }
+
+    /// True when less than half the period is left of a lock: it is extended before anything else.
+    pub fn is_overdue(self, until: Timestamp, now: Timestamp) -> bool {
+        until.duration_since(now) < self.share(2)
+    }
+
+    /// True while a segment may still be claimed.
+    ///
+    /// A claim has to come within the first quarter. An extension of all locks that did not see the
+    /// segment is followed by the next one half a period later, and the segment's own lock has to
+    /// last until then.
+    pub fn may_claim(self, lock_until: Timestamp, now: Timestamp) -> bool {
+        let rest = self.period.saturating_sub(self.share(4));
+        lock_until.duration_since(now) > rest
+    }
+
+    /// How long stored segments may wait for their claim while a run goes on.
+    pub fn patience(self) -> SignedDuration {
+        self.share(8)
+    }
+
+    fn share(self, parts: i32) -> SignedDuration {
+        self.period.checked_div(parts).unwrap_or(SignedDuration::ZERO)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    #[test]
+    fn a_test_archive_locks_for_ten_minutes_at_most() {
+        let week = SignedDuration::from_hours(24 * 7);
+        assert_eq!(Settling::new(week, Environment::Test).lock_until(at(0)), at(600));
+        assert_eq!(Settling::new(week, Environment::Production).lock_until(at(0)), at(604_800));
+    }
+
+    #[test]
+    fn a_lock_is_overdue_in_its_second_half() {
+        let settling = Settling::new(SignedDuration::from_secs(100), Environment::Test);
+        assert!(!settling.is_overdue(at(100), at(50)));
+        assert!(settling.is_overdue(at(100), at(51)));
+        assert!(settling.is_overdue(at(100), at(200)));
+    }
+
+    #[test]
+    fn a_segment_claimed_in_time_outlasts_the_next_extension() {
+        let settling = Settling::new(SignedDuration::from_secs(100), Environment::Test);
+        assert!(settling.may_claim(at(100), at(24)));
+        assert!(!settling.may_claim(at(100), at(25)));
+        // Extended at 24 without it: the next extension begins when less than 50 s are left of
+        // those locks, at 74, and its own lock still has 26 s.
+        let extended = settling.lock_until(at(24));
+        assert!(settling.is_overdue(extended, at(75)) && at(75) < at(100));
+    }
+}
