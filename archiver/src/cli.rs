@@ -191,11 +191,18 @@ impl From<ArchiveError> for Failure {
 
 impl From<SourceError> for Failure {
     fn from(error: SourceError) -> Self {
-        Self {
-            code: EXIT_INPUT,
-            message: error.to_string(),
-            next: Some("check the paths to archive".into()),
-        }
+        let next = match error {
+            SourceError::UnknownFormat { .. } => {
+                Some("give one of these with `--format`, or leave it out")
+            }
+            SourceError::StartRule { .. } => {
+                Some("give a regular expression with `--multiline-start`")
+            }
+            // The message says what to do.
+            SourceError::SameOrigin { .. } => None,
+            _ => Some("check the paths to archive"),
+        };
+        Self { code: EXIT_INPUT, message: error.to_string(), next: next.map(str::to_owned) }
     }
 }
 

@@ -181,7 +181,8 @@ impl Config {
 
 /// Error messages stay on one line.
 fn one_line(text: &str) -> String {
-    text.lines().next().unwrap_or_default().trim_end().to_owned()
+    let line = text.lines().next().unwrap_or_default().trim_end();
+    line.strip_prefix("error: ").unwrap_or(line).to_owned()
 }
 
 struct Checker<'a> {
@@ -213,9 +214,9 @@ impl Checker<'_> {
 
     fn source(&self, source: FileSource, base: &Path) -> Result<Source, ConfigError> {
         let name = source.format.as_deref().unwrap_or("auto");
-        let format = name
-            .parse::<Format>()
-            .map_err(|error| self.wrong("sources.format", name, &error.to_string()))?;
+        let format = name.parse::<Format>().map_err(|_| {
+            self.wrong("sources.format", name, &format!("one of {}", Format::NAMES.join(", ")))
+        })?;
         let rule =
             source.multiline_start.as_deref().map(str::parse::<StartRule>).transpose().map_err(
                 |error| {

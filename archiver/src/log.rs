@@ -19,7 +19,7 @@ use strongroom_crypto::entry::{Entry, EntryKind, WindowClose};
 use strongroom_crypto::keys::{Entropy, KeyFile, Role};
 use strongroom_crypto::name::Shard;
 use strongroom_crypto::range::RangeList;
-use strongroom_crypto::state::{FoldError, Outcome, SnapshotError, State, Void};
+use strongroom_crypto::state::{FoldError, Outcome, SnapshotError, State, Undecided, Void};
 use strongroom_crypto::time::Instant;
 
 use strongroom_retention::Settling;
@@ -286,7 +286,15 @@ impl Log {
         for (place, item) in items.iter().enumerate() {
             let entry = Entry::new(now, item.kind.clone());
             self.check_deadline(&item.kind, now)?;
-            match ahead.check(&entry, item.ranges.as_ref(), signer).map_err(FoldError::from)? {
+            let outcome = match ahead.check(&entry, item.ranges.as_ref(), signer) {
+                // A clock that is ahead of ours made ids around this one: their page decides.
+                Err(Undecided::Pages(pages)) => {
+                    self.load_pages(&mut ahead, &pages)?;
+                    ahead.check(&entry, item.ranges.as_ref(), signer)
+                }
+                outcome => outcome,
+            };
+            match outcome.map_err(FoldError::from)? {
                 Outcome::Valid => {
                     ahead
                         .apply(&entry.encode(), item.ranges.as_ref(), signer)
@@ -400,7 +408,7 @@ impl Log {
         let mut state = self.state.clone();
         match state.apply_claim(claim) {
             Ok(_) => {}
-            Err(FoldError::Undecided(strongroom_crypto::state::Undecided::Pages(pages))) => {
+            Err(FoldError::Undecided(Undecided::Pages(pages))) => {
                 self.load_pages(&mut state, &pages)?;
                 state.apply_claim(claim)?;
             }

@@ -32,7 +32,8 @@ fn as_the_process_with_the_old_clock() {
     let machine = Machine { now: long_ago, fill: |out| out.fill(7), stop: Arc::default() };
     let code = cli::run(arguments, &machine);
     // An exit code tells its number to nobody but the system.
-    let code = (0..=u8::MAX).find(|number| format!("{:?}", ExitCode::from(*number)) == format!("{code:?}"));
+    let code = (0..=u8::MAX)
+        .find(|number| format!("{:?}", ExitCode::from(*number)) == format!("{code:?}"));
     std::process::exit(code.unwrap().into());
 }
 

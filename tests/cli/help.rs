@@ -8,7 +8,10 @@ use super::{Bench, DONE};
 /// The commands that the program's own help lists.
 fn commands(help: &str) -> Vec<&str> {
     let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1);
-    listed.take_while(|line| !line.is_empty()).filter_map(|line| line.split_whitespace().next()).collect()
+    listed
+        .take_while(|line| !line.is_empty())
+        .filter_map(|line| line.split_whitespace().next())
+        .collect()
 }
 
 #[test]
@@ -24,7 +27,8 @@ fn help_is_as_committed() {
     differences.extend(transcript.differences("help"));
     for name in names {
         let mut transcript = Transcript::new(bench.path());
-        transcript.add(&[name, "--help"], &strongroom(bench.path(), &[name, "--help"]).expect(DONE));
+        transcript
+            .add(&[name, "--help"], &strongroom(bench.path(), &[name, "--help"]).expect(DONE));
         differences.extend(transcript.differences(&format!("help_{name}")));
     }
     assert_same(&differences);

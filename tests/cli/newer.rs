@@ -1,10 +1,18 @@
 //! Archives of later versions: read as far as they allow, never written to.
 
-use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, sync::atomic::{AtomicU64, Ordering}};
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use jiff::Timestamp;
-use strongroom_archiver::log::claim_key;
-use strongroom_archiver::store::{LockedStore as _, PutOptions, file::FileStore};
+use strongroom_archiver::log::{Keyring, claim_key};
+use strongroom_archiver::store::{Lock, LockMode, LockedStore as _, PutOptions, file::FileStore};
 use strongroom_crypto::claim::{ClaimDraft, NO_CLAIM};
 use strongroom_crypto::entry::{Entry, EntryKind, LogOpen, RegisteredKey};
 use strongroom_crypto::keys::{KeyFile, Role};
@@ -36,8 +44,14 @@ fn make(root: &Path, min_reader: u64, min_writer: u64) {
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
     let clock = || Timestamp::from_millisecond(BIRTH_MS).unwrap();
     let count = AtomicU64::new(0);
-    let store = FileStore::create(root, Box::new(clock), Box::new(move || count.fetch_add(1, Ordering::Relaxed))).unwrap();
-    let mut registered = Role::ALL.map(|role| RegisteredKey::new(keys.role(role).public(), role.into()));
+    let random = move || count.fetch_add(1, Ordering::Relaxed);
+    let store = Arc::new(FileStore::create(root, Box::new(clock), Box::new(random)).unwrap());
+    let keys = Arc::new(keys);
+    let until = Timestamp::from_millisecond(BIRTH_MS + 600_000).unwrap();
+    let lock = Lock { mode: LockMode::Governance, until };
+    Keyring::new(store.clone(), Arc::clone(&keys)).create_origin(lock, &mut entropy).unwrap();
+    let mut registered =
+        Role::ALL.map(|role| RegisteredKey::new(keys.role(role).public(), role.into()));
     registered.sort_by_key(|key| (key.role, key.id));
     let open = LogOpen {
         archive_id,
@@ -49,9 +63,11 @@ fn make(root: &Path, min_reader: u64, min_writer: u64) {
         settle_ms: 600_000,
         store: store.url().to_owned(),
     };
-    let entry = Entry::new(Instant::from_unix_ms(BIRTH_MS).unwrap(), EntryKind::LogOpen(Box::new(open)));
+    let entry =
+        Entry::new(Instant::from_unix_ms(BIRTH_MS).unwrap(), EntryKind::LogOpen(Box::new(open)));
     let items = vec![(entry, None)];
-    let draft = ClaimDraft { archive_id, seq: 0, prev_claim_sha256: NO_CLAIM, nonce: [9; 16], items };
+    let draft =
+        ClaimDraft { archive_id, seq: 0, prev_claim_sha256: NO_CLAIM, nonce: [9; 16], items };
     let claim = draft.sign(keys.role(Role::Archive)).unwrap();
     let how = PutOptions { lock: None, create_only: true, sha256: Digest::of(claim.bytes()) };
     store.put(&claim_key(0).unwrap(), claim.bytes(), &how).unwrap();

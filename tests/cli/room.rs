@@ -18,7 +18,8 @@ impl Mount {
     /// None where the system does not let this process mount anything.
     fn new(at: &Path) -> Result<Self, String> {
         std::fs::create_dir_all(at).unwrap();
-        let output = Command::new("mount").args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"]).arg(at).output();
+        let output =
+            Command::new("mount").args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"]).arg(at).output();
         match output {
             Ok(output) if output.status.success() => Ok(Self(at.to_owned())),
             Ok(output) => Err(String::from_utf8_lossy(&output.stderr).trim().to_owned()),
@@ -44,7 +45,8 @@ fn noise(bytes: usize) -> String {
     let mut state = 1_u64;
     let mut text = String::new();
     while text.len() < bytes {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         text.push_str(&format!("{:016x}\n", state ^ (state >> 29)));
     }
     text
@@ -56,7 +58,9 @@ fn a_full_disk_acknowledges_nothing() {
     let mount = match Mount::new(&bench.path().join("small")) {
         Ok(mount) => mount,
         Err(reason) => {
-            say(&format!("full disk: skipped, because a small file system cannot be mounted here: {reason}"));
+            say(&format!(
+                "full disk: skipped, because a small file system cannot be mounted here: {reason}"
+            ));
             return;
         }
     };

@@ -11,13 +11,14 @@ use regex::Regex;
 use strongroom_tests::program::Output;
 
 /// What differs from run to run, in the order in which it is replaced.
-const PLACEHOLDERS: [(&str, &str); 8] = [
+const PLACEHOLDERS: [(&str, &str); 9] = [
     (r"strongroom/[0-9a-f]{32}\+[0-9a-f]{8}\+[A-Za-z0-9+/=]+", "$$VKEY"),
     (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "$$UUID"),
     (r"\b[0-9a-f]{64}\b", "$$DIGEST"),
     (r"\b[0-9a-f]{32}\b", "$$ARCHIVE"),
     (r"\b[0-9a-f]{16}\b", "$$KEY"),
     (r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "$$TIME"),
+    (r"\b\d{4}/\d\d/\d\d/", "$$DATE/"),
     (r"\b\d+(\.\d)? (B|kB|MB)\b", "$$SIZE"),
     (r"\(\d+\.\d %\)", "($$SHARE)"),
 ];
@@ -36,9 +37,11 @@ impl<'a> Transcript<'a> {
 
     /// Adds a command and what it did.
     pub(crate) fn add(&mut self, arguments: &[&str], output: &Output) {
-        let words = arguments.iter().map(|word| match word.contains([' ', '(', '*', '!']) || word.is_empty() {
-            true => format!("'{word}'"),
-            false => (*word).to_owned(),
+        let words = arguments.iter().map(|word| {
+            match word.contains([' ', '(', '*', '!']) || word.is_empty() {
+                true => format!("'{word}'"),
+                false => (*word).to_owned(),
+            }
         });
         let words = words.collect::<Vec<_>>().join(" ");
         let stdout = String::from_utf8_lossy(&output.stdout);
@@ -71,7 +74,8 @@ impl<'a> Transcript<'a> {
             return None;
         }
         let committed = fs::read_to_string(&path).unwrap_or_default();
-        (committed != self.text).then(|| format!("{name}\n-- committed\n{committed}-- now\n{}", self.text))
+        (committed != self.text)
+            .then(|| format!("{name}\n-- committed\n{committed}-- now\n{}", self.text))
     }
 }
 

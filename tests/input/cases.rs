@@ -25,7 +25,10 @@ fn read_as(format: &'static str, case: Case) -> Case {
 
 /// Every case.
 pub(crate) fn all() -> Vec<Case> {
-    [nothing(), lines(), broken(), odd_values(), structures(), ours(), large()].into_iter().flatten().collect()
+    [nothing(), lines(), broken(), odd_values(), structures(), ours(), large()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// Files without an event, or nearly so.
@@ -71,25 +74,52 @@ fn broken() -> Vec<Case> {
         case("invalid_json_line", "{\"a\":1}\n{\"a\":\n{\"a\":2}\n", 3, 1),
         case("trailing_comma", "{\"a\":1}\n{\"a\":1,}\n[1,]\n", 3, 2),
         case("single_quotes", "{\"a\":1}\n{'a':1}\n", 2, 1),
-        case("not_a_number", "{\"a\":1}\n{\"a\":NaN}\n{\"a\":Infinity}\n{\"a\":01}\n{\"a\":+1}\n{\"a\":.5}\n{\"a\":1.}\n", 7, 6),
+        case(
+            "not_a_number",
+            "{\"a\":1}\n{\"a\":NaN}\n{\"a\":Infinity}\n{\"a\":01}\n{\"a\":+1}\n{\"a\":.5}\n{\"a\":1.}\n",
+            7,
+            6,
+        ),
         case("two_documents_on_a_line", "{\"a\":1}\n{\"a\":1}{\"b\":2}\n", 2, 1),
         case("comment", "{\"a\":1}\n// not JSON\n{\"a\":1/**/}\n", 3, 2),
         case("bad_escapes", "{\"a\":1}\n{\"a\":\"\\x41\"}\n{\"a\":\"\\u12\"}\n{\"a\":\"\\", 4, 3),
-        case("control_characters_in_strings", "{\"a\":1}\n{\"a\":\"\t\"}\n{\"a\":\"\u{1}\"}\n", 3, 2),
-        case("invalid_utf_8", b"{\"a\":1}\n{\"a\":\"\xff\xfe\"}\n{\"\xc0\xaf\":1}\n".as_slice(), 3, 2),
+        case(
+            "control_characters_in_strings",
+            "{\"a\":1}\n{\"a\":\"\t\"}\n{\"a\":\"\u{1}\"}\n",
+            3,
+            2,
+        ),
+        case(
+            "invalid_utf_8",
+            b"{\"a\":1}\n{\"a\":\"\xff\xfe\"}\n{\"\xc0\xaf\":1}\n".as_slice(),
+            3,
+            2,
+        ),
         case("invalid_utf_8_in_text", b"caf\xe9\nna\xefve \x80\x81\n".as_slice(), 2, 0),
         case("surrogates_in_utf_8", b"{\"a\":1}\n{\"a\":\"\xed\xa0\x80\"}\n".as_slice(), 2, 1),
         case("nul_in_json", "{\"a\":1}\n{\"a\":\"x\0y\"}\n\0{\"a\":1}\n", 3, 2),
         case("nul_in_text", "one\0two\nthree\0\n\0", 3, 0),
         read_as("cloudtrail", case("cloudtrail_with_a_broken_element", trail, 3, 1)),
         case("cloudtrail_cut_off", "{\"Records\":[{\"a\":1},{\"a\":2},{\"a\"", 3, 1),
-        read_as("cloudtrail", case("cloudtrail_without_a_comma", "{\"Records\":[{\"a\":1} {\"a\":2}]}", 2, 1)),
+        read_as(
+            "cloudtrail",
+            case("cloudtrail_without_a_comma", "{\"Records\":[{\"a\":1} {\"a\":2}]}", 2, 1),
+        ),
         read_as("cloudtrail", case("cloudtrail_that_is_text", "not JSON at all\nnor this\n", 3, 3)),
-        read_as("cloudtrail", case("cloudtrail_of_another_shape", "{\"events\":[{\"a\":1}]}", 1, 0)),
+        read_as(
+            "cloudtrail",
+            case("cloudtrail_of_another_shape", "{\"events\":[{\"a\":1}]}", 1, 0),
+        ),
         read_as("json-array", case("array_cut_off", "[{\"a\":1},{\"a\":2}", 2, 0)),
-        read_as("json-array", case("array_with_words_after_it", "[{\"a\":1}]\nthat was all\n", 3, 2)),
+        read_as(
+            "json-array",
+            case("array_with_words_after_it", "[{\"a\":1}]\nthat was all\n", 3, 2),
+        ),
         read_as("json", case("document_cut_off", "{\n \"a\": [1,\n", 1, 1)),
-        read_as("kubernetes-event-list", case("event_list_that_is_an_array", "[{\"a\":1},{\"a\":2}]", 1, 0)),
+        read_as(
+            "kubernetes-event-list",
+            case("event_list_that_is_an_array", "[{\"a\":1},{\"a\":2}]", 1, 0),
+        ),
     ]
 }
 
@@ -103,20 +133,32 @@ fn odd_values() -> Vec<Case> {
         {\"t\":\"2016-12-31T23:59:60Z\"}\n{\"t\":\"2023-01-01T24:00:00Z\"}\n{\"t\":\"2023-01-01t00:00:00z\"}\n";
     let identifiers = "{\"i\":\"6BA7B810-9DAD-11D1-80B4-00C04FD430C8\"}\n{\"i\":\"6ba7b810-9dad-11d1-80b4-00c04fd430c8\"}\n\
         {\"i\":\"6ba7b8109dad11d180b400c04fd430c8\"}\n{\"i\":\"6ba7b8109dad11d180b400c04fd430c\"}\n{\"i\":\"00000000000000000\"}\n";
-    let names = "{\"\":1,\"\\u0000\":2,\"a\\\"b\":3,\"a\\\\\":4,\"[0]\":5,\"$\":6,\"\u{202e}\":7}\n";
+    let names =
+        "{\"\":1,\"\\u0000\":2,\"a\\\"b\":3,\"a\\\\\":4,\"[0]\":5,\"$\":6,\"\u{202e}\":7}\n";
     let strings = "{\"s\":\"\\ud800\"}\n{\"s\":\"\\udc00\\ud800\"}\n{\"s\":\"\\ud83d\\udd12\"}\n{\"s\":\"\u{1f512}\"}\n\
         {\"s\":\"\\/\"}\n{\"s\":\"/\"}\n{\"s\":\"\\u002F\"}\n{\"s\":\"\u{2028}\u{feff}\u{0}\"}\n";
-    let digits = format!("{{\"n\":{}}}\n{{\"n\":0.{}}}\n", "7".repeat(100_000), "3".repeat(100_000));
+    let digits =
+        format!("{{\"n\":{}}}\n{{\"n\":0.{}}}\n", "7".repeat(100_000), "3".repeat(100_000));
     vec![
         case("numbers_beyond_53_bits", numbers, 11, 0),
         case("numbers_of_100000_digits", digits, 2, 0),
         case("times_that_never_were", times, 9, 0),
         case("identifiers_in_other_spellings", identifiers, 5, 0),
-        case("duplicate_keys", "{\"a\":1,\"a\":2,\"a\":\"x\",\"a\":null,\"b\":{\"a\":1,\"a\":1}}\n", 1, 0),
+        case(
+            "duplicate_keys",
+            "{\"a\":1,\"a\":2,\"a\":\"x\",\"a\":null,\"b\":{\"a\":1,\"a\":1}}\n",
+            1,
+            0,
+        ),
         case("names_that_look_like_paths", names, 1, 0),
         case("strings_in_other_spellings", strings, 8, 1),
         case("scalars_on_lines", "{\"a\":1}\n1\n\"a\"\nnull\ntrue\n-0.0\n{}\n[]\n", 8, 0),
-        case("white_space_in_json", "{\t\"a\" :\r 1 , \"b\":[ 1 ,2 ] }\n{\"a\":1 ,\"b\":[1,2 ]}\n", 2, 0),
+        case(
+            "white_space_in_json",
+            "{\t\"a\" :\r 1 , \"b\":[ 1 ,2 ] }\n{\"a\":1 ,\"b\":[1,2 ]}\n",
+            2,
+            0,
+        ),
     ]
 }
 
@@ -129,14 +171,34 @@ fn structures() -> Vec<Case> {
         case("array_of_scalars", "[\n1,\n\"a\",\nnull,\n{},\n[]\n]\n", 5, 0),
         case("cloudtrail_of_wrong_types", mistyped, 2, 0),
         read_as("cloudtrail", case("cloudtrail_records_twice", twice, 2, 0)),
-        read_as("cloudtrail", case("cloudtrail_of_scalars", "{\"Records\":[1,\"a\",null,[]]}", 4, 0)),
-        case("cloudtrail_with_more_members", "{\"v\":[[]],\"Records\":[{\"a\":1}],\"after\":{\"x\":\"y\"}}", 1, 0),
+        read_as(
+            "cloudtrail",
+            case("cloudtrail_of_scalars", "{\"Records\":[1,\"a\",null,[]]}", 4, 0),
+        ),
+        case(
+            "cloudtrail_with_more_members",
+            "{\"v\":[[]],\"Records\":[{\"a\":1}],\"after\":{\"x\":\"y\"}}",
+            1,
+            0,
+        ),
         case("event_list_of_scalars", "{\"kind\":\"EventList\",\"items\":[1,{\"a\":2},[]]}", 3, 0),
         case("documents_without_a_space", "{\"a\":1}{\"a\":2}[3]\"4\"", 4, 0),
-        case("deep_objects", format!("{}1{}\n", "{\"a\":".repeat(10_000), "}".repeat(10_000)), 1, 0),
+        case(
+            "deep_objects",
+            format!("{}1{}\n", "{\"a\":".repeat(10_000), "}".repeat(10_000)),
+            1,
+            0,
+        ),
         case("deep_arrays", format!("{}{}\n", "[".repeat(10_000), "]".repeat(10_000)), 1, 0),
         case("deep_and_never_closed", "[".repeat(10_000), 1, 1),
-        case("depth_63_to_66", (63..=66).map(|d| format!("{}1{}\n", "{\"a\":".repeat(d), "}".repeat(d))).collect::<String>(), 4, 0),
+        case(
+            "depth_63_to_66",
+            (63..=66)
+                .map(|d| format!("{}1{}\n", "{\"a\":".repeat(d), "}".repeat(d)))
+                .collect::<String>(),
+            4,
+            0,
+        ),
     ]
 }
 
@@ -148,7 +210,12 @@ fn ours() -> Vec<Case> {
     vec![
         case("sealed_tokens", token, 3, 1),
         case("leaf_labels", "strongroom/event/v1\0strongroom/tail/v1\0\n\0\0\0\0\n", 2, 0),
-        case("leaf_labels_in_json", "{\"strongroom/event/v1\\u0000\":\"strongroom/tail/v1\\u0000\"}\n", 1, 0),
+        case(
+            "leaf_labels_in_json",
+            "{\"strongroom/event/v1\\u0000\":\"strongroom/tail/v1\\u0000\"}\n",
+            1,
+            0,
+        ),
         case("column_names", columns, 1, 0),
         case("paths_as_values", path, 1, 0),
         case("varints", b"\x80\x80\x01\n\xff\xff\xff\xff\x0f\n\x00\x01\x02\n".as_slice(), 3, 0),
@@ -173,7 +240,12 @@ fn large() -> Vec<Case> {
         case("json_line_of_100_mib", long_json, 8, 7),
         case("record_of_100000_keys", format!("{{{}\"last\":0}}\n", keys), 1, 0),
         case("records_each_with_its_own_key", own, 100_000, 0),
-        case("leaves_at_the_limit", (4_095..=4_097).map(|n| format!("[{}0]\n", "0,".repeat(n - 1))).collect::<String>(), 3, 0),
+        case(
+            "leaves_at_the_limit",
+            (4_095..=4_097).map(|n| format!("[{}0]\n", "0,".repeat(n - 1))).collect::<String>(),
+            3,
+            0,
+        ),
         case("literal_of_11_mib", literal, 1, 0),
         case("name_of_70000_bytes", long_name, 2, 0),
         case("string_of_escapes", escapes, 1, 0),

@@ -88,13 +88,18 @@ fn whatever_is_read_comes_back_once_and_unchanged() {
 fn random_documents_come_back_unchanged() {
     let bench = Bench::new();
     for seed in random::seeds() {
-        for (format, spaces) in [("ndjson", " \t\r"), ("json", " \t\r\n"), ("json-array", " \t\r\n")] {
+        for (format, spaces) in
+            [("ndjson", " \t\r"), ("json", " \t\r\n"), ("json-array", " \t\r\n")]
+        {
             let bytes = random::file(seed, format, spaces);
             let name = format!("random_{format}_{seed}");
             let events = random::DOCUMENTS;
             let found = bench.check(&Case { name, format, bytes, events, rejected: 0 });
             assert!(found.is_empty(), "seed {seed}: {found:#?}");
         }
-        say(&format!("random documents: seed {seed}, {} in each of three framings", random::DOCUMENTS));
+        say(&format!(
+            "random documents: seed {seed}, {} in each of three framings",
+            random::DOCUMENTS
+        ));
     }
 }

@@ -15,7 +15,8 @@ pub(crate) fn seeds() -> std::ops::RangeInclusive<u64> {
 
 /// A file of [`DOCUMENTS`] documents in one framing, with `spaces` between tokens.
 pub(crate) fn file(seed: u64, format: &str, spaces: &'static str) -> Vec<u8> {
-    let mut generator = Generator { state: seed, spaces, out: String::new(), structured: format == "json" };
+    let mut generator =
+        Generator { state: seed, spaces, out: String::new(), structured: format == "json" };
     if format == "json-array" {
         generator.out.push('[');
     }
@@ -133,7 +134,8 @@ impl Generator {
             self.space();
             if object {
                 // Names repeat within an object now and then.
-                let name = self.pick(&["a", "b", "c", "", "$", "a.b", "\\u0061", "\u{e9}", "\\\"", "raw"]);
+                let name =
+                    self.pick(&["a", "b", "c", "", "$", "a.b", "\\u0061", "\u{e9}", "\\\"", "raw"]);
                 self.out.push('"');
                 self.out.push_str(name);
                 self.out.push('"');
@@ -206,15 +208,27 @@ impl Generator {
             1 => {
                 // Halves of surrogate pairs too: RFC 8259 lets them stand.
                 let unit = self.below(0x1_0000);
-                let escape = if self.below(2) == 0 { format!("\\u{unit:04x}") } else { format!("\\u{unit:04X}") };
+                let escape = if self.below(2) == 0 {
+                    format!("\\u{unit:04x}")
+                } else {
+                    format!("\\u{unit:04X}")
+                };
                 self.out.push_str(&escape);
             }
             2 => {
-                let wide = self.pick(&['\u{7f}', '\u{e9}', '\u{2028}', '\u{ffff}', '\u{1f512}', '\u{feff}']);
+                let wide = self.pick(&[
+                    '\u{7f}',
+                    '\u{e9}',
+                    '\u{2028}',
+                    '\u{ffff}',
+                    '\u{1f512}',
+                    '\u{feff}',
+                ]);
                 self.out.push(wide);
             }
             _ => {
-                let plain = self.pick(&['a', 'Z', '0', '9', '{', '[', ':', ',', '}', ' ', '\'', '.']);
+                let plain =
+                    self.pick(&['a', 'Z', '0', '9', '{', '[', ':', ',', '}', ' ', '\'', '.']);
                 self.out.push(plain);
             }
         }

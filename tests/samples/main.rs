@@ -93,7 +93,9 @@ fn newest_claim(store: &Path) -> Vec<String> {
     let Ok(Value::Object(claim)) = json::parse(&fs::read(newest).unwrap(), 1 << 20) else {
         panic!("the newest claim is no object");
     };
-    let Some(Value::Array(entries)) = claim.get("entries") else { panic!("a claim without entries") };
+    let Some(Value::Array(entries)) = claim.get("entries") else {
+        panic!("a claim without entries")
+    };
     let types = entries.iter().map(|entry| match entry {
         Value::Object(entry) => match entry.get("type") {
             Some(Value::Text(kind)) => kind.clone(),
@@ -127,7 +129,9 @@ fn differences(base: &Path, sample: &Sample) -> Vec<String> {
 #[test]
 fn real_events_come_back_byte_for_byte_and_once() {
     let Some(samples) = env::var_os("STRONGROOM_SAMPLES").map(PathBuf::from) else {
-        say("samples: skipped, because STRONGROOM_SAMPLES does not name a directory of real events");
+        say(
+            "samples: skipped, because STRONGROOM_SAMPLES does not name a directory of real events",
+        );
         return;
     };
     let temp = TempDir::new("samples");

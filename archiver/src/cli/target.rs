@@ -103,7 +103,14 @@ impl Place {
     /// Makes the store if it is not there.
     pub(super) fn create_store(&self, machine: &Machine) -> Result<Arc<dyn LockedStore>, Failure> {
         let (now, fill) = (machine.now, machine.fill);
-        Ok(Arc::new(FileStore::create(self.root(), Box::new(now), Box::new(move || random(fill)))?))
+        let created =
+            FileStore::create(self.root(), Box::new(now), Box::new(move || random(fill)));
+        Ok(Arc::new(created.map_err(|error| match error {
+            StoreError::Invalid { detail } => {
+                Failure::input(detail, "name a new or empty directory with `--to`")
+            }
+            error => error.into(),
+        })?))
     }
 
     fn explain(&self, error: StoreError) -> Failure {
@@ -132,7 +139,7 @@ impl Place {
             Failure::input(format!("cannot read key file `{path}`: {error}"), next)
         })?;
         let keys = KeyFile::parse(&text)
-            .map_err(|error| Failure::input(format!("key file `{path}`: {error}"), next))?;
+            .map_err(|error| Failure::input(format!("`{path}` is no key file: {error}"), next))?;
         Ok(Arc::new(keys))
     }
 

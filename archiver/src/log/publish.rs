@@ -4,7 +4,7 @@ use strongroom_crypto::Digest;
 use strongroom_crypto::checkpoint::Checkpoint;
 use strongroom_crypto::merkle::{HashSource, leaf_hash, node_hash, root_at};
 use strongroom_crypto::tile::{
-    TileCoordinate, TileReader, decode_bundle, encode_bundle, tiles_for,
+    TileCoordinate, TileReadError, TileReader, decode_bundle, encode_bundle, tiles_for,
 };
 
 use super::read::{self, Head};
@@ -52,10 +52,15 @@ where
     type Error = LogError;
 
     fn subtree(&self, level: u8, index: u64) -> Result<Digest, LogError> {
-        self.0.subtree(level, index).map_err(|error| LogError::Damaged {
-            object: "log/tile".into(),
-            detail: error.to_string(),
-        })
+        self.0.subtree(level, index).map_err(unreadable)
+    }
+}
+
+/// A store that fails is no damage: the run is tried again.
+fn unreadable(error: TileReadError<LogError>) -> LogError {
+    match error {
+        TileReadError::Fetch(error) => error,
+        error => LogError::Damaged { object: "log/tile".into(), detail: error.to_string() },
     }
 }
 
@@ -69,9 +74,7 @@ impl Log {
             return Ok(());
         }
         let fetch = |tile: &TileCoordinate| read::object(&*self.store, &tile_key(tile)?);
-        let reader = TileReader::open(old, &self.head.root, fetch).map_err(|error| {
-            LogError::Damaged { object: "log/tile".into(), detail: error.to_string() }
-        })?;
+        let reader = TileReader::open(old, &self.head.root, fetch).map_err(unreadable)?;
         let published = Published(&reader);
         let fresh = self.fresh.iter().map(|leaf| leaf_hash(leaf)).collect();
         let grown = Grown { old: &published, old_size: old, fresh };

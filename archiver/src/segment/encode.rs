@@ -27,7 +27,7 @@ use super::template::Registry;
 use super::{OpenSegment, SealedSegment, Shaper};
 use leaves::Leaves;
 
-/// zstd level of every page: level 3 takes a fifth more time for a fiftieth of the size (`archiver/DESIGN.md`).
+/// zstd level of every page: level 3 takes a fifth more time for 3 % of the size (`archiver/DESIGN.md`).
 const ZSTD_LEVEL: i32 = 1;
 /// A text column whose sampled values are more distinct than this gets no dictionary.
 const DICTIONARY_UP_TO: f64 = 0.75;
