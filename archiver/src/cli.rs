@@ -4,9 +4,11 @@ mod archive;
 mod cat;
 mod init;
 mod output;
+mod quickstart;
 
 mod status;
 mod target;
+mod verify;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -51,10 +53,14 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Sample events, sealed, verified and shown: no set-up, embedded store
+    Quickstart(quickstart::Arguments),
     /// Create an archive: its store, keys and log
     Init(init::Arguments),
     /// Seal what is new in all sources
     Archive(archive::Arguments),
+    /// Check the archive from outside: log, objects, locks; with --deep every record
+    Verify(verify::Arguments),
     /// Show the archive's head, segments and how far each origin is sealed
     Status(status::Arguments),
     /// Print records as they came: a segment's, or a whole origin byte for byte
@@ -91,8 +97,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, machine: &Machine) -> 
         }
     };
     let done = match arguments.command {
+        Command::Quickstart(arguments) => quickstart::run(&arguments, machine),
         Command::Init(arguments) => init::run(&arguments, machine),
         Command::Archive(arguments) => archive::run(&arguments, machine),
+        Command::Verify(arguments) => verify::run(&arguments, machine),
         Command::Status(arguments) => status::run(&arguments, machine),
         Command::Cat(arguments) => cat::run(&arguments, machine),
     };

@@ -25,3 +25,4 @@ pub mod segment;
 pub mod source;
 pub mod store;
 pub mod sweep;
+pub mod verify;

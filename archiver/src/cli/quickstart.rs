@@ -21,7 +21,7 @@ use crate::limits::Limits;
 use crate::log::{Keyring, Log, walk};
 use crate::read::open_sealed;
 use crate::sample::Day;
-use crate::segment::DecodeError;
+use crate::segment::{DecodeError, Decoded};
 use crate::verify::Verdict;
 
 /// Events of the day, by source.
@@ -34,7 +34,7 @@ const DELIVERY: usize = 500;
 /// The sample company.
 const SEED: u64 = 20_261_121;
 /// Rows of the who-did-what table.
-const SHOWN: usize = 8;
+const SHOWN: usize = 6;
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
@@ -198,7 +198,8 @@ fn show_segments(log: &Log) -> Result<(), Failure> {
         let (events, bytes) = (output::count(seal.events.count), output::count(seal.bytes));
         output::line(format!(
             "{:<18} {events:>8} {bytes:>10} {each:>8}  {}",
-            seal.stream, seal.segment_id
+            seal.stream.as_str(),
+            seal.segment_id
         ))?;
     }
     Ok(())
@@ -230,57 +231,72 @@ fn show_sizes(report: &Report, gzipped: u64) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Who did what that failed, out of the archive's own columns.
+/// How often somebody did something, and when last.
+type Deeds = BTreeMap<(String, String), (u64, String)>;
+
+/// Who did what, out of the archive's own columns.
 fn show_actors(place: &Place, machine: &Machine) -> Result<(), Failure> {
     let store = place.store_read_only(machine)?;
     let keyring = Arc::new(Keyring::new(Arc::clone(&store), place.keys()?));
     let (_, seals) = walk(&*store)?;
-    let mut refused: BTreeMap<(String, String), (u64, String)> = BTreeMap::new();
-    let mut unmapped = 0_u64;
+    let (mut done, mut refused, mut unmapped) = (Deeds::new(), Deeds::new(), 0_u64);
     for sealed in &seals {
-        open_sealed(&*store, &keyring, sealed)?
-            .for_each(|record| -> Result<(), DecodeError> {
-                let Some(source) = record.canonical("source") else {
-                    unmapped += 1;
-                    return Ok(());
-                };
-                if record.canonical("status_id").as_deref() != Some("2") {
-                    return Ok(());
-                }
-                let name =
-                    if source == "aws_cloudtrail" { "actor_user_uid" } else { "actor_user_name" };
-                let actor = record.canonical(name).unwrap_or_default();
-                let actor = actor
-                    .rsplit_once(":assumed-role/")
-                    .map_or(actor.as_str(), |(_, role)| role)
-                    .to_owned();
-                let action = record.canonical("api_operation").unwrap_or_default();
-                let when = record.canonical("time").unwrap_or_default();
-                let entry = refused.entry((actor, action)).or_insert_with(|| (0, when.clone()));
-                entry.0 += 1;
-                entry.1 = entry.1.clone().max(when);
-                Ok(())
-            })
-            .map_err(|error| Failure {
-                code: EXIT_FINDING,
-                message: error.to_string(),
-                next: None,
-            })?;
+        let reader = open_sealed(&*store, &keyring, sealed)?;
+        let read = reader.for_each(|record| -> Result<(), DecodeError> {
+            let Some(who) = actor(record) else {
+                unmapped += 1;
+                return Ok(());
+            };
+            let what = record.canonical("api_operation").unwrap_or_default();
+            let when = record.canonical("time").unwrap_or_default();
+            let is = |column, value| record.canonical(column).as_deref() == Some(value);
+            // OCSF: status 2 is a failure, activity 2 is reading.
+            let deeds = if is("status_id", "2") && !is("activity_id", "2") {
+                &mut refused
+            } else {
+                &mut done
+            };
+            let deed = deeds.entry((who, what)).or_insert_with(|| (0, when.clone()));
+            deed.0 += 1;
+            deed.1 = deed.1.clone().max(when);
+            Ok(())
+        });
+        read.map_err(|error| Failure {
+            code: EXIT_FINDING,
+            message: error.to_string(),
+            next: None,
+        })?;
     }
-    let mut rows: Vec<_> = refused.into_iter().collect();
-    rows.sort_by(|a, b| (b.1.0, &a.0).cmp(&(a.1.0, &b.0)));
-    output::line(format!(
-        "\nWho was refused what, most often (from the sealed columns)\n{:>6}  {:<20}  {:<24}  WHO",
-        "TIMES", "LAST", "WHAT"
-    ))?;
-    for ((actor, action), (times, last)) in rows.into_iter().take(SHOWN) {
-        let last = last.split('.').next().unwrap_or_default().replace('T', " ");
-        output::line(format!("{times:>6}  {last:<20}  {action:<24}  {actor}"))?;
-    }
+    show_deeds("Who did what, most often (from the sealed columns)", done)?;
+    show_deeds("Who tried to change something and was refused", refused)?;
     let unmapped = output::count(unmapped);
     output::line(format!(
-        "{unmapped} events of the PostgreSQL and application streams are kept byte for byte, but not mapped to columns yet"
+        "\n{unmapped} events of the other streams are kept byte for byte and not mapped to columns yet"
     ))?;
+    Ok(())
+}
+
+/// The name that the source gives whoever acted; `None` where its columns are not mapped.
+fn actor(record: &Decoded<'_>) -> Option<String> {
+    let name = match record.canonical("source")?.as_str() {
+        "aws_cloudtrail" => record.canonical("actor_user_uid"),
+        _ => record.canonical("actor_user_name"),
+    };
+    let name = name.or_else(|| record.canonical("actor_user_type"));
+    let name = name.unwrap_or_else(|| "(the source does not say)".to_owned());
+    let short = name.split_once(":assumed-role/").or_else(|| name.split_once(":user/"));
+    Some(short.map_or(name.clone(), |(_, short)| short.to_owned()))
+}
+
+fn show_deeds(title: &str, deeds: Deeds) -> Result<(), Failure> {
+    let mut rows: Vec<_> = deeds.into_iter().collect();
+    rows.sort_by(|a, b| (b.1.0, &a.0).cmp(&(a.1.0, &b.0)));
+    let (times, last, what) = ("TIMES", "LAST (UTC)", "WHAT");
+    output::line(format!("\n{title}\n{times:>7}  {last:<19}  {what:<18}  WHO"))?;
+    for ((who, what), (times, last)) in rows.into_iter().take(SHOWN) {
+        let last = last.split('.').next().unwrap_or_default().replace('T', " ");
+        output::line(format!("{:>7}  {last:<19}  {what:<18}  {who}", output::count(times)))?;
+    }
     Ok(())
 }
 

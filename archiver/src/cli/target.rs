@@ -103,8 +103,7 @@ impl Place {
     /// Makes the store if it is not there.
     pub(super) fn create_store(&self, machine: &Machine) -> Result<Arc<dyn LockedStore>, Failure> {
         let (now, fill) = (machine.now, machine.fill);
-        let created =
-            FileStore::create(self.root(), Box::new(now), Box::new(move || random(fill)));
+        let created = FileStore::create(self.root(), Box::new(now), Box::new(move || random(fill)));
         Ok(Arc::new(created.map_err(|error| match error {
             StoreError::Invalid { detail } => {
                 Failure::input(detail, "name a new or empty directory with `--to`")

@@ -8,7 +8,7 @@ use strongroom_crypto::note::VerifierKey;
 use super::target::{Place, Target};
 use super::{EXIT_DONE, EXIT_FINDING, Failure, Machine, output};
 use crate::log::Keyring;
-use crate::verify::{Options, Report, Verdict, verify};
+use crate::verify::{Options, Report, Verdict, VerifyError, verify};
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
@@ -68,7 +68,7 @@ fn examine(
         if deep { Some(Arc::new(Keyring::new(Arc::clone(&store), place.keys()?))) } else { None };
     let bar = output::Bar::new("verify", quiet);
     let options = Options { vkey, keys: keyring.as_ref(), deep, threads, now: (machine.now)() };
-    Ok(verify(&store, &options, &bar)?)
+    Ok(verify(&*store, &options, &bar)?)
 }
 
 fn print(report: &Report) -> Result<(), Failure> {
@@ -78,12 +78,17 @@ fn print(report: &Report) -> Result<(), Failure> {
             finding.result, finding.check, finding.object, finding.detail
         ))?;
     }
-    output::line(format!("log         {} entries, root {}", report.log_size, report.root))?;
-    output::line(format!(
-        "segments    {}, {} events",
-        output::count(report.segments),
-        output::count(report.events)
-    ))?;
-    output::line(format!("verdict     {} ({} environment)", report.verdict, report.environment))?;
+    let root = report.root.map_or_else(|| "none".to_owned(), |root| root.to_string());
+    output::line(format!("log         {} entries, root {root}", report.log_size))?;
+    let (segments, events) = (output::count(report.segments), output::count(report.events));
+    output::line(format!("segments    {segments}, {events} events"))?;
+    let environment = report.environment.map_or_else(|| "unknown".to_owned(), |e| e.to_string());
+    output::line(format!("verdict     {} ({environment} environment)", report.verdict))?;
     Ok(())
+}
+
+impl From<VerifyError> for Failure {
+    fn from(error: VerifyError) -> Self {
+        Self::input(error.to_string(), "check the arguments and the key")
+    }
 }

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use strongroom_crypto::claim::{ClaimDraft, NO_CLAIM};
 use strongroom_crypto::entry::{Entry, EntryKind, LogOpen, RegisteredKey};
 use strongroom_crypto::keys::{Entropy, KeyFile, Role};
-use jiff::SignedDuration;
 use strongroom_crypto::name::Environment;
 use strongroom_retention::Settling;
 

@@ -1,0 +1,63 @@
+//! The snapshot index: derived, so that damage costs time and is never believed.
+
+use strongroom_crypto::Digest;
+use strongroom_crypto::state::{MAX_PAGE_BYTES, MAX_ROOT_BYTES, State};
+
+use super::fold::Fold;
+use super::inventory::Inventory;
+use super::{Audit, Found, Mark, VerifyError};
+use crate::log::{page_key, root_key};
+use crate::store::ObjectKey;
+
+/// Checks the snapshot of the newest window with its pages; a deep verification checks all that are there.
+pub(super) fn check(audit: &Audit<'_>, inventory: &Inventory, fold: &Fold) -> Result<(), VerifyError> {
+    let newest = fold.windows.last_key_value().map(|(index, _)| *index);
+    for (&size, &digest) in &fold.windows {
+        let key = root_key(size)?;
+        if !inventory.roots.contains(&size) {
+            audit.note("index", key, Mark::Rebuildable, "it is missing");
+        } else if audit.options.deep || Some(size) == newest {
+            let Some(bytes) = read(audit, &key, MAX_ROOT_BYTES, digest)? else { continue };
+            let Ok(state) = State::load(&bytes, digest) else {
+                audit.note("index", key, Mark::Fail, "it is what the log names, and no snapshot");
+                continue;
+            };
+            for page in state.pages_absent().into_iter().filter(|_| Some(size) == newest) {
+                let key = page_key(page.digest)?;
+                if inventory.pages.contains(&page.digest) {
+                    read(audit, &key, MAX_PAGE_BYTES, page.digest)?;
+                } else {
+                    audit.note("index", key, Mark::Rebuildable, "it is missing");
+                }
+            }
+        }
+    }
+    if let (Some((size, made)), Some((named_at, named))) = (fold.snapshot, fold.windows.last_key_value())
+        && size == *named_at
+        && made != *named
+    {
+        audit.note("index", root_key(size)?, Mark::Fail, "the snapshot that the log names is not what its entries add up to");
+    }
+    if !audit.options.deep {
+        return Ok(());
+    }
+    for &size in inventory.roots.iter().filter(|size| !fold.windows.contains_key(size)) {
+        audit.note("index", root_key(size)?, Mark::Info, "no closed window names it: left by an interrupted run");
+    }
+    for &digest in &inventory.pages {
+        read(audit, &page_key(digest)?, MAX_PAGE_BYTES, digest)?;
+    }
+    Ok(())
+}
+
+/// Reads an object of a known digest, and reports one that is not it.
+fn read(audit: &Audit<'_>, key: &ObjectKey, limit: usize, digest: Digest) -> Result<Option<Vec<u8>>, VerifyError> {
+    let detail = match audit.get(key, limit)? {
+        Found::Bytes(bytes) if Digest::of(&bytes) == digest => return Ok(Some(bytes)),
+        Found::Bytes(_) => "its digest is another".to_owned(),
+        Found::Missing => "it is missing".to_owned(),
+        Found::Damaged(detail) => detail,
+    };
+    audit.note("index", key, Mark::Rebuildable, detail);
+    Ok(None)
+}

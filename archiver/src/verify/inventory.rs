@@ -1,0 +1,219 @@
+//! What is in the store: every name sorted by what it may be, every version counted.
+
+use std::collections::BTreeSet;
+
+use strongroom_crypto::tile::TileCoordinate;
+use strongroom_crypto::{Digest, Hasher, SegmentId};
+
+use super::{Audit, Mark, VerifyError};
+use crate::store::{Listed, ListedVersion, ObjectKey, StoreError};
+
+/// Names are listed this many at a time.
+const PAGE: usize = 1_000;
+/// Versions are compared piece by piece, so that a planted giant is not read into memory.
+const PIECE_BYTES: u64 = 4 << 20;
+/// The names under which nothing is ever replaced or hidden.
+const IMMUTABLE: [&str; 4] = ["keys/", "log/", "manifests/", "segments/"];
+/// Derived objects: their versions mean nothing.
+const DERIVED: &str = "index/";
+/// Sorts after every name below a prefix, and before the next prefix.
+const BEHIND: char = '\u{7f}';
+/// Where C2SP clients look for the head; overwritten by every run.
+pub(super) const HINT: &str = "log/checkpoint";
+
+/// The names that stand for something now, by what they may be.
+#[derive(Default)]
+pub(super) struct Inventory {
+    pub(super) checkpoints: BTreeSet<u64>,
+    pub(super) claims: BTreeSet<u64>,
+    pub(super) tiles: BTreeSet<TileCoordinate>,
+    pub(super) segments: BTreeSet<ObjectKey>,
+    pub(super) manifests: BTreeSet<SegmentId>,
+    pub(super) keys: BTreeSet<ObjectKey>,
+    pub(super) roots: BTreeSet<u64>,
+    pub(super) pages: BTreeSet<Digest>,
+}
+
+impl Inventory {
+    /// Lists the store and reports names that no archive has, and versions that no archive makes.
+    pub(super) fn take(audit: &Audit<'_>) -> Result<Self, VerifyError> {
+        let mut inventory = Self::default();
+        for prefix in IMMUTABLE {
+            let versions = audit.store.list_versions(prefix)?;
+            for of_key in versions.chunk_by(|a, b| a.key == b.key) {
+                let Some(first) = of_key.first() else { continue };
+                let current = of_key.iter().any(|version| version.is_latest && !version.is_delete_marker);
+                if first.key.as_str() != HINT {
+                    check_versions(audit, of_key)?;
+                }
+                if current && !inventory.add(&first.key) {
+                    audit.note("unexpected", &first.key, Mark::Fail, "no object of an archive has this name");
+                }
+            }
+        }
+        listed(audit, DERIVED, |item| {
+            if !inventory.add(&item.key) {
+                audit.note("unexpected", &item.key, Mark::Info, "no object of the index has this name");
+            }
+            None
+        })?;
+        let known = || IMMUTABLE.into_iter().chain([DERIVED]);
+        listed(audit, "", |item| {
+            let below = known().find(|prefix| item.key.as_str().starts_with(prefix));
+            if below.is_none() {
+                audit.note("unexpected", &item.key, Mark::Info, "not part of the archive: not verified");
+            }
+            below
+        })?;
+        Ok(inventory)
+    }
+
+    /// True for a store without a log.
+    pub(super) fn is_empty(&self) -> bool {
+        self.claims.is_empty() && self.checkpoints.is_empty() && self.tiles.is_empty()
+    }
+
+    /// Files a name; false if it is none of an archive's.
+    fn add(&mut self, key: &ObjectKey) -> bool {
+        let Some((top, rest)) = key.as_str().split_once('/') else { return false };
+        let known = match top {
+            "log" => self.add_log(rest),
+            "segments" => Some(self.segments.insert(key.clone())),
+            "manifests" => rest.strip_suffix(".json").and_then(|id| Some(self.manifests.insert(id.parse().ok()?))),
+            "keys" => Some(self.keys.insert(key.clone())),
+            "index" => match rest.strip_prefix("page/") {
+                Some(page) => page.strip_suffix(".json").and_then(|page| Some(self.pages.insert(page.parse().ok()?))),
+                None => rest.strip_suffix("/root.json").and_then(|size| Some(self.roots.insert(number(size)?))),
+            },
+            _ => None,
+        };
+        known.is_some()
+    }
+
+    fn add_log(&mut self, rest: &str) -> Option<bool> {
+        if rest == "checkpoint" {
+            return Some(true);
+        }
+        if let Some(size) = rest.strip_prefix("checkpoints/") {
+            return Some(self.checkpoints.insert(number(size)?));
+        }
+        match rest.strip_prefix("claim/") {
+            Some(seq) => Some(self.claims.insert(number(seq)?)),
+            None => Some(self.tiles.insert(rest.parse().ok()?)),
+        }
+    }
+}
+
+/// The number in a name: twenty digits.
+fn number(digits: &str) -> Option<u64> {
+    let plain = digits.len() == 20 && digits.bytes().all(|byte| byte.is_ascii_digit());
+    if plain { digits.parse().ok() } else { None }
+}
+
+/// Calls `each` with every current name below `prefix`; if it returns a prefix, that is left behind.
+fn listed(audit: &Audit<'_>, prefix: &str, mut each: impl FnMut(&Listed) -> Option<&'static str>) -> Result<(), VerifyError> {
+    let mut after: Option<String> = None;
+    loop {
+        let page = audit.store.list(prefix, after.as_deref(), PAGE)?;
+        let Some(last) = page.last() else { return Ok(()) };
+        let mut next = last.key.to_string();
+        for item in &page {
+            if let Some(left) = each(item) {
+                next = format!("{left}{BEHIND}");
+                break;
+            }
+        }
+        // A store that lists what it listed before would be asked for ever.
+        if after.as_ref().is_some_and(|after| *after >= next) {
+            return Ok(());
+        }
+        after = Some(next);
+    }
+}
+
+/// One version, and the name stands for it. Copies that are byte for byte the same are one version.
+fn check_versions(audit: &Audit<'_>, versions: &[ListedVersion]) -> Result<(), VerifyError> {
+    let Some(first) = versions.first() else { return Ok(()) };
+    if let [ListedVersion { is_latest: true, is_delete_marker: false, .. }] = versions {
+        return Ok(());
+    }
+    let key = &first.key;
+    let markers = versions.iter().filter(|version| version.is_delete_marker).count();
+    if markers > 0 {
+        audit.note("versions", key, Mark::Fail, format_args!("{markers} delete markers hide or hid it"));
+        return Ok(());
+    }
+    if !versions.iter().any(|version| version.is_latest) {
+        let left = versions.len();
+        audit.note("versions", key, Mark::Fail, format_args!("its name was removed, {left} versions of it are left"));
+        return Ok(());
+    }
+    let mut contents = BTreeSet::new();
+    for version in versions {
+        contents.insert(digest(audit, version)?);
+    }
+    let (count, different) = (versions.len(), contents.len());
+    if different == 1 && !contents.contains(&None) {
+        audit.note("versions", key, Mark::Info, format_args!("{count} versions, byte for byte the same"));
+    } else {
+        audit.note("versions", key, Mark::Fail, format_args!("{count} versions of {different} different contents"));
+    }
+    Ok(())
+}
+
+/// The digest of a version's bytes; none if they cannot be had.
+fn digest(audit: &Audit<'_>, version: &ListedVersion) -> Result<Option<Digest>, VerifyError> {
+    let mut hasher = Hasher::new();
+    let mut offset = 0;
+    loop {
+        let piece = match audit.store.get_range(&version.key, Some(&version.version), offset, PIECE_BYTES) {
+            Ok(Some(piece)) => piece,
+            Ok(None) | Err(StoreError::Corrupt { .. }) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        if piece.is_empty() {
+            return Ok(Some(hasher.finish()));
+        }
+        hasher.update(&piece);
+        offset += u64::try_from(piece.len()).unwrap_or(u64::MAX);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_of_an_archive_is_known_and_no_other() {
+        let mut inventory = Inventory::default();
+        let mut add = |name: &str| inventory.add(&ObjectKey::new(name).unwrap());
+        for name in [
+            "log/checkpoint",
+            "log/checkpoints/00000000000000000001",
+            "log/claim/00000000000000000000",
+            "log/tile/0/000.p/3",
+            "log/tile/entries/x001/000",
+            "segments/s/2026/11/21/x.parquet",
+            "manifests/01a1cd4b-0000-7000-8000-000000000001.json",
+            "keys/origin/0",
+            "index/00000000000000000007/root.json",
+            "index/page/e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855.json",
+        ] {
+            assert!(add(name), "{name}");
+        }
+        for name in [
+            "log",
+            "log/checkpoints/1",
+            "log/checkpoints/99999999999999999999",
+            "log/claim/0000000000000000000a",
+            "log/tile/8/000",
+            "log/tile/0/000.p/0",
+            "manifests/x.json",
+            "index/7/root.json",
+            "index/page/00.json",
+            "lists/x.json",
+        ] {
+            assert!(!add(name), "{name}");
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! The wrapped keys: without them no segment can be read, however well it is kept.
+
+use std::collections::BTreeSet;
+
+use strongroom_crypto::Digest;
+use strongroom_crypto::name::PeriodKeyName;
+use strongroom_crypto::wrapped_key::{MAX_WRAPPED_KEY_BYTES, StoredKey, WrappedKey};
+
+use super::fold::Fold;
+use super::inventory::Inventory;
+use super::seal::{Locks, head};
+use super::{Audit, Found, Mark, VerifyError};
+use crate::log::{Keyring, LogError, period_key_object};
+use crate::store::ObjectKey;
+
+/// The key of origin handles.
+const ORIGIN: &str = "keys/origin/0";
+
+/// Checks every key that is there, and that those are there that segments need.
+pub(super) fn check(audit: &Audit<'_>, inventory: &Inventory, fold: &Fold) -> Result<(), VerifyError> {
+    let locks = Locks::new(fold, audit.options.now);
+    let mut needed = BTreeSet::from([ObjectKey::new(ORIGIN)?]);
+    for period in fold.seals.iter().map(|live| live.seal.period_key).collect::<BTreeSet<_>>() {
+        needed.insert(period_key_object(&period)?);
+    }
+    for key in needed.difference(&inventory.keys) {
+        audit.note("key", key, Mark::Fail, "it is missing: what it protects cannot be read");
+    }
+    for key in &inventory.keys {
+        let Some(stored) = check_object(audit, key)? else { continue };
+        if needed.contains(key) {
+            if let Some(head) = head(audit, "key", key)? {
+                locks.check(audit, key, &head, None);
+            }
+        } else {
+            audit.note("orphan", key, Mark::Info, "no live segment needs this key");
+        }
+        if let Some(keyring) = audit.options.keys.filter(|_| audit.options.deep)
+            && let Err(error) = open(keyring, stored)
+        {
+            audit.note("key", key, Mark::Fail, error);
+        }
+    }
+    Ok(())
+}
+
+/// Reads a key as anybody can: it is a key, and the one that its name says.
+fn check_object(audit: &Audit<'_>, key: &ObjectKey) -> Result<Option<StoredKey>, VerifyError> {
+    let detail = match audit.get(key, MAX_WRAPPED_KEY_BYTES)? {
+        Found::Bytes(bytes) => match WrappedKey::parse(&bytes) {
+            Ok(wrapped) if format!("keys/{}", wrapped.key()) != key.as_str() => format!("it is the key `{}`", wrapped.key()),
+            Ok(wrapped) => match audit.store.head(key, None)? {
+                Some(head) if head.sha256.is_some_and(|digest| digest != Digest::of(&bytes)) => {
+                    "its SHA-256 is not the one that the store recorded".to_owned()
+                }
+                _ => return Ok(Some(wrapped.key())),
+            },
+            Err(error) => error.to_string(),
+        },
+        Found::Missing => "it is missing".to_owned(),
+        Found::Damaged(detail) => detail,
+    };
+    audit.note("key", key, Mark::Fail, detail);
+    Ok(None)
+}
+
+/// Opens a key, and drops it.
+fn open(keyring: &Keyring, key: StoredKey) -> Result<(), LogError> {
+    match key {
+        StoredKey::Period(PeriodKeyName { id, generation }) => {
+            keyring.period_by_name(PeriodKeyName { id, generation }).map(drop)
+        }
+        StoredKey::Origin { generation: 0 } => keyring.origin().map(drop),
+        StoredKey::Origin { .. } => Ok(()),
+    }
+}
