@@ -84,6 +84,10 @@ impl Row {
     }
 
     /// Finds the segment for an event of `time_us`; `open` makes a new one.
+    ///
+    /// # Errors
+    ///
+    /// Those of `open`.
     pub fn place<E>(
         &mut self,
         way: &mut Way,
@@ -109,14 +113,11 @@ impl Row {
                 .iter()
                 .position(|p| Some(p.order) == way.current && p.segment.rows() < WORTHWHILE_ROWS)
         };
-        let place = match found.or_else(|| if behind { stay() } else { None }) {
-            Some(place) => place,
-            None => {
-                let segment = open(day)?;
-                self.open.push(Placed { order: self.next, day, segment });
-                self.next += 1;
-                self.open.len() - 1
-            }
+        let place = if let Some(place) = found.or_else(|| if behind { stay() } else { None }) { place } else {
+            let segment = open(day)?;
+            self.open.push(Placed { order: self.next, day, segment });
+            self.next += 1;
+            self.open.len() - 1
         };
         way.current = self.open.get(place).map(|placed| placed.order);
         // INVARIANT: `place` was found or pushed just now.
@@ -171,5 +172,5 @@ pub fn date(day: Day, received_day: i64) -> (i64, i64, i64) {
     };
     let ms = day.saturating_mul(86_400_000);
     strongroom_crypto::time::Instant::from_unix_ms(ms)
-        .map_or((1970, 1, 1), |instant| instant.date())
+        .map_or((1970, 1, 1), strongroom_crypto::time::Instant::date)
 }

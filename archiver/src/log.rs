@@ -238,11 +238,11 @@ impl Log {
             let batch = items.get(from..end).unwrap_or_default();
             let last = end == items.len() && batch.len() <= CLOSING_ENTRIES && voided.is_empty();
             let closing = open.filter(|_| last);
-            let lost = self.claim(batch, closing, entropy)?;
-            if closing.is_some() && lost.is_empty() {
+            let void = self.claim(batch, closing, entropy)?;
+            if closing.is_some() && void.is_empty() {
                 open = None;
             }
-            voided.extend(lost.into_iter().map(|void| Voided { place: void.place + from, ..void }));
+            voided.extend(void.into_iter().map(|v| Voided { place: v.place + from, ..v }));
             from = end;
         }
         if open.is_some() && voided.is_empty() {
@@ -454,10 +454,7 @@ pub(crate) fn put_once(
     lock: Option<Lock>,
 ) -> Result<(), LogError> {
     let options = PutOptions { lock, create_only: true, sha256: Digest::of(bytes) };
-    let error = match store.put(key, bytes, &options) {
-        Ok(_) => return Ok(()),
-        Err(error) => error,
-    };
+    let Err(error) = store.put(key, bytes, &options) else { return Ok(()) };
     if !matches!(error, StoreError::AlreadyExists { .. } | StoreError::Conflict { .. })
         && !error.may_be_stored()
     {

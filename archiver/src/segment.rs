@@ -286,9 +286,9 @@ impl OpenSegment {
         self.offset.push_long(row, i64::try_from(record.offset).unwrap_or(i64::MAX));
         self.lead.push_bytes(row, record.lead);
         self.counts.rejected += u64::from(record.rejected);
-        self.receive_time = widen(self.receive_time, record.received_us);
+        self.receive_time = Some(widen(self.receive_time, record.received_us));
         if let Some(time) = shape.time_us {
-            self.event_time = widen(self.event_time, time);
+            self.event_time = Some(widen(self.event_time, time));
         }
         let shredded =
             shape.template.is_some_and(|template| self.shred(&shaper.0, template, row, record.raw));
@@ -452,8 +452,8 @@ impl OpenSegment {
     }
 }
 
-fn widen(range: Option<(i64, i64)>, value: i64) -> Option<(i64, i64)> {
-    Some(range.map_or((value, value), |(least, most)| (least.min(value), most.max(value))))
+fn widen(range: Option<(i64, i64)>, value: i64) -> (i64, i64) {
+    range.map_or((value, value), |(least, most)| (least.min(value), most.max(value)))
 }
 
 /// What sealing made of an open segment: bytes that will never change again.

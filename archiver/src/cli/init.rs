@@ -89,11 +89,11 @@ pub(super) fn create(place: &Place, settle: Duration, machine: &Machine) -> Resu
     }
     let keys = place.keys()?;
     let store = place.create_store(machine)?;
-    Ok(Log::create(store, keys, settle, &mut fill)?.ok_or_else(|| {
+    Log::create(store, keys, settle, &mut fill)?.ok_or_else(|| {
         let next = format!(
             "archive to it with `strongroom archive --to {} --stream NAME PATH...`",
             place.url
         );
         Failure::input(format!("there is an archive at `{}` already", place.url), next)
-    })?)
+    })
 }

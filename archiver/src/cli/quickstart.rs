@@ -89,6 +89,9 @@ fn yesterday(now: Timestamp) -> Date {
     today.yesterday().unwrap_or(today)
 }
 
+/// Writes a source of the day.
+type Writer = fn(&Day, &mut dyn Write, usize) -> io::Result<()>;
+
 /// Writes the day's files and returns what `gzip -6` makes of each stream.
 fn write_events(dir: &Path, date: Date) -> Result<u64, Failure> {
     let day = Day { date, seed: SEED };
@@ -107,7 +110,6 @@ fn write_events(dir: &Path, date: Date) -> Result<u64, Failure> {
         gzipped += fs::metadata(&path)?.len();
         delivery.clear();
     }
-    type Writer = fn(&Day, &mut dyn Write, usize) -> io::Result<()>;
     let lines: [(&str, Writer, usize); 3] = [
         ("kubernetes/audit.log", Day::write_kubernetes, KUBERNETES),
         ("postgresql/postgresql.json", Day::write_postgresql, POSTGRESQL),

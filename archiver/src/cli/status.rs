@@ -1,14 +1,16 @@
 //! `strongroom status`
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use clap::Args;
 use strongroom_crypto::json::{Value, array, object, text};
+use strongroom_crypto::origin::OriginHandle;
 
 use super::target::Target;
 use super::{EXIT_DONE, Failure, Machine, output};
 use crate::log::{Keyring, newest_checkpoint, walk};
-use crate::read::origins;
+use crate::read::{OriginStatus, origins};
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
@@ -77,6 +79,11 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
     output::line(
         "retention   no policy in force: every segment is unclassified, under a rolling settling lock",
     )?;
+    show_origins(origins)?;
+    Ok(EXIT_DONE)
+}
+
+fn show_origins(origins: BTreeMap<OriginHandle, OriginStatus>) -> Result<(), Failure> {
     if !origins.is_empty() {
         output::line(format!("\n{:<24} {:>3} {:>14}  ORIGIN", "STREAM", "GEN", "SEALED TO"))?;
     }
@@ -91,5 +98,5 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
             output::count(origin.end)
         ))?;
     }
-    Ok(EXIT_DONE)
+    Ok(())
 }

@@ -1,4 +1,4 @@
-//! What CloudTrail and Kubernetes audit events mean in OCSF 1.6 terms (`crypto/FORMAT.md` section 4.3).
+//! What `CloudTrail` and Kubernetes audit events mean in OCSF 1.6 terms (`crypto/FORMAT.md` section 4.3).
 //!
 //! Nothing is invented: a column is filled from what the event says, or stays null.
 
@@ -104,7 +104,7 @@ impl Home {
 }
 
 /// Tells whose event has these leaf paths, if we know.
-pub(crate) fn recognise<'a>(paths: impl Iterator<Item = &'a str> + Clone) -> Option<Kind> {
+pub(crate) fn recognise<'a>(paths: &(impl Iterator<Item = &'a str> + Clone)) -> Option<Kind> {
     let has = |name: &str| paths.clone().any(|path| path == name);
     if has(r#"$["eventVersion"]"#) && has(r#"$["eventSource"]"#) && has(r#"$["eventName"]"#) {
         Some(Kind::CloudTrail)
@@ -225,9 +225,8 @@ fn cloudtrail([name, read_only, error_code, console_login]: [Option<&[u8]>; 4]) 
     let failed = if error_code.is_some() { STATUS_FAILURE } else { STATUS_SUCCESS };
     let (class_uid, activity_id, status_id) = if name == b"ConsoleLogin" {
         let status = match (error_code, console_login) {
-            (Some(_), _) => STATUS_FAILURE,
             (None, Some(b"Success")) => STATUS_SUCCESS,
-            (None, Some(b"Failure")) => STATUS_FAILURE,
+            (Some(_), _) | (None, Some(b"Failure")) => STATUS_FAILURE,
             (None, Some(_)) => STATUS_OTHER,
             (None, None) => STATUS_UNKNOWN,
         };

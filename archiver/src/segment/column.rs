@@ -72,17 +72,6 @@ impl Column {
         self.count
     }
 
-    /// Bytes held, allocation slack included.
-    pub(crate) fn memory(&self) -> usize {
-        let values = match &self.values {
-            Values::Bytes { data, ends } => data.capacity() + ends.capacity() * 4,
-            Values::Uuid(values) => values.capacity() * 16,
-            Values::Long(values) => values.capacity() * 8,
-            Values::Int(values) => values.capacity() * 4,
-        };
-        values + self.present.capacity() * 8
-    }
-
     /// Notes that `row` has a value. A second value of a row is refused: it would shift all that follow.
     fn mark(&mut self, row: usize) -> bool {
         if row < self.next {
@@ -98,11 +87,6 @@ impl Column {
         }
         self.count += 1;
         true
-    }
-
-    /// Tells whether `row` has a value.
-    pub(crate) fn has(&self, row: usize) -> bool {
-        self.present.get(row / 64).is_some_and(|bits| bits >> (row % 64) & 1 == 1)
     }
 
     /// Adds bytes for `row` to a column of bytes; a row takes one value.
@@ -165,17 +149,17 @@ impl Column {
         scratch.clear();
         match (&self.values, form) {
             (Values::Bytes { .. }, Form::Hex) => {
-                form::write_hex(self.bytes_at(self.count - 1), scratch)
+                form::write_hex(self.bytes_at(self.count - 1), scratch);
             }
             (Values::Bytes { .. }, _) => return self.bytes_at(self.count - 1) == text,
             (Values::Uuid(values), _) => {
-                form::write_uuid(values.last().map_or(&[][..], |value| value), scratch)
+                form::write_uuid(values.last().map_or(&[][..], |value| value), scratch);
             }
             (Values::Long(values), Form::Rfc3339(fraction)) => {
                 form::write_instant(values.last().copied().unwrap_or(0), fraction, scratch);
             }
             (Values::Long(values), _) => {
-                form::write_int(values.last().copied().unwrap_or(0), scratch)
+                form::write_int(values.last().copied().unwrap_or(0), scratch);
             }
             (Values::Int(_), _) => return false,
         }
@@ -341,7 +325,6 @@ mod tests {
         column.push_bytes(70, b"");
         column.push_bytes(129, b"last");
         assert_eq!(column.rows().collect::<Vec<_>>(), [1, 70, 129]);
-        assert!(column.has(70) && !column.has(71) && !column.has(10_000));
         let array = column.into_array(131).unwrap();
         let array = array.as_binary::<i32>();
         assert_eq!((array.len(), array.null_count()), (131, 128));

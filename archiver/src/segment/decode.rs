@@ -100,7 +100,7 @@ impl Decoded<'_> {
                 form::write_instant(values.value(self.at), Fraction::Micros, &mut out);
             }
             (Cell::Int(values), _) if values.is_valid(self.at) => {
-                form::write_int(i64::from(values.value(self.at)), &mut out)
+                form::write_int(i64::from(values.value(self.at)), &mut out);
             }
             _ => {
                 if !cell.write(self.at, &mut out) {
@@ -205,7 +205,7 @@ impl SegmentReader {
     ) -> Result<(), E> {
         let mut row = 0_u64;
         let mut raw = Vec::new();
-        while let Some(batch) = self.reader.next() {
+        for batch in self.reader.by_ref() {
             let batch = batch.map_err(DecodeError::from)?;
             if row == 0 && self.layout == Layout::Shredded {
                 self.definitions = Some(first_definitions(&batch)?);

@@ -138,25 +138,22 @@ impl OpenSegment {
             lead: std::mem::replace(&mut self.lead, Column::new(Stored::Binary)),
         };
         let all_raw = self.templates.is_empty();
-        let encoded = match raw_copy {
-            Some(copy) => {
-                let fixed = shared.arrays(rows)?;
-                let raw = file.raw(rows, &fixed, copy)?;
-                if all_raw {
-                    raw
-                } else {
-                    let shredded = file.shredded(&mut self, &shaper.0, &fixed)?;
-                    if shredded.bytes.len() < raw.bytes.len() { shredded } else { raw }
-                }
+        let encoded = if let Some(copy) = raw_copy {
+            let fixed = shared.arrays(rows)?;
+            let raw = file.raw(rows, &fixed, copy)?;
+            if all_raw {
+                raw
+            } else {
+                let shredded = file.shredded(&mut self, &shaper.0, &fixed)?;
+                if shredded.bytes.len() < raw.bytes.len() { shredded } else { raw }
             }
-            None => {
-                let fixed = shared.arrays(rows)?;
-                if all_raw {
-                    let raw = std::mem::replace(&mut self.raw, Column::new(Stored::Binary));
-                    file.raw(rows, &fixed, raw)?
-                } else {
-                    file.shredded(&mut self, &shaper.0, &fixed)?
-                }
+        } else {
+            let fixed = shared.arrays(rows)?;
+            if all_raw {
+                let raw = std::mem::replace(&mut self.raw, Column::new(Stored::Binary));
+                file.raw(rows, &fixed, raw)?
+            } else {
+                file.shredded(&mut self, &shaper.0, &fixed)?
             }
         };
         Ok(SealedSegment {

@@ -141,7 +141,7 @@ impl Registry {
 
     fn cut(&mut self, raw: &[u8], leaves: &[Leaf]) -> Option<Template> {
         let paths = paths(raw, leaves)?;
-        let kind = canonical::recognise(paths.iter().map(String::as_str));
+        let kind = canonical::recognise(&paths.iter().map(String::as_str));
         let place = |name: &str| paths.iter().position(|path| path == name);
         let (mut text, mut ends, mut from) = (Vec::new(), Vec::new(), 0);
         for (start, end) in

@@ -51,14 +51,14 @@ impl<'a> Cell<'a> {
     pub(super) fn write(&self, at: usize, out: &mut Vec<u8>) -> bool {
         match self {
             Cell::Text(values) if values.is_valid(at) => {
-                out.extend_from_slice(values.value(at).as_bytes())
+                out.extend_from_slice(values.value(at).as_bytes());
             }
             Cell::Binary(values) if values.is_valid(at) => out.extend_from_slice(values.value(at)),
             Cell::Hex(values) if values.is_valid(at) => form::write_hex(values.value(at), out),
             Cell::Uuid(values) if values.is_valid(at) => form::write_uuid(values.value(at), out),
             Cell::Long(values) if values.is_valid(at) => form::write_int(values.value(at), out),
             Cell::Instant(values, fraction) if values.is_valid(at) => {
-                form::write_instant(values.value(at), *fraction, out)
+                form::write_instant(values.value(at), *fraction, out);
             }
             Cell::Time(values, Some(forms)) if values.is_valid(at) && forms.is_valid(at) => {
                 let Some(fraction) = Fraction::from_digits(forms.value(at)) else { return false };

@@ -117,13 +117,13 @@ fn unpack(slot: usize, form: Form, column: &Column, out: &mut Vec<(usize, usize,
             (Values::Bytes { .. }, Form::Hex) => form::write_hex(column.bytes_at(n), &mut text),
             (Values::Bytes { .. }, _) => text.extend_from_slice(column.bytes_at(n)),
             (Values::Uuid(values), _) => {
-                form::write_uuid(values.get(n).map_or(&[][..], |v| v), &mut text)
+                form::write_uuid(values.get(n).map_or(&[][..], |v| v), &mut text);
             }
             (Values::Long(values), Form::Rfc3339(fraction)) => {
                 form::write_instant(values.get(n).copied().unwrap_or(0), fraction, &mut text);
             }
             (Values::Long(values), _) => {
-                form::write_int(values.get(n).copied().unwrap_or(0), &mut text)
+                form::write_int(values.get(n).copied().unwrap_or(0), &mut text);
             }
             (Values::Int(_), _) => {}
         }
