@@ -144,7 +144,11 @@ pub enum VerifyError {
 /// # Errors
 ///
 /// [`VerifyError`] if the store fails or the keys are another archive's; whatever is wrong with the archive is a finding.
-pub fn verify(store: &dyn LockedStore, options: &Options<'_>, progress: &dyn Progress) -> Result<Report, VerifyError> {
+pub fn verify(
+    store: &dyn LockedStore,
+    options: &Options<'_>,
+    progress: &dyn Progress,
+) -> Result<Report, VerifyError> {
     let audit = Audit { store, options, progress, findings: Mutex::default() };
     if options.deep && options.keys.is_none() {
         return Err(VerifyError::NoKeys);
@@ -266,8 +270,15 @@ enum Found {
 }
 
 impl Audit<'_> {
-    fn note(&self, check: &'static str, object: impl fmt::Display, result: Mark, detail: impl fmt::Display) {
-        let finding = Finding { check, object: object.to_string(), result, detail: detail.to_string() };
+    fn note(
+        &self,
+        check: &'static str,
+        object: impl fmt::Display,
+        result: Mark,
+        detail: impl fmt::Display,
+    ) {
+        let finding =
+            Finding { check, object: object.to_string(), result, detail: detail.to_string() };
         self.findings.lock().unwrap_or_else(PoisonError::into_inner).push(finding);
     }
 
@@ -275,7 +286,9 @@ impl Audit<'_> {
     fn get(&self, key: &ObjectKey, limit: usize) -> Result<Found, VerifyError> {
         let length = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
         match self.store.get_range(key, None, 0, length) {
-            Ok(Some(bytes)) if bytes.len() > limit => Ok(Found::Damaged("it is longer than any such object".to_owned())),
+            Ok(Some(bytes)) if bytes.len() > limit => {
+                Ok(Found::Damaged("it is longer than any such object".to_owned()))
+            }
             Ok(Some(bytes)) => Ok(Found::Bytes(bytes)),
             Ok(None) => Ok(Found::Missing),
             Err(StoreError::Corrupt { detail, .. }) => Ok(Found::Damaged(detail)),
@@ -289,7 +302,10 @@ impl Audit<'_> {
 
     fn into_findings(self) -> Vec<Finding> {
         let mut findings = self.findings.into_inner().unwrap_or_else(PoisonError::into_inner);
-        findings.sort_by(|a, b| (a.result, &a.object, a.check, &a.detail).cmp(&(b.result, &b.object, b.check, &b.detail)));
+        findings.sort_by(|a, b| {
+            (a.result, &a.object, a.check, &a.detail)
+                .cmp(&(b.result, &b.object, b.check, &b.detail))
+        });
         findings.dedup();
         findings
     }
@@ -312,7 +328,10 @@ mod tests {
     fn the_worst_finding_decides() {
         let of = |marks: &[Mark]| verdict(&marks.iter().copied().map(finding).collect::<Vec<_>>());
         assert_eq!(of(&[]), Verdict::Pass);
-        assert_eq!(of(&[Mark::Info, Mark::Rebuildable, Mark::Lapsed, Mark::Pending]), Verdict::Pass);
+        assert_eq!(
+            of(&[Mark::Info, Mark::Rebuildable, Mark::Lapsed, Mark::Pending]),
+            Verdict::Pass
+        );
         assert_eq!(of(&[Mark::NotProven, Mark::Info]), Verdict::NotProven);
         assert_eq!(of(&[Mark::NotProven, Mark::Fail, Mark::Pending]), Verdict::Fail);
     }

@@ -113,13 +113,25 @@ impl Folder<'_, '_> {
         let covered = if covered { ", its entries are in full bundles" } else { "" };
         let first = claim_key(self.seq)?;
         match fault {
-            Fault::Missing => self.audit.note("claim", first, mark, format_args!("it is missing{covered}")),
-            Fault::Altered(detail) => self.audit.note("claim", first, mark, format_args!("it is altered{covered}: {detail}")),
+            Fault::Missing => {
+                self.audit.note("claim", first, mark, format_args!("it is missing{covered}"));
+            }
+            Fault::Altered(detail) => self.audit.note(
+                "claim",
+                first,
+                mark,
+                format_args!("it is altered{covered}: {detail}"),
+            ),
         }
         let rest = self.seq.saturating_add(1);
         let Some(next) = next else {
             for &seq in self.inventory.claims.range(rest..) {
-                self.audit.note("claim", claim_key(seq)?, Mark::Fail, "it follows no claim of the log");
+                self.audit.note(
+                    "claim",
+                    claim_key(seq)?,
+                    Mark::Fail,
+                    "it follows no claim of the log",
+                );
             }
             return Ok(());
         };
@@ -133,8 +145,12 @@ impl Folder<'_, '_> {
 
     /// The ranges of a seal without its claim: the manifest has them too.
     fn ranges(&self, leaf: &[u8]) -> Result<Option<RangeList>, VerifyError> {
-        let Ok(EntryKind::SegmentSeal(seal)) = Entry::parse(leaf).map(Entry::into_kind) else { return Ok(None) };
-        let Found::Bytes(bytes) = self.audit.get(&manifest_key(&seal.segment_id)?, MAX_MANIFEST_BYTES)? else {
+        let Ok(EntryKind::SegmentSeal(seal)) = Entry::parse(leaf).map(Entry::into_kind) else {
+            return Ok(None);
+        };
+        let Found::Bytes(bytes) =
+            self.audit.get(&manifest_key(&seal.segment_id)?, MAX_MANIFEST_BYTES)?
+        else {
             return Ok(None);
         };
         Ok(Manifest::parse(&bytes).ok().map(|manifest| manifest.ranges))
@@ -150,17 +166,23 @@ where
         let bundle = match &self.current {
             Some((current, bundle)) if *current == number => Rc::clone(bundle),
             _ => {
-                let filled = u16::try_from(size.saturating_sub(number * WIDTH).min(WIDTH)).unwrap_or(TILE_WIDTH);
-                let tile = TileCoordinate::entries(number, filled).map_err(|error| error.to_string())?;
+                let filled = u16::try_from(size.saturating_sub(number * WIDTH).min(WIDTH))
+                    .unwrap_or(TILE_WIDTH);
+                let tile =
+                    TileCoordinate::entries(number, filled).map_err(|error| error.to_string())?;
                 let bytes = fetch(self.audit, &tile)?;
-                let entries = self.tiles.check_bundle(&tile, &bytes).map_err(|error| error.to_string())?;
+                let entries =
+                    self.tiles.check_bundle(&tile, &bytes).map_err(|error| error.to_string())?;
                 let bundle: Rc<[Vec<u8>]> = entries.into_iter().map(<[u8]>::to_vec).collect();
                 self.current = Some((number, Rc::clone(&bundle)));
                 bundle
             }
         };
         let place = usize::try_from(index % WIDTH).unwrap_or(usize::MAX);
-        bundle.get(place).cloned().ok_or_else(|| format!("`log/tile/entries/{number}` is too short"))
+        bundle
+            .get(place)
+            .cloned()
+            .ok_or_else(|| format!("`log/tile/entries/{number}` is too short"))
     }
 }
 

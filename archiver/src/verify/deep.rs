@@ -39,7 +39,11 @@ impl<'a, 'b> Deep<'a, 'b> {
     }
 
     /// Reads a segment whose length is right.
-    pub(super) fn check(&self, seal: &Seal, manifest: Option<&Manifest>) -> Result<(), VerifyError> {
+    pub(super) fn check(
+        &self,
+        seal: &Seal,
+        manifest: Option<&Manifest>,
+    ) -> Result<(), VerifyError> {
         let key = ObjectKey::new(seal.object.as_str())?;
         let fail = |check, detail: String| self.audit.note(check, &key, Mark::Fail, detail);
         let bytes = match self.audit.store.get(&key, None) {
@@ -62,10 +66,14 @@ impl<'a, 'b> Deep<'a, 'b> {
             fail("segment", "its SHA-512 is not what its manifest says".into());
         }
         if !is_of_its_month(seal) {
-            fail("period-key", format!("{} is not the key of this stream, class and month", seal.period_key));
+            fail(
+                "period-key",
+                format!("{} is not the key of this stream, class and month", seal.period_key),
+            );
         }
         // What is decoded was signed for: a decoder that fails on it is a finding all the same, not the end.
-        let decoded = catch_unwind(AssertUnwindSafe(|| self.decode(Bytes::from(bytes), seal, manifest)));
+        let decoded =
+            catch_unwind(AssertUnwindSafe(|| self.decode(Bytes::from(bytes), seal, manifest)));
         match decoded {
             Ok(Ok(())) => {}
             Ok(Err(Refused { check, detail })) => fail(check, detail),
@@ -74,13 +82,21 @@ impl<'a, 'b> Deep<'a, 'b> {
         Ok(())
     }
 
-    fn decode(&self, bytes: Bytes, seal: &Seal, manifest: Option<&Manifest>) -> Result<(), Refused> {
+    fn decode(
+        &self,
+        bytes: Bytes,
+        seal: &Seal,
+        manifest: Option<&Manifest>,
+    ) -> Result<(), Refused> {
         let (reader, key) = self.open(bytes, seal)?;
         if reader.stream != seal.stream.as_str() {
             return Err(Refused::new("decode", format!("it is of stream `{}`", reader.stream)));
         }
         if reader.rows != seal.events.count {
-            return Err(Refused::new("decode", format!("it has {} rows, {} were sealed", reader.rows, seal.events.count)));
+            return Err(Refused::new(
+                "decode",
+                format!("it has {} rows, {} were sealed", reader.rows, seal.events.count),
+            ));
         }
         let mut replay = Replay::new(self.archive, &key, seal, &reader.ranges);
         if let (Some(origin), Some(manifest)) = (&self.origin, manifest) {
@@ -111,8 +127,14 @@ impl<'a, 'b> Deep<'a, 'b> {
 }
 
 /// Unwraps the key that the file names, which must be under the period key that the log names.
-fn data_key(keyring: &Keyring, metadata: &[u8], id: SegmentId, expected: PeriodKeyName) -> Result<DataKey, String> {
-    let text = std::str::from_utf8(metadata).map_err(|_| "its key metadata is no text".to_owned())?;
+fn data_key(
+    keyring: &Keyring,
+    metadata: &[u8],
+    id: SegmentId,
+    expected: PeriodKeyName,
+) -> Result<DataKey, String> {
+    let text =
+        std::str::from_utf8(metadata).map_err(|_| "its key metadata is no text".to_owned())?;
     let material = KeyMaterial::parse(text).map_err(|error| error.to_string())?;
     let named = format!("{}/{}", material.period(), material.generation());
     if named != expected.to_string() {
@@ -128,5 +150,8 @@ fn is_of_its_month(seal: &Seal) -> bool {
     let mut parts = seal.object.as_str().split('/').skip(2);
     let (Some(year), Some(month)) = (parts.next(), parts.next()) else { return false };
     let first: Result<Instant, _> = format!("{year}-{month}-01T00:00:00.000Z").parse();
-    first.is_ok_and(|day| PeriodKeyName::of(&seal.stream, &seal.class, day, seal.period_key.generation) == seal.period_key)
+    first.is_ok_and(|day| {
+        PeriodKeyName::of(&seal.stream, &seal.class, day, seal.period_key.generation)
+            == seal.period_key
+    })
 }

@@ -66,7 +66,11 @@ pub(super) struct Folder<'a, 'b> {
 
 impl Fold {
     /// Reads and folds the log. What is lost of the claims comes from the bundles under `head`.
-    pub(super) fn run(audit: &Audit<'_>, inventory: &Inventory, head: Option<&Signed>) -> Result<Self, VerifyError> {
+    pub(super) fn run(
+        audit: &Audit<'_>,
+        inventory: &Inventory,
+        head: Option<&Signed>,
+    ) -> Result<Self, VerifyError> {
         let fold = Self {
             tree: MemoryTree::new(),
             opening: None,
@@ -117,7 +121,8 @@ impl Folder<'_, '_> {
     /// No claim is next, none comes later, and the head covers nothing more.
     fn is_end(&self) -> bool {
         let covered = self.head.is_none_or(|head| head.size <= self.fold.tree.size());
-        let later = self.inventory.claims.contains(&self.seq) || any_after(&self.inventory.claims, self.seq);
+        let later = self.inventory.claims.contains(&self.seq)
+            || any_after(&self.inventory.claims, self.seq);
         covered && !later && self.seq > 0
     }
 
@@ -129,7 +134,11 @@ impl Folder<'_, '_> {
             Found::Damaged(detail) => return Ok(Err(Fault::Altered(detail))),
         };
         let checked = UnverifiedClaim::parse(&bytes).and_then(|claim| {
-            if seq == 0 { claim.verify_first() } else { claim.verify(|id| self.known.get(&id).cloned()) }
+            if seq == 0 {
+                claim.verify_first()
+            } else {
+                claim.verify(|id| self.known.get(&id).cloned())
+            }
         });
         let claim = match checked {
             Ok(claim) => claim,
@@ -181,8 +190,15 @@ impl Folder<'_, '_> {
         let outcomes = if self.whole {
             state.apply_claim(claim).map_err(|error| error.to_string())
         } else {
-            let apply = |item: &strongroom_crypto::claim::ClaimItem| state.apply(item.leaf(), item.ranges(), claim.key_id());
-            claim.items().iter().map(apply).collect::<Result<_, _>>().map_err(|error| error.to_string())
+            let apply = |item: &strongroom_crypto::claim::ClaimItem| {
+                state.apply(item.leaf(), item.ranges(), claim.key_id())
+            };
+            claim
+                .items()
+                .iter()
+                .map(apply)
+                .collect::<Result<_, _>>()
+                .map_err(|error| error.to_string())
         };
         outcomes.unwrap_or_else(|error| {
             self.undecided(self.fold.tree.size(), &error);
@@ -196,7 +212,8 @@ impl Folder<'_, '_> {
         let Some(state) = self.fold.state.as_ref().filter(|_| newest) else { return };
         let mut ahead = state.clone();
         for item in claim.items() {
-            let closes = Entry::parse(item.leaf()).is_ok_and(|entry| matches!(entry.kind(), EntryKind::WindowClose(_)));
+            let closes = Entry::parse(item.leaf())
+                .is_ok_and(|entry| matches!(entry.kind(), EntryKind::WindowClose(_)));
             if closes && let Ok(snapshot) = ahead.snapshot() {
                 self.fold.snapshot = Some((ahead.size(), snapshot.root_digest));
             }
@@ -223,7 +240,12 @@ impl Folder<'_, '_> {
         let object = format!("entry {index}");
         match outcome {
             Some(Outcome::Void(reason)) => {
-                return self.audit.note("fold", object, Mark::Info, format_args!("void, without effect: {reason}"));
+                return self.audit.note(
+                    "fold",
+                    object,
+                    Mark::Info,
+                    format_args!("void, without effect: {reason}"),
+                );
             }
             Some(Outcome::Unknown { crit: true }) => {
                 let detail = "critical and of a type that this program does not know: the state cannot be decided";
@@ -246,7 +268,8 @@ impl Folder<'_, '_> {
             Some(EntryKind::WindowClose(close)) => {
                 self.fold.windows.extend(close.index_sha256.map(|digest| (index, digest)));
             }
-            Some(EntryKind::LogOpen(_) | EntryKind::SegmentAbandon(_) | EntryKind::Unknown(_)) | None => {}
+            Some(EntryKind::LogOpen(_) | EntryKind::SegmentAbandon(_) | EntryKind::Unknown(_))
+            | None => {}
         }
     }
 
@@ -266,14 +289,19 @@ impl Folder<'_, '_> {
 
     /// Folds a leaf whose claim is lost, and its signer with it: the head vouches for the leaf, and one of the registered
     /// keys for the claim that once held it.
-    pub(super) fn apply_unsigned(&mut self, leaf: &[u8], ranges: Option<&RangeList>) -> Option<Outcome> {
+    pub(super) fn apply_unsigned(
+        &mut self,
+        leaf: &[u8],
+        ranges: Option<&RangeList>,
+    ) -> Option<Outcome> {
         let state = self.fold.state.as_mut()?;
         let entry = Entry::parse(leaf).ok();
         let may = |id: &KeyId| {
             let outcome = entry.as_ref().map(|entry| state.check(entry, ranges, *id));
             !matches!(outcome, Some(Ok(Outcome::Void(Void::Signer { .. }))))
         };
-        let signer = self.known.keys().copied().find(may).or_else(|| self.known.keys().next().copied())?;
+        let signer =
+            self.known.keys().copied().find(may).or_else(|| self.known.keys().next().copied())?;
         match state.apply(leaf, ranges, signer) {
             Ok(outcome) => Some(outcome),
             Err(error) => {
@@ -287,14 +315,25 @@ impl Folder<'_, '_> {
     fn check_opening(&self) {
         let vkey = self.audit.options.vkey;
         let Some(opening) = &self.fold.opening else {
-            return self.audit.note("fold", "entry 0", Mark::NotProven, "the first entry cannot be had");
+            return self.audit.note(
+                "fold",
+                "entry 0",
+                Mark::NotProven,
+                "the first entry cannot be had",
+            );
         };
         if opening.log_vkey != vkey.to_string() {
-            let detail = format!("the log names the verifier key `{}`, not the one given", opening.log_vkey);
+            let detail =
+                format!("the log names the verifier key `{}`, not the one given", opening.log_vkey);
             self.audit.note("vkey", "entry 0", Mark::Fail, detail);
         }
         if vkey.name() != format!("strongroom/{}", opening.archive_id) {
-            self.audit.note("vkey", "entry 0", Mark::Fail, format_args!("the key's name is not that of {}", opening.archive_id));
+            self.audit.note(
+                "vkey",
+                "entry 0",
+                Mark::Fail,
+                format_args!("the key's name is not that of {}", opening.archive_id),
+            );
         }
         if opening.store != self.audit.store.url() {
             let detail = format!("the archive lives in `{}`: this is a copy", opening.store);

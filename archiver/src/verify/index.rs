@@ -1,5 +1,7 @@
 //! The snapshot index: derived, so that damage costs time and is never believed.
 
+use std::collections::BTreeSet;
+
 use strongroom_crypto::Digest;
 use strongroom_crypto::state::{MAX_PAGE_BYTES, MAX_ROOT_BYTES, State};
 
@@ -10,7 +12,12 @@ use crate::log::{page_key, root_key};
 use crate::store::ObjectKey;
 
 /// Checks the snapshot of the newest window with its pages; a deep verification checks all that are there.
-pub(super) fn check(audit: &Audit<'_>, inventory: &Inventory, fold: &Fold) -> Result<(), VerifyError> {
+pub(super) fn check(
+    audit: &Audit<'_>,
+    inventory: &Inventory,
+    fold: &Fold,
+) -> Result<(), VerifyError> {
+    let mut named = BTreeSet::new();
     let newest = fold.windows.last_key_value().map(|(index, _)| *index);
     for (&size, &digest) in &fold.windows {
         let key = root_key(size)?;
@@ -22,36 +29,53 @@ pub(super) fn check(audit: &Audit<'_>, inventory: &Inventory, fold: &Fold) -> Re
                 audit.note("index", key, Mark::Fail, "it is what the log names, and no snapshot");
                 continue;
             };
-            for page in state.pages_absent().into_iter().filter(|_| Some(size) == newest) {
-                let key = page_key(page.digest)?;
-                if inventory.pages.contains(&page.digest) {
-                    read(audit, &key, MAX_PAGE_BYTES, page.digest)?;
-                } else {
-                    audit.note("index", key, Mark::Rebuildable, "it is missing");
-                }
-            }
+            named.extend(state.pages_absent().into_iter().map(|page| page.digest));
         }
     }
-    if let (Some((size, made)), Some((named_at, named))) = (fold.snapshot, fold.windows.last_key_value())
+    if let (Some((size, made)), Some((named_at, digest))) =
+        (fold.snapshot, fold.windows.last_key_value())
         && size == *named_at
-        && made != *named
+        && made != *digest
     {
-        audit.note("index", root_key(size)?, Mark::Fail, "the snapshot that the log names is not what its entries add up to");
+        audit.note(
+            "index",
+            root_key(size)?,
+            Mark::Fail,
+            "the snapshot that the log names is not what its entries add up to",
+        );
+    }
+    if audit.options.deep {
+        named.extend(&inventory.pages);
+    }
+    for digest in named {
+        let key = page_key(digest)?;
+        if inventory.pages.contains(&digest) {
+            read(audit, &key, MAX_PAGE_BYTES, digest)?;
+        } else {
+            audit.note("index", key, Mark::Rebuildable, "it is missing");
+        }
     }
     if !audit.options.deep {
         return Ok(());
     }
     for &size in inventory.roots.iter().filter(|size| !fold.windows.contains_key(size)) {
-        audit.note("index", root_key(size)?, Mark::Info, "no closed window names it: left by an interrupted run");
-    }
-    for &digest in &inventory.pages {
-        read(audit, &page_key(digest)?, MAX_PAGE_BYTES, digest)?;
+        audit.note(
+            "index",
+            root_key(size)?,
+            Mark::Info,
+            "no closed window names it: left by an interrupted run",
+        );
     }
     Ok(())
 }
 
 /// Reads an object of a known digest, and reports one that is not it.
-fn read(audit: &Audit<'_>, key: &ObjectKey, limit: usize, digest: Digest) -> Result<Option<Vec<u8>>, VerifyError> {
+fn read(
+    audit: &Audit<'_>,
+    key: &ObjectKey,
+    limit: usize,
+    digest: Digest,
+) -> Result<Option<Vec<u8>>, VerifyError> {
     let detail = match audit.get(key, limit)? {
         Found::Bytes(bytes) if Digest::of(&bytes) == digest => return Ok(Some(bytes)),
         Found::Bytes(_) => "its digest is another".to_owned(),

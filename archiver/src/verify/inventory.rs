@@ -42,18 +42,29 @@ impl Inventory {
             let versions = audit.store.list_versions(prefix)?;
             for of_key in versions.chunk_by(|a, b| a.key == b.key) {
                 let Some(first) = of_key.first() else { continue };
-                let current = of_key.iter().any(|version| version.is_latest && !version.is_delete_marker);
+                let current =
+                    of_key.iter().any(|version| version.is_latest && !version.is_delete_marker);
                 if first.key.as_str() != HINT {
                     check_versions(audit, of_key)?;
                 }
                 if current && !inventory.add(&first.key) {
-                    audit.note("unexpected", &first.key, Mark::Fail, "no object of an archive has this name");
+                    audit.note(
+                        "unexpected",
+                        &first.key,
+                        Mark::Fail,
+                        "no object of an archive has this name",
+                    );
                 }
             }
         }
         listed(audit, DERIVED, |item| {
             if !inventory.add(&item.key) {
-                audit.note("unexpected", &item.key, Mark::Info, "no object of the index has this name");
+                audit.note(
+                    "unexpected",
+                    &item.key,
+                    Mark::Info,
+                    "no object of the index has this name",
+                );
             }
             None
         })?;
@@ -61,7 +72,12 @@ impl Inventory {
         listed(audit, "", |item| {
             let below = known().find(|prefix| item.key.as_str().starts_with(prefix));
             if below.is_none() {
-                audit.note("unexpected", &item.key, Mark::Info, "not part of the archive: not verified");
+                audit.note(
+                    "unexpected",
+                    &item.key,
+                    Mark::Info,
+                    "not part of the archive: not verified",
+                );
             }
             below
         })?;
@@ -79,11 +95,17 @@ impl Inventory {
         let known = match top {
             "log" => self.add_log(rest),
             "segments" => Some(self.segments.insert(key.clone())),
-            "manifests" => rest.strip_suffix(".json").and_then(|id| Some(self.manifests.insert(id.parse().ok()?))),
+            "manifests" => rest
+                .strip_suffix(".json")
+                .and_then(|id| Some(self.manifests.insert(id.parse().ok()?))),
             "keys" => Some(self.keys.insert(key.clone())),
             "index" => match rest.strip_prefix("page/") {
-                Some(page) => page.strip_suffix(".json").and_then(|page| Some(self.pages.insert(page.parse().ok()?))),
-                None => rest.strip_suffix("/root.json").and_then(|size| Some(self.roots.insert(number(size)?))),
+                Some(page) => page
+                    .strip_suffix(".json")
+                    .and_then(|page| Some(self.pages.insert(page.parse().ok()?))),
+                None => rest
+                    .strip_suffix("/root.json")
+                    .and_then(|size| Some(self.roots.insert(number(size)?))),
             },
             _ => None,
         };
@@ -111,7 +133,11 @@ fn number(digits: &str) -> Option<u64> {
 }
 
 /// Calls `each` with every current name below `prefix`; if it returns a prefix, that is left behind.
-fn listed(audit: &Audit<'_>, prefix: &str, mut each: impl FnMut(&Listed) -> Option<&'static str>) -> Result<(), VerifyError> {
+fn listed(
+    audit: &Audit<'_>,
+    prefix: &str,
+    mut each: impl FnMut(&Listed) -> Option<&'static str>,
+) -> Result<(), VerifyError> {
     let mut after: Option<String> = None;
     loop {
         let page = audit.store.list(prefix, after.as_deref(), PAGE)?;
@@ -140,12 +166,22 @@ fn check_versions(audit: &Audit<'_>, versions: &[ListedVersion]) -> Result<(), V
     let key = &first.key;
     let markers = versions.iter().filter(|version| version.is_delete_marker).count();
     if markers > 0 {
-        audit.note("versions", key, Mark::Fail, format_args!("{markers} delete markers hide or hid it"));
+        audit.note(
+            "versions",
+            key,
+            Mark::Fail,
+            format_args!("{markers} delete markers hide or hid it"),
+        );
         return Ok(());
     }
     if !versions.iter().any(|version| version.is_latest) {
         let left = versions.len();
-        audit.note("versions", key, Mark::Fail, format_args!("its name was removed, {left} versions of it are left"));
+        audit.note(
+            "versions",
+            key,
+            Mark::Fail,
+            format_args!("its name was removed, {left} versions of it are left"),
+        );
         return Ok(());
     }
     let mut contents = BTreeSet::new();
@@ -154,9 +190,19 @@ fn check_versions(audit: &Audit<'_>, versions: &[ListedVersion]) -> Result<(), V
     }
     let (count, different) = (versions.len(), contents.len());
     if different == 1 && !contents.contains(&None) {
-        audit.note("versions", key, Mark::Info, format_args!("{count} versions, byte for byte the same"));
+        audit.note(
+            "versions",
+            key,
+            Mark::Info,
+            format_args!("{count} versions, byte for byte the same"),
+        );
     } else {
-        audit.note("versions", key, Mark::Fail, format_args!("{count} versions of {different} different contents"));
+        audit.note(
+            "versions",
+            key,
+            Mark::Fail,
+            format_args!("{count} versions of {different} different contents"),
+        );
     }
     Ok(())
 }
@@ -166,7 +212,12 @@ fn digest(audit: &Audit<'_>, version: &ListedVersion) -> Result<Option<Digest>, 
     let mut hasher = Hasher::new();
     let mut offset = 0;
     loop {
-        let piece = match audit.store.get_range(&version.key, Some(&version.version), offset, PIECE_BYTES) {
+        let piece = match audit.store.get_range(
+            &version.key,
+            Some(&version.version),
+            offset,
+            PIECE_BYTES,
+        ) {
             Ok(Some(piece)) => piece,
             Ok(None) | Err(StoreError::Corrupt { .. }) => return Ok(None),
             Err(error) => return Err(error.into()),

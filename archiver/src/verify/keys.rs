@@ -17,7 +17,11 @@ use crate::store::ObjectKey;
 const ORIGIN: &str = "keys/origin/0";
 
 /// Checks every key that is there, and that those are there that segments need.
-pub(super) fn check(audit: &Audit<'_>, inventory: &Inventory, fold: &Fold) -> Result<(), VerifyError> {
+pub(super) fn check(
+    audit: &Audit<'_>,
+    inventory: &Inventory,
+    fold: &Fold,
+) -> Result<(), VerifyError> {
     let locks = Locks::new(fold, audit.options.now);
     let mut needed = BTreeSet::from([ObjectKey::new(ORIGIN)?]);
     for period in fold.seals.iter().map(|live| live.seal.period_key).collect::<BTreeSet<_>>() {
@@ -48,7 +52,9 @@ pub(super) fn check(audit: &Audit<'_>, inventory: &Inventory, fold: &Fold) -> Re
 fn check_object(audit: &Audit<'_>, key: &ObjectKey) -> Result<Option<StoredKey>, VerifyError> {
     let detail = match audit.get(key, MAX_WRAPPED_KEY_BYTES)? {
         Found::Bytes(bytes) => match WrappedKey::parse(&bytes) {
-            Ok(wrapped) if format!("keys/{}", wrapped.key()) != key.as_str() => format!("it is the key `{}`", wrapped.key()),
+            Ok(wrapped) if format!("keys/{}", wrapped.key()) != key.as_str() => {
+                format!("it is the key `{}`", wrapped.key())
+            }
             Ok(wrapped) => match audit.store.head(key, None)? {
                 Some(head) if head.sha256.is_some_and(|digest| digest != Digest::of(&bytes)) => {
                     "its SHA-256 is not the one that the store recorded".to_owned()

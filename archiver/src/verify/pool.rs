@@ -23,7 +23,10 @@ where
     }
     std::thread::scope(|scope| {
         let handles: Vec<_> = (0..threads).map(|_| scope.spawn(worker)).collect();
-        let results: Vec<_> = handles.into_iter().map(|handle| handle.join().unwrap_or(Err(VerifyError::Worker))).collect();
+        let results: Vec<_> = handles
+            .into_iter()
+            .map(|handle| handle.join().unwrap_or(Err(VerifyError::Worker)))
+            .collect();
         results.into_iter().collect()
     })
 }
@@ -50,7 +53,8 @@ mod tests {
 
     #[test]
     fn an_error_ends_the_work() {
-        let failed = each(2, &[1, 2, 3], |item| if *item == 2 { Err(VerifyError::NoKeys) } else { Ok(()) });
+        let failed =
+            each(2, &[1, 2, 3], |item| if *item == 2 { Err(VerifyError::NoKeys) } else { Ok(()) });
         assert!(matches!(failed, Err(VerifyError::NoKeys)));
     }
 }

@@ -6,7 +6,9 @@ use strongroom_crypto::Digest;
 use strongroom_crypto::checkpoint::Checkpoint;
 use strongroom_crypto::merkle::{HashSource as _, leaf_hash, root_at};
 use strongroom_crypto::note::MAX_NOTE_BYTES;
-use strongroom_crypto::tile::{MAX_TILE_LEVEL, TILE_WIDTH, TileCoordinate, decode_bundle, tiles_for};
+use strongroom_crypto::tile::{
+    MAX_TILE_LEVEL, TILE_WIDTH, TileCoordinate, decode_bundle, tiles_for,
+};
 
 use super::fold::Fold;
 use super::inventory::{HINT, Inventory};
@@ -43,7 +45,11 @@ impl Heads {
             let mut heads = heads.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             match read {
                 Ok(signed) if signed.size == size => drop(heads.signed.insert(size, signed)),
-                Ok(signed) => drop(heads.refused.insert(size, format!("it is the checkpoint of size {}", signed.size))),
+                Ok(signed) => drop(
+                    heads
+                        .refused
+                        .insert(size, format!("it is the checkpoint of size {}", signed.size)),
+                ),
                 Err(reason) => drop(heads.refused.insert(size, reason)),
             }
             Ok(())
@@ -57,10 +63,15 @@ impl Heads {
     }
 
     /// Compares every checkpoint and the hint with the leaves.
-    pub(super) fn judge(&self, audit: &Audit<'_>, inventory: &Inventory, fold: &Fold) -> Result<(), VerifyError> {
+    pub(super) fn judge(
+        &self,
+        audit: &Audit<'_>,
+        inventory: &Inventory,
+        fold: &Fold,
+    ) -> Result<(), VerifyError> {
         let size = fold.tree.size();
         for signed in self.signed.values() {
-            self.consistent(audit, signed, fold, &checkpoint_key(signed.size)?);
+            consistent(audit, signed, fold, &checkpoint_key(signed.size)?);
         }
         let kept = kept(inventory, fold);
         for (refused, reason) in &self.refused {
@@ -69,11 +80,23 @@ impl Heads {
         }
         let head = self.head().map_or(0, |head| head.size);
         if head == 0 {
-            let mark = if inventory.checkpoints.is_empty() && size <= 1 { Mark::NotProven } else { Mark::Fail };
-            audit.note("checkpoint", "log/checkpoints/", mark, "no checkpoint is signed by the verifier key");
+            let mark = if inventory.checkpoints.is_empty() && size <= 1 {
+                Mark::NotProven
+            } else {
+                Mark::Fail
+            };
+            audit.note(
+                "checkpoint",
+                "log/checkpoints/",
+                mark,
+                "no checkpoint is signed by the verifier key",
+            );
         }
         if head < size {
-            let detail = format!("{} entries are claimed and not yet published: run `archive` again", size - head);
+            let detail = format!(
+                "{} entries are claimed and not yet published: run `archive` again",
+                size - head
+            );
             audit.note("checkpoint", checkpoint_key(size)?, Mark::Pending, detail);
         }
         // A bundle that stops short shows that a checkpoint of its size was about to be signed, or was.
@@ -88,15 +111,22 @@ impl Heads {
     }
 
     /// The hint is a copy of the newest checkpoint. One that is ahead of it tells of a checkpoint that was removed.
-    fn judge_hint(&self, audit: &Audit<'_>, inventory: &Inventory, fold: &Fold) -> Result<(), VerifyError> {
+    fn judge_hint(
+        &self,
+        audit: &Audit<'_>,
+        inventory: &Inventory,
+        fold: &Fold,
+    ) -> Result<(), VerifyError> {
         let key = ObjectKey::new(HINT)?;
         let head = self.head();
         match open(audit, &key)? {
             Ok(hint) if head.is_some_and(|head| head.note == hint.note) => {}
             Ok(hint) => {
-                self.consistent(audit, &hint, fold, &key);
+                consistent(audit, &hint, fold, &key);
                 let size = hint.size;
-                if head.is_none_or(|head| head.size < size) && !inventory.checkpoints.contains(&size) {
+                if head.is_none_or(|head| head.size < size)
+                    && !inventory.checkpoints.contains(&size)
+                {
                     let detail = "it is missing: the hint is a signed copy of it";
                     audit.note("checkpoint", checkpoint_key(size)?, Mark::Fail, detail);
                 }
@@ -106,16 +136,21 @@ impl Heads {
         }
         Ok(())
     }
+}
 
-    /// Whether the leaves lead to what was signed. If not, the key has signed two histories.
-    fn consistent(&self, audit: &Audit<'_>, signed: &Signed, fold: &Fold, key: &ObjectKey) {
-        let (signed_size, size) = (signed.size, fold.tree.size());
-        if signed_size > size {
-            let detail = format!("it is signed over {signed_size} entries, the log has {size}");
-            audit.note("checkpoint", key, Mark::Fail, detail);
-        } else if root_at(&fold.tree, signed_size) != Ok(signed.root) {
-            audit.note("checkpoint", key, Mark::Fail, "it is signed and contradicts the entries: altered or forked");
-        }
+/// Whether the leaves lead to what was signed. If not, the key has signed two histories.
+fn consistent(audit: &Audit<'_>, signed: &Signed, fold: &Fold, key: &ObjectKey) {
+    let (signed_size, size) = (signed.size, fold.tree.size());
+    if signed_size > size {
+        let detail = format!("it is signed over {signed_size} entries, the log has {size}");
+        audit.note("checkpoint", key, Mark::Fail, detail);
+    } else if root_at(&fold.tree, signed_size) != Ok(signed.root) {
+        audit.note(
+            "checkpoint",
+            key,
+            Mark::Fail,
+            "it is signed and contradicts the entries: altered or forked",
+        );
     }
 }
 
@@ -144,7 +179,12 @@ fn open(audit: &Audit<'_>, key: &ObjectKey) -> Result<Result<Signed, String>, Ve
 }
 
 /// Checks every tile and bundle that the head needs, and every other that is there.
-pub(super) fn tiles(audit: &Audit<'_>, inventory: &Inventory, fold: &Fold, heads: &Heads) -> Result<(), VerifyError> {
+pub(super) fn tiles(
+    audit: &Audit<'_>,
+    inventory: &Inventory,
+    fold: &Fold,
+    heads: &Heads,
+) -> Result<(), VerifyError> {
     // A head over more than there is has been reported; its tiles cannot be computed.
     let size = heads.head().map_or(0, |head| head.size).min(fold.tree.size());
     let needed: BTreeSet<TileCoordinate> = tiles_for(0, size).into_iter().collect();
@@ -156,12 +196,19 @@ pub(super) fn tiles(audit: &Audit<'_>, inventory: &Inventory, fold: &Fold, heads
     }
     wanted.extend(needed.into_iter().map(|tile| (tile, Mark::Fail)));
     let extra = inventory.tiles.iter().filter(|tile| !wanted.contains_key(tile));
-    let extra: Vec<_> = extra.map(|tile| (*tile, if tile.is_full() { Mark::Fail } else { Mark::Rebuildable })).collect();
+    let extra: Vec<_> = extra
+        .map(|tile| (*tile, if tile.is_full() { Mark::Fail } else { Mark::Rebuildable }))
+        .collect();
     let all: Vec<_> = wanted.into_iter().chain(extra).collect();
     pool::each(audit.threads(), &all, |(tile, mark)| judge_tile(audit, fold, tile, *mark))
 }
 
-fn judge_tile(audit: &Audit<'_>, fold: &Fold, tile: &TileCoordinate, mark: Mark) -> Result<(), VerifyError> {
+fn judge_tile(
+    audit: &Audit<'_>,
+    fold: &Fold,
+    tile: &TileCoordinate,
+    mark: Mark,
+) -> Result<(), VerifyError> {
     let key = tile_key(tile)?;
     let check = if tile.is_entries() { "bundle" } else { "tile" };
     let Ok(hashes) = tile.tile_bytes(&fold.tree) else {
@@ -170,7 +217,8 @@ fn judge_tile(audit: &Audit<'_>, fold: &Fold, tile: &TileCoordinate, mark: Mark)
     };
     match audit.get(&key, MAX_BUNDLE_BYTES)? {
         Found::Bytes(bytes) => {
-            let same = if tile.is_entries() { same_entries(fold, tile, &bytes) } else { bytes == hashes };
+            let same =
+                if tile.is_entries() { same_entries(fold, tile, &bytes) } else { bytes == hashes };
             if !same {
                 audit.note(check, key, mark, "it is not what the claims give");
             }
@@ -184,7 +232,10 @@ fn judge_tile(audit: &Audit<'_>, fold: &Fold, tile: &TileCoordinate, mark: Mark)
 /// A bundle has one form for its entries, and a hash stands for one entry: equal hashes are equal bytes.
 fn same_entries(fold: &Fold, tile: &TileCoordinate, bytes: &[u8]) -> bool {
     decode_bundle(bytes, tile.width()).is_ok_and(|entries| {
-        entries.iter().zip(tile.range()).all(|(entry, index)| fold.tree.subtree(0, index) == Ok(leaf_hash(entry)))
+        entries
+            .iter()
+            .zip(tile.range())
+            .all(|(entry, index)| fold.tree.subtree(0, index) == Ok(leaf_hash(entry)))
     })
 }
 
@@ -211,7 +262,8 @@ mod tests {
     #[test]
     fn the_edge_is_what_tiles_for_gives_of_partial_tiles() {
         for size in [0, 1, 255, 256, 257, 512, 65_535, 65_536, 65_537, 70_000] {
-            let partial: BTreeSet<_> = tiles_for(0, size).into_iter().filter(|tile| !tile.is_full()).collect();
+            let partial: BTreeSet<_> =
+                tiles_for(0, size).into_iter().filter(|tile| !tile.is_full()).collect();
             assert_eq!(edge(size).into_iter().collect::<BTreeSet<_>>(), partial, "{size}");
         }
     }

@@ -57,8 +57,18 @@ impl From<FieldTooLong> for Refused {
 
 impl Replay {
     /// Begins with the first row.
-    pub(super) fn new(archive: ArchiveId, key: &DataKey, seal: &Seal, ranges: &[StoredRange]) -> Self {
-        let covered = |range: &StoredRange| Covered { at: range.start, range: range.clone(), named: None, prefix: Vec::new() };
+    pub(super) fn new(
+        archive: ArchiveId,
+        key: &DataKey,
+        seal: &Seal,
+        ranges: &[StoredRange],
+    ) -> Self {
+        let covered = |range: &StoredRange| Covered {
+            at: range.start,
+            range: range.clone(),
+            named: None,
+            prefix: Vec::new(),
+        };
         Self {
             hasher: LeafHasher::new(key, archive, seal.stream.as_str()),
             tree: Tree::new(),
@@ -68,35 +78,61 @@ impl Replay {
     }
 
     /// Compares the ranges in the file, which name origins, with those of the manifest, which have handles.
-    pub(super) fn compare(&mut self, origin: &OriginKey, manifest: &Manifest) -> Result<(), Refused> {
+    pub(super) fn compare(
+        &mut self,
+        origin: &OriginKey,
+        manifest: &Manifest,
+    ) -> Result<(), Refused> {
         let named = manifest.ranges.as_slice();
         let other = |detail: String| Err(Refused::new("ranges", detail));
         if named.len() != self.ranges.len() {
-            return other(format!("it has {} ranges, its manifest {}", self.ranges.len(), named.len()));
+            return other(format!(
+                "it has {} ranges, its manifest {}",
+                self.ranges.len(),
+                named.len()
+            ));
         }
         for covered in &mut self.ranges {
             let range = &covered.range;
             let handle = origin.handle(manifest.stream.as_str(), &range.origin)?;
-            let found = named.binary_search_by_key(&(handle, range.generation), |named| (named.origin, named.generation));
+            let found = named.binary_search_by_key(&(handle, range.generation), |named| {
+                (named.origin, named.generation)
+            });
             let found = found.ok().and_then(|at| named.get(at)).copied();
             match found {
                 // A handle that occurs twice would be found twice, and another not at all.
-                Some(named) if (named.start, named.end) == (range.start, range.end) => covered.named = Some(named),
-                _ => return other(format!("origin {handle} generation {} is not as in its manifest", range.generation)),
+                Some(named) if (named.start, named.end) == (range.start, range.end) => {
+                    covered.named = Some(named);
+                }
+                _ => {
+                    return other(format!(
+                        "origin {handle} generation {} is not as in its manifest",
+                        range.generation
+                    ));
+                }
             }
         }
-        let mut origins: Vec<_> = self.ranges.iter().map(|covered| (&covered.range.origin, covered.range.generation)).collect();
+        let mut origins: Vec<_> = self
+            .ranges
+            .iter()
+            .map(|covered| (&covered.range.origin, covered.range.generation))
+            .collect();
         origins.sort_unstable();
         origins.dedup();
-        if origins.len() == self.ranges.len() { Ok(()) } else { other("an origin has two ranges".to_owned()) }
+        if origins.len() == self.ranges.len() {
+            Ok(())
+        } else {
+            other("an origin has two ranges".to_owned())
+        }
     }
 
     /// Takes the next row.
     pub(super) fn record(&mut self, record: &Decoded<'_>) -> Result<(), Refused> {
         let refuse = |detail: &str| Refused::new("ranges", format!("row {}: {detail}", record.row));
-        let covered = self.ranges.get_mut(record.range).ok_or_else(|| refuse("it is of no range"))?;
-        let lead = u64::try_from(record.lead.len()).unwrap_or(u64::MAX);
-        if covered.at.checked_add(lead) != Some(record.offset) {
+        let covered =
+            self.ranges.get_mut(record.range).ok_or_else(|| refuse("it is of no range"))?;
+        let before = u64::try_from(record.lead.len()).unwrap_or(u64::MAX);
+        if covered.at.checked_add(before) != Some(record.offset) {
             return Err(refuse("it does not begin where the one before it ends"));
         }
         let raw = u64::try_from(record.raw.len()).unwrap_or(u64::MAX);
@@ -113,7 +149,9 @@ impl Replay {
         };
         self.tree.append(self.hasher.event(record.row, &leaf)?);
         let time = record.received_us;
-        self.received = Some(self.received.map_or((time, time), |(least, most)| (least.min(time), most.max(time))));
+        self.received = Some(
+            self.received.map_or((time, time), |(least, most)| (least.min(time), most.max(time))),
+        );
         Ok(())
     }
 
@@ -121,30 +159,53 @@ impl Replay {
     pub(super) fn finish(mut self, origin: Option<&OriginKey>, seal: &Seal) -> Result<(), Refused> {
         let rows = self.tree.size();
         if rows != seal.events.count {
-            return Err(Refused::new("leaf-root", format!("it holds {rows} records, {} were sealed", seal.events.count)));
+            return Err(Refused::new(
+                "leaf-root",
+                format!("it holds {rows} records, {} were sealed", seal.events.count),
+            ));
         }
-        self.ranges.sort_by(|a, b| (&a.range.origin, a.range.generation).cmp(&(&b.range.origin, b.range.generation)));
+        self.ranges.sort_by(|a, b| {
+            (&a.range.origin, a.range.generation).cmp(&(&b.range.origin, b.range.generation))
+        });
         for (covered, row) in self.ranges.iter_mut().zip(rows..) {
             let StoredRange { origin: name, generation, end, tail, .. } = covered.range.clone();
             let length = u64::try_from(tail.len()).unwrap_or(u64::MAX);
             if covered.at.checked_add(length) != Some(end) {
-                let detail = format!("generation {generation} of an origin is covered to {}, not {end}", covered.at);
+                let detail = format!(
+                    "generation {generation} of an origin is covered to {}, not {end}",
+                    covered.at
+                );
                 return Err(Refused::new("ranges", detail));
             }
             covered.begin(&tail);
             self.tree.append(self.hasher.tail(row, &name, generation, covered.at, &tail)?);
         }
         if self.tree.root() != seal.events.root {
-            return Err(Refused::new("leaf-root", "its records do not make the root that was sealed".to_owned()));
+            return Err(Refused::new(
+                "leaf-root",
+                "its records do not make the root that was sealed".to_owned(),
+            ));
         }
-        if let Some(covered) = self.ranges.iter().find(|covered| origin.is_some_and(|key| !covered.prefix_is_right(key))) {
+        if let Some(covered) = self
+            .ranges
+            .iter()
+            .find(|covered| origin.is_some_and(|key| !covered.prefix_is_right(key)))
+        {
             let handle = covered.named.map_or_else(String::new, |named| named.origin.to_string());
-            return Err(Refused::new("ranges", format!("the prefix digest of origin {handle} is not that of its bytes")));
+            return Err(Refused::new(
+                "ranges",
+                format!("the prefix digest of origin {handle} is not that of its bytes"),
+            ));
         }
-        let received = self.received.and_then(|(least, most)| Some((milliseconds(least)?, milliseconds(most)?)));
+        let received = self
+            .received
+            .and_then(|(least, most)| Some((milliseconds(least)?, milliseconds(most)?)));
         let received = received.and_then(|(least, most)| TimeRange::new(least, most));
         if rows > 0 && received != Some(seal.receive_time) {
-            return Err(Refused::new("times", "its receive times are not those that were sealed".to_owned()));
+            return Err(Refused::new(
+                "times",
+                "its receive times are not those that were sealed".to_owned(),
+            ));
         }
         Ok(())
     }
@@ -162,8 +223,11 @@ impl Covered {
 
     /// Whether the keyed digest of the prefix fits; a prefix that reaches beyond this segment is not looked at.
     fn prefix_is_right(&self, key: &OriginKey) -> bool {
-        let Some(OriginRange { start: 0, prefix_len, prefix_mac, .. }) = self.named else { return true };
-        self.prefix.len() < usize::from(prefix_len) || Digest::eq(&key.prefix_mac(&self.prefix), &prefix_mac)
+        let Some(OriginRange { start: 0, prefix_len, prefix_mac, .. }) = self.named else {
+            return true;
+        };
+        self.prefix.len() < usize::from(prefix_len)
+            || Digest::eq(&key.prefix_mac(&self.prefix), &prefix_mac)
     }
 }
 

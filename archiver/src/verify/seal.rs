@@ -2,18 +2,18 @@
 
 use std::collections::BTreeSet;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use strongroom_crypto::entry::Seal;
 use strongroom_crypto::manifest::{self, MAX_MANIFEST_BYTES, Manifest};
 use strongroom_crypto::name::Environment;
 use strongroom_crypto::time::Instant;
 use strongroom_crypto::{Digest, SegmentId};
+use strongroom_retention::Settling;
 
 use super::deep::Deep;
 use super::fold::{Fold, Live};
 use super::inventory::Inventory;
 use super::{Audit, Found, Mark, VerifyError, pool};
-use crate::limits::Limits;
 use crate::log::manifest_key;
 use crate::store::{Head, ObjectKey, StoreError};
 
@@ -23,8 +23,8 @@ const LOCK_SLACK_MS: i64 = 1_000;
 /// What decides whether a lock is long enough.
 pub(super) struct Locks {
     environment: Environment,
-    settle_ms: i64,
-    now_ms: i64,
+    settling: Settling,
+    now: Timestamp,
 }
 
 /// The lock that the log or a manifest names.
@@ -37,35 +37,53 @@ pub(super) struct Promised {
 impl Locks {
     /// The rules of this archive; without its first entry, those of a production archive.
     pub(super) fn new(fold: &Fold, now: Timestamp) -> Self {
-        let environment = fold.opening.as_ref().map_or(Environment::Production, |opening| opening.environment);
-        let settle_ms = fold.opening.as_ref().map_or(0, |opening| i64::try_from(opening.settle_ms).unwrap_or(i64::MAX));
-        let settle_ms = match environment {
-            Environment::Test => settle_ms.min(i64::try_from(Limits::TEST_LOCK.as_millis()).unwrap_or(i64::MAX)),
-            Environment::Production => settle_ms,
-        };
-        Self { environment, settle_ms, now_ms: now.as_millisecond() }
+        let environment =
+            fold.opening.as_ref().map_or(Environment::Production, |opening| opening.environment);
+        let period = fold.opening.as_ref().map_or(0, |opening| opening.settle_ms);
+        let period = SignedDuration::from_millis(i64::try_from(period).unwrap_or(i64::MAX));
+        Self { environment, settling: Settling::new(period, environment), now }
     }
 
     /// Judges the lock of an object that must not go.
-    pub(super) fn check(&self, audit: &Audit<'_>, key: &ObjectKey, head: &Head, promised: Option<Promised>) {
+    pub(super) fn check(
+        &self,
+        audit: &Audit<'_>,
+        key: &ObjectKey,
+        head: &Head,
+        promised: Option<Promised>,
+    ) {
         let note = |mark, detail: String| audit.note("lock", key, mark, detail);
         let Some(lock) = head.lock else {
-            return note(Mark::Fail, "no lock is seen: it is not locked, or the permission to read locks is missing".into());
+            return note(
+                Mark::Fail,
+                "no lock is seen: it is not locked, or the permission to read locks is missing"
+                    .into(),
+            );
         };
         if let Some(promised) = promised {
             if promised.mode.is_some_and(|mode| mode.to_string() != lock.mode.as_str()) {
-                return note(Mark::Fail, format!("its lock is of mode {}, another than it was born with", lock.mode));
+                return note(
+                    Mark::Fail,
+                    format!("its lock is of mode {}, another than it was born with", lock.mode),
+                );
             }
-            if lock.until.as_millisecond().saturating_add(LOCK_SLACK_MS) < promised.until.unix_ms() {
-                return note(Mark::Fail, format!("its lock ends {}, before the recorded {}", lock.until, promised.until));
+            if lock.until.as_millisecond().saturating_add(LOCK_SLACK_MS) < promised.until.unix_ms()
+            {
+                return note(
+                    Mark::Fail,
+                    format!("its lock ends {}, before the recorded {}", lock.until, promised.until),
+                );
             }
         }
-        let left = lock.until.as_millisecond().saturating_sub(self.now_ms);
-        if left <= 0 {
-            let mark = if self.environment == Environment::Test { Mark::Lapsed } else { Mark::Fail };
+        if lock.until <= self.now {
+            let mark =
+                if self.environment == Environment::Test { Mark::Lapsed } else { Mark::Fail };
             note(mark, format!("its lock ended {}", lock.until));
-        } else if left < self.settle_ms / 2 {
-            let detail = format!("its lock ends {}, in less than half the settling period: run `archive` to extend it", lock.until);
+        } else if self.settling.is_overdue(lock.until, self.now) {
+            let detail = format!(
+                "its lock ends {}, in less than half the settling period: run `archive` to extend it",
+                lock.until
+            );
             note(Mark::Pending, detail);
         }
     }
@@ -76,7 +94,9 @@ pub(super) fn check_all(audit: &Audit<'_>, fold: &Fold) -> Result<(), VerifyErro
     let locks = Locks::new(fold, audit.options.now);
     let deep = Deep::new(audit, fold);
     if deep.is_some() {
-        audit.progress.found(fold.seals.iter().fold(0, |sum, live| sum.saturating_add(live.seal.bytes)));
+        audit
+            .progress
+            .found(fold.seals.iter().fold(0, |sum, live| sum.saturating_add(live.seal.bytes)));
     }
     pool::each(audit.threads(), &fold.seals, |live| {
         let manifest = check_manifest(audit, fold, &locks, live)?;
@@ -99,7 +119,12 @@ fn promised(seal: &Seal, manifest: Option<&Manifest>) -> Promised {
 }
 
 /// Checks a manifest against its entry; returned if it is the one that the entry names.
-fn check_manifest(audit: &Audit<'_>, fold: &Fold, locks: &Locks, live: &Live) -> Result<Option<Manifest>, VerifyError> {
+fn check_manifest(
+    audit: &Audit<'_>,
+    fold: &Fold,
+    locks: &Locks,
+    live: &Live,
+) -> Result<Option<Manifest>, VerifyError> {
     let seal = &live.seal;
     let key = manifest_key(&seal.segment_id)?;
     let fail = |detail: String| audit.note("manifest", &key, Mark::Fail, detail);
@@ -138,14 +163,25 @@ fn check_manifest(audit: &Audit<'_>, fold: &Fold, locks: &Locks, live: &Live) ->
 }
 
 /// Checks what the store says of a segment; true if it is worth reading.
-fn check_object(audit: &Audit<'_>, locks: &Locks, seal: &Seal, manifest: Option<&Manifest>) -> Result<bool, VerifyError> {
+fn check_object(
+    audit: &Audit<'_>,
+    locks: &Locks,
+    seal: &Seal,
+    manifest: Option<&Manifest>,
+) -> Result<bool, VerifyError> {
     let Ok(key) = ObjectKey::new(seal.object.as_str()) else {
         audit.note("segment", &seal.object, Mark::Fail, "no object can have this name");
         return Ok(false);
     };
-    let (start, end) = (format!("segments/{}/", seal.stream), format!("/{}.parquet", seal.segment_id));
+    let (start, end) =
+        (format!("segments/{}/", seal.stream), format!("/{}.parquet", seal.segment_id));
     if !key.as_str().starts_with(&start) || !key.as_str().ends_with(&end) {
-        audit.note("segment", &key, Mark::Fail, format_args!("it is not named after segment {}", seal.segment_id));
+        audit.note(
+            "segment",
+            &key,
+            Mark::Fail,
+            format_args!("it is not named after segment {}", seal.segment_id),
+        );
     }
     let Some(head) = head(audit, "segment", &key)? else { return Ok(false) };
     locks.check(audit, &key, &head, Some(promised(seal, manifest)));
@@ -156,10 +192,20 @@ fn check_object(audit: &Audit<'_>, locks: &Locks, seal: &Seal, manifest: Option<
     }
     match head.sha256 {
         Some(digest) if digest != seal.object_sha256 => {
-            audit.note("segment", &key, Mark::Fail, "the store has recorded another SHA-256 than was sealed");
+            audit.note(
+                "segment",
+                &key,
+                Mark::Fail,
+                "the store has recorded another SHA-256 than was sealed",
+            );
         }
         None if !audit.options.deep => {
-            audit.note("segment", &key, Mark::NotProven, "the store has no SHA-256 of it: verify with `--deep`");
+            audit.note(
+                "segment",
+                &key,
+                Mark::NotProven,
+                "the store has no SHA-256 of it: verify with `--deep`",
+            );
         }
         Some(_) | None => {}
     }
@@ -167,7 +213,11 @@ fn check_object(audit: &Audit<'_>, locks: &Locks, seal: &Seal, manifest: Option<
 }
 
 /// Describes an object that must be there.
-pub(super) fn head(audit: &Audit<'_>, check: &'static str, key: &ObjectKey) -> Result<Option<Head>, VerifyError> {
+pub(super) fn head(
+    audit: &Audit<'_>,
+    check: &'static str,
+    key: &ObjectKey,
+) -> Result<Option<Head>, VerifyError> {
     match audit.store.head(key, None) {
         Ok(Some(head)) => return Ok(Some(head)),
         Ok(None) => audit.note(check, key, Mark::Fail, "it is missing"),
@@ -183,7 +233,11 @@ pub(super) fn orphans(audit: &Audit<'_>, inventory: &Inventory, fold: &Fold) {
     let ids: BTreeSet<SegmentId> = fold.seals.iter().map(|live| live.seal.segment_id).collect();
     let orphan = |id: &SegmentId| {
         let abandoned = fold.state.as_ref().is_some_and(|state| state.is_abandoned(id));
-        if abandoned { "its upload was abandoned" } else { "no valid entry names it: an upload that was not finished" }
+        if abandoned {
+            "its upload was abandoned"
+        } else {
+            "no valid entry names it: an upload that was not finished"
+        }
     };
     for key in inventory.segments.iter().filter(|key| !objects.contains(key.as_str())) {
         let name = key.as_str().rsplit_once('/').map_or("", |(_, name)| name);
