@@ -30,7 +30,7 @@ pub(crate) const ROOT: &str = "/tmp/strongroom-golden";
 /// When it is made: 2026-01-02T12:00:00Z.
 const BIRTH_MS: i64 = 1_767_355_200_000;
 /// Events of the shredded stream: enough for its layout to be the smaller one.
-const EVENTS: u64 = 240;
+const EVENTS: u64 = 180;
 
 /// Bytes that look random and are the same each time.
 fn fill(counter: &AtomicU64, out: &mut [u8]) {

@@ -1,5 +1,10 @@
 //! What the tests share: stores that fail, and an auditor that reads everything from outside.
 
+pub mod archive;
+pub mod auditor;
+pub mod clock;
+pub mod entropy;
+pub mod events;
 pub mod faulty_store;
 pub mod program;
 pub mod temp;

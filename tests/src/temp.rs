@@ -4,7 +4,10 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 static NEXT: AtomicU64 = AtomicU64::new(0);
@@ -18,10 +21,30 @@ pub struct TempDir {
 impl TempDir {
     /// Makes a directory with `name` in its name.
     pub fn new(name: &str) -> Self {
+        Self::below(&std::env::temp_dir(), name)
+    }
+
+    /// The same in memory, where the machine has a place for that: the tests that make thousands of
+    /// small archives prove nothing about disks, and would wait for `fsync` nearly all the time.
+    pub fn in_memory(name: &str) -> Self {
+        static MEMORY: OnceLock<PathBuf> = OnceLock::new();
+        let memory = MEMORY.get_or_init(|| {
+            let memory = Path::new("/dev/shm");
+            // It may be there and not be ours to write.
+            let probe = memory.join(format!("strongroom-probe-{}", process::id()));
+            if fs::create_dir(&probe).and_then(|()| fs::remove_dir(&probe)).is_ok() {
+                memory.to_owned()
+            } else {
+                std::env::temp_dir()
+            }
+        });
+        Self::below(memory, name)
+    }
+
+    fn below(parent: &Path, name: &str) -> Self {
         loop {
             let next = NEXT.fetch_add(1, Ordering::Relaxed);
-            let path =
-                std::env::temp_dir().join(format!("strongroom-{name}-{}-{next}", process::id()));
+            let path = parent.join(format!("strongroom-{name}-{}-{next}", process::id()));
             match fs::create_dir(&path) {
                 Ok(()) => return Self { path },
                 // A killed run had the same process id.

@@ -18,10 +18,10 @@ use parquet::arrow::arrow_reader::{
 use parquet::encryption::decrypt::{FileDecryptionProperties, KeyRetriever};
 use parquet::errors::ParquetError;
 use strongroom_crypto::keys::DataKey;
-use strongroom_crypto::{ArchiveId, SegmentId};
+use strongroom_crypto::{ArchiveId, Digest, SegmentId};
 
 use super::canonical;
-use super::encode::Layout;
+use super::encode::{Layout, schema_digest};
 use super::form::{self, Form, Fraction};
 use super::ranges::{StoredRange, parse_ranges};
 use cell::Cell;
@@ -130,6 +130,8 @@ pub struct SegmentReader {
     pub ranges: Vec<StoredRange>,
     /// Rows in the file.
     pub rows: u64,
+    /// Digest of the column schema, as the manifest has it.
+    pub schema: Digest,
 }
 
 /// Finds the DEK for the key metadata of a file.
@@ -189,9 +191,10 @@ impl SegmentReader {
             _ => return Err(DecodeError::Malformed("unknown layout")),
         };
         let stream = value("stream")?;
+        let schema = schema_digest(builder.schema());
         let ranges = parse_ranges(&value("ranges")?).ok_or(DecodeError::Malformed("ranges"))?;
         let reader = builder.with_batch_size(BATCH_ROWS).build()?;
-        Ok(Self { reader, definitions: None, layout, stream, ranges, rows })
+        Ok(Self { reader, definitions: None, layout, stream, ranges, rows, schema })
     }
 
     /// Calls `each` with every record in row order, and stops at its first error.

@@ -59,6 +59,13 @@ impl Layout {
     }
 }
 
+/// SHA-256 of the column names and types, one per line: `schema_sha256` of a manifest.
+pub(super) fn schema_digest(schema: &Schema) -> Digest {
+    let line = |field: &Arc<Field>| format!("{} {}\n", field.name(), field.data_type());
+    let lines: String = schema.fields().iter().map(line).collect();
+    Digest::of(lines.as_bytes())
+}
+
 /// An encrypted file.
 #[derive(Debug)]
 pub struct Encoded {
@@ -300,8 +307,6 @@ impl FileContext {
             }
             fields.push(Field::new(&plan.name, plan.column.stored.data_type(), plan.nullable));
         }
-        let lines: Vec<String> =
-            fields.iter().map(|f| format!("{} {}\n", f.name(), f.data_type())).collect();
         let schema = Arc::new(Schema::new(fields));
         let parquet = ArrowSchemaConverter::new().schema_root("strongroom").convert(&schema)?;
         let mut writer = SerializedFileWriter::new(
@@ -323,7 +328,7 @@ impl FileContext {
         }
         group.close()?;
         let bytes = writer.into_inner()?;
-        Ok(Encoded { bytes, layout, schema: Digest::of(lines.concat().as_bytes()) })
+        Ok(Encoded { bytes, layout, schema: schema_digest(&schema) })
     }
 
     fn properties(&self, layout: Layout) -> Result<WriterPropertiesBuilder, EncodeError> {

@@ -98,6 +98,10 @@ impl<'a, 'b> Deep<'a, 'b> {
                 format!("it has {} rows, {} were sealed", reader.rows, seal.events.count),
             ));
         }
+        if manifest.is_some_and(|manifest| manifest.schema_sha256 != reader.schema) {
+            let detail = "its columns are not those of its manifest".to_owned();
+            return Err(Refused::new("schema", detail));
+        }
         let mut replay = Replay::new(self.archive, &key, seal, &reader.ranges);
         if let (Some(origin), Some(manifest)) = (&self.origin, manifest) {
             replay.compare(origin, manifest)?;

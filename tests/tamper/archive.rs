@@ -1,0 +1,331 @@
+//! A small archive made in this process, and copies of it to break.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use strongroom_archiver::{
+    archive::{Request, Silent, archive},
+    config::{Source, Stream},
+    limits::Limits,
+    log::{Item, Keyring, Log},
+    source::Format,
+    store::{
+        LockedStore,
+        file::{Clock, FileStore},
+    },
+    verify::{Options, Report, VerifyError, verify},
+};
+use strongroom_crypto::{
+    ArchiveId, SegmentId,
+    entry::{Abandon, EntryKind},
+    keys::KeyFile,
+    name::Shard,
+    note::VerifierKey,
+};
+use strongroom_tests::temp::TempDir;
+
+/// 2026-11-21T08:00:00Z.
+const START_SECOND: i64 = 1_795_248_000;
+/// A version's file has its id for a name, its record a longer one.
+const VERSION_CHARS: usize = 33;
+/// The longest settling period of a test archive.
+const SETTLE: Duration = Duration::from_mins(10);
+
+/// A clock that a test sets.
+#[derive(Clone, Debug)]
+pub(crate) struct TestClock(Arc<AtomicI64>);
+
+impl TestClock {
+    fn new() -> Self {
+        Self(Arc::new(AtomicI64::new(START_SECOND)))
+    }
+
+    pub(crate) fn advance(&self, seconds: i64) {
+        self.0.fetch_add(seconds, Ordering::SeqCst);
+    }
+
+    fn closure(&self) -> Clock {
+        let second = Arc::clone(&self.0);
+        Box::new(move || Timestamp::from_second(second.load(Ordering::SeqCst)).unwrap())
+    }
+}
+
+/// Numbers that look random and are the same in every run.
+pub(crate) fn entropy(seed: u64) -> impl FnMut(&mut [u8]) + Send {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    move |out: &mut [u8]| {
+        for byte in out {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            *byte = state.to_le_bytes()[3];
+        }
+    }
+}
+
+/// An archive in a directory of its own.
+pub(crate) struct Archive {
+    temp: TempDir,
+    pub(crate) clock: TestClock,
+    pub(crate) keys: Arc<KeyFile>,
+}
+
+impl Archive {
+    /// Two runs, each of which seals one segment.
+    pub(crate) fn of_two_runs() -> Self {
+        let temp = TempDir::new("tamper");
+        let clock = TestClock::new();
+        let mut entropy = entropy(7);
+        let keys = Arc::new(KeyFile::generate(ArchiveId::from_bytes([7; 16]), &mut entropy));
+        let archive = Self { temp, clock, keys };
+        let store = archive.store();
+        Log::create(store, Arc::clone(&archive.keys), SETTLE, &mut entropy).unwrap().unwrap();
+        fs::create_dir(archive.sources()).unwrap();
+        for run in 0..2 {
+            archive.clock.advance(20);
+            fs::write(archive.sources().join("a.ndjson"), lines(0, 40 + 30 * run)).unwrap();
+            fs::write(archive.sources().join("b.txt"), "one\ntwo\nthree\n".repeat(1 + run))
+                .unwrap();
+            archive.run(&mut entropy);
+        }
+        archive.clock.advance(20);
+        archive
+    }
+
+    fn sources(&self) -> PathBuf {
+        self.temp.path().join("sources")
+    }
+
+    pub(crate) fn root(&self) -> PathBuf {
+        self.temp.path().join("store")
+    }
+
+    /// The store, to write to.
+    pub(crate) fn store(&self) -> Arc<dyn LockedStore> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let next = Box::new(|| NEXT.fetch_add(1, Ordering::Relaxed));
+        Arc::new(FileStore::create(&self.root(), self.clock.closure(), next).unwrap())
+    }
+
+    fn run(&self, entropy: &mut (impl FnMut(&mut [u8]) + Send)) {
+        let source = Source {
+            paths: vec![self.sources()],
+            format: Format::Auto,
+            start_rule: None,
+            follow: false,
+            origin: None,
+        };
+        let request = Request {
+            streams: vec![Stream { name: "app".to_owned(), sources: vec![source] }],
+            limits: Limits::default(),
+            threads: 1,
+            shard: Shard::WHOLE,
+        };
+        let store = self.store();
+        let mut log = Log::open(Arc::clone(&store), Arc::clone(&self.keys)).unwrap();
+        let keyring = Keyring::new(store, Arc::clone(&self.keys));
+        let stop = AtomicBool::new(false);
+        let report = archive(&mut log, &keyring, &request, entropy, &stop, &Silent).unwrap();
+        assert_eq!((report.segments, report.failures.len()), (1, 0), "{report:?}");
+    }
+
+    /// Fills the first bundle: ten windows, then many uploads given up in one claim, then five windows.
+    pub(crate) fn grow(&self) {
+        let mut random = entropy(11);
+        let mut log = Log::open(self.store(), Arc::clone(&self.keys)).unwrap();
+        let until = log.now().unwrap().saturating_add_ms(600_000);
+        let abandon = |n: u64| Item {
+            kind: EntryKind::SegmentAbandon(Abandon {
+                segment_id: SegmentId::new(n, &mut entropy(n)).unwrap(),
+                until,
+            }),
+            ranges: None,
+        };
+        let many: Vec<Item> = (0..240).map(abandon).collect();
+        for run in 0..16 {
+            let items = if run == 10 { many.as_slice() } else { &[] };
+            log.append(items, Some(Shard::WHOLE), &mut random).unwrap();
+        }
+        self.clock.advance(20);
+    }
+
+    pub(crate) fn vkey(&self) -> VerifierKey {
+        self.keys.log().verifier().clone()
+    }
+
+    /// A copy with the same clock: what is broken in one is whole in the others.
+    pub(crate) fn copy(&self) -> Copy {
+        let temp = TempDir::new("tamper-copy");
+        let root = temp.path().join("store");
+        copy_tree(&self.root(), &root);
+        let copy = Copy {
+            _temp: temp,
+            root,
+            clock: self.clock.clone(),
+            keys: Arc::clone(&self.keys),
+            vkey: self.vkey(),
+        };
+        for (key, bytes) in copy.objects() {
+            copy.relink(&key, &bytes);
+        }
+        copy
+    }
+}
+
+/// Events of an application, one a second.
+fn lines(from: usize, to: usize) -> String {
+    let line = |n: usize| {
+        let (minute, second) = (n / 60, n % 60);
+        format!(
+            "{{\"time\":\"2026-11-21T07:{minute:02}:{second:02}Z\",\"user\":\"u{}\",\"n\":{n}}}\n",
+            n % 7
+        )
+    };
+    (from..to).map(line).collect()
+}
+
+fn copy_tree(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy_tree(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+/// A copy of an archive's store.
+pub(crate) struct Copy {
+    _temp: TempDir,
+    root: PathBuf,
+    pub(crate) clock: TestClock,
+    pub(crate) keys: Arc<KeyFile>,
+    pub(crate) vkey: VerifierKey,
+}
+
+impl Copy {
+    pub(crate) fn path(&self, key: &str) -> PathBuf {
+        self.root.join(key)
+    }
+
+    fn versions(&self, key: &str) -> PathBuf {
+        self.root.join(".versions").join(key)
+    }
+
+    /// Every object by its key, with its bytes.
+    pub(crate) fn objects(&self) -> BTreeMap<String, Vec<u8>> {
+        let mut objects = BTreeMap::new();
+        gather(&self.root, "", &mut objects);
+        objects
+    }
+
+    /// Overwrites an object as somebody with the disk would: its version is the same file.
+    pub(crate) fn write(&self, key: &str, bytes: &[u8]) {
+        fs::write(self.path(key), bytes).unwrap();
+    }
+
+    /// Removes the name alone.
+    pub(crate) fn remove_name(&self, key: &str) {
+        fs::remove_file(self.path(key)).unwrap();
+    }
+
+    /// Removes the name and everything that the store knows of it.
+    pub(crate) fn remove(&self, key: &str) {
+        self.remove_name(key);
+        let stash = self.stash(key);
+        fs::create_dir_all(&stash).unwrap();
+        for name in version_files(&self.versions(key)) {
+            fs::rename(self.versions(key).join(&name), stash.join(&name)).unwrap();
+        }
+    }
+
+    /// Undoes whatever was done to an object.
+    pub(crate) fn restore(&self, key: &str, bytes: &[u8]) {
+        let stash = self.stash(key);
+        for name in version_files(&stash) {
+            fs::rename(stash.join(&name), self.versions(key).join(&name)).unwrap();
+        }
+        if self.path(key).exists() {
+            self.write(key, bytes);
+        } else {
+            self.relink(key, bytes);
+        }
+    }
+
+    fn stash(&self, key: &str) -> PathBuf {
+        self.root.join("../stash").join(key)
+    }
+
+    /// Makes the name another name of the version's file.
+    fn relink(&self, key: &str, bytes: &[u8]) {
+        let path = self.path(key);
+        if path.exists() {
+            fs::remove_file(&path).unwrap();
+        }
+        let versions = self.versions(key);
+        let same = |name: &String| {
+            name.len() == VERSION_CHARS && fs::read(versions.join(name)).unwrap() == bytes
+        };
+        let version = version_files(&versions).into_iter().rfind(same).unwrap();
+        fs::hard_link(versions.join(version), path).unwrap();
+    }
+
+    /// The store, as whoever verifies it opens it.
+    pub(crate) fn reader(&self) -> Arc<dyn LockedStore> {
+        Arc::new(FileStore::open_read_only(&self.root, self.clock.closure()).unwrap())
+    }
+
+    pub(crate) fn verify(&self, deep: bool) -> Report {
+        self.try_verify(&self.vkey, &self.keys, deep).unwrap()
+    }
+
+    pub(crate) fn try_verify(
+        &self,
+        vkey: &VerifierKey,
+        keys: &Arc<KeyFile>,
+        deep: bool,
+    ) -> Result<Report, VerifyError> {
+        let store = self.reader();
+        let keyring = Arc::new(Keyring::new(Arc::clone(&store), Arc::clone(keys)));
+        let keys = Some(&keyring);
+        let now = store.now().unwrap();
+        verify(&*store, &Options { vkey, keys, deep, threads: 2, now }, &Silent)
+    }
+}
+
+/// The files in a directory of versions, oldest first.
+fn version_files(dir: &Path) -> Vec<String> {
+    let Ok(entries) = fs::read_dir(dir) else { return Vec::new() };
+    let files = entries.map(Result::unwrap).filter(|entry| entry.file_type().unwrap().is_file());
+    let mut names: Vec<_> = files.map(|file| file.file_name().into_string().unwrap()).collect();
+    names.sort_unstable();
+    names
+}
+
+fn gather(dir: &Path, below: &str, objects: &mut BTreeMap<String, Vec<u8>>) {
+    for entry in fs::read_dir(dir).unwrap() {
+        let entry = entry.unwrap();
+        let name = entry.file_name().into_string().unwrap();
+        if name.starts_with('.') {
+            continue;
+        }
+        let key = format!("{below}{name}");
+        if entry.file_type().unwrap().is_dir() {
+            gather(&entry.path(), &format!("{key}/"), objects);
+        } else {
+            objects.insert(key, fs::read(entry.path()).unwrap());
+        }
+    }
+}
