@@ -113,7 +113,9 @@ impl Row {
                 .iter()
                 .position(|p| Some(p.order) == way.current && p.segment.rows() < WORTHWHILE_ROWS)
         };
-        let place = if let Some(place) = found.or_else(|| if behind { stay() } else { None }) { place } else {
+        let place = if let Some(place) = found.or_else(|| if behind { stay() } else { None }) {
+            place
+        } else {
             let segment = open(day)?;
             self.open.push(Placed { order: self.next, day, segment });
             self.next += 1;

@@ -379,7 +379,8 @@ pub(crate) mod tests {
 
     fn close(number: u64) -> (Entry, Option<RangeList>) {
         let shard = Shard::WHOLE;
-        let close = WindowClose { extended_until: None, index_sha256: None, number, segments: 0, shard };
+        let close =
+            WindowClose { extended_until: None, index_sha256: None, number, segments: 0, shard };
         (Entry::new(at(1), EntryKind::WindowClose(close)), None)
     }
 

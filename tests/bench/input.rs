@@ -24,7 +24,8 @@ pub fn file(dir: &Path) -> PathBuf {
     day.write_kubernetes(&mut parts[1], 40_000).unwrap();
     day.write_postgresql(&mut parts[2], 15_000).unwrap();
     day.write_application(&mut parts[3], 15_000).unwrap();
-    let mut lines: Vec<_> = parts.iter().map(|part| part.split_inclusive(|byte| *byte == b'\n')).collect();
+    let mut lines: Vec<_> =
+        parts.iter().map(|part| part.split_inclusive(|byte| *byte == b'\n')).collect();
     // One line of each in turn: a mixed stream.
     loop {
         let mut any = false;
@@ -78,7 +79,8 @@ pub fn split(from: &Path, dir: &Path) -> Vec<PathBuf> {
     let mut files: Vec<(Vec<u8>, PathBuf, BufWriter<File>)> = Vec::new();
     for line in reader.split(b'\n') {
         let mut line = line.unwrap();
-        let name: Vec<u8> = line.iter().skip(2).take_while(|byte| **byte != b'"').copied().collect();
+        let name: Vec<u8> =
+            line.iter().skip(2).take_while(|byte| **byte != b'"').copied().collect();
         line.push(b'\n');
         let place = files.iter().position(|(known, ..)| *known == name).unwrap_or_else(|| {
             let path = dir.join(format!("source-{}", files.len())).join("events.ndjson");

@@ -12,9 +12,9 @@
 mod input;
 mod memory;
 mod process;
-mod start;
 mod size;
 mod speed;
+mod start;
 
 fn main() {
     // `cargo test --benches` and `cargo bench` pass flags; only a name to look for is of interest here.

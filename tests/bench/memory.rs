@@ -21,7 +21,8 @@ pub fn run() {
     let dir = TempDir::new("bench-memory");
     let url = archive(dir.path(), "archive");
     let events = bytes / streams / usize::from(DAYS.unsigned_abs()) / EVENT_BYTES;
-    let mut config = format!("version: 1\nstore: {url}\nkeys: {{ kek: \"file:archive.key\" }}\nstreams:\n");
+    let mut config =
+        format!("version: 1\nstore: {url}\nkeys: {{ kek: \"file:archive.key\" }}\nstreams:\n");
     let mut written = 0;
     for stream in 0..streams {
         let path = dir.path().join(format!("in/stream-{stream}"));
@@ -34,12 +35,17 @@ pub fn run() {
         }
         out.flush().unwrap();
         written += out.get_ref().metadata().unwrap().len();
-        writeln!(config, "  - {{ name: s{stream}, sources: [{{ paths: [in/stream-{stream}] }}] }}").unwrap();
+        writeln!(config, "  - {{ name: s{stream}, sources: [{{ paths: [in/stream-{stream}] }}] }}")
+            .unwrap();
     }
     let path = dir.path().join("strongroom.yaml");
     std::fs::write(&path, config).unwrap();
-    let cost = crate::process::run(Command::new(strongroom()).args(["archive", "--config"]).arg(&path));
+    let cost =
+        crate::process::run(Command::new(strongroom()).args(["archive", "--config"]).arg(&path));
     println!("{streams} streams x {DAYS} days, {written} bytes (own generator)");
-    println!("  peak resident {:.0} MiB (limit 256), CPU {:.1} s, wall {:.1} s", cost.peak_mib, cost.cpu, cost.wall);
+    println!(
+        "  peak resident {:.0} MiB (limit 256), CPU {:.1} s, wall {:.1} s",
+        cost.peak_mib, cost.cpu, cost.wall
+    );
     print!("{}", cost.stdout);
 }

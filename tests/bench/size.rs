@@ -11,7 +11,12 @@ use crate::process::{archive, number, strongroom};
 /// Length of `gzip -6` of a file.
 fn gzip(path: &Path) -> u64 {
     let out = path.with_extension("gz");
-    let status = Command::new("gzip").args(["-6", "-c"]).arg(path).stdout(File::create(&out).unwrap()).status().unwrap();
+    let status = Command::new("gzip")
+        .args(["-6", "-c"])
+        .arg(path)
+        .stdout(File::create(&out).unwrap())
+        .status()
+        .unwrap();
     assert!(status.success());
     let length = std::fs::metadata(&out).unwrap().len();
     std::fs::remove_file(out).unwrap();
@@ -32,13 +37,20 @@ pub fn run() {
     let events = number(&out, "events_sealed");
     println!("{events} events, {raw} bytes raw, gzip -6 {gzipped}");
     let each = |bytes: u64| bytes as f64 / events as f64;
-    println!("  one mixed stream   {stored:>11}  {:6.1} B/event  {:.3} of gzip (limit 0.58)", each(stored), stored as f64 / gzipped as f64);
+    println!(
+        "  one mixed stream   {stored:>11}  {:6.1} B/event  {:.3} of gzip (limit 0.58)",
+        each(stored),
+        stored as f64 / gzipped as f64
+    );
     let url = archive(dir.path(), "split");
     let (mut total, mut split_gzip) = (0, 0);
     for path in crate::input::split(&mixed, dir.path()) {
         split_gzip += gzip(&path);
         let source = path.parent().unwrap();
-        total += number(&seal(&url, source.file_name().unwrap().to_str().unwrap(), source), "bytes_stored");
+        total += number(
+            &seal(&url, source.file_name().unwrap().to_str().unwrap(), source),
+            "bytes_stored",
+        );
     }
     println!(
         "  split by source    {total:>11}  {:6.1} B/event  {:.3} of gzip mixed (limit 0.48), {:.3} of gzip split ({split_gzip})",
@@ -61,7 +73,9 @@ fn run_command(command: &mut Command) -> String {
 pub fn rows() {
     let dir = TempDir::new("bench-rows");
     let input = crate::input::file(dir.path());
-    println!("  events  segments      stored        gzip  B/event  of gzip  bound 1.05 x gzip + 8 KiB");
+    println!(
+        "  events  segments      stored        gzip  B/event  of gzip  bound 1.05 x gzip + 8 KiB"
+    );
     for rows in [100_u64, 500, 2_000, 10_000, 100_000] {
         let case = dir.path().join(format!("rows-{rows}"));
         std::fs::create_dir_all(case.join("in")).unwrap();
@@ -75,7 +89,9 @@ pub fn rows() {
             stored += bytes;
             gzipped += zipped;
             segments += number(&out, "segments");
-            worst = worst.max(bytes as f64 / (1.05 * zipped as f64 + 8192.0 * number(&out, "segments") as f64));
+            worst = worst.max(
+                bytes as f64 / (1.05 * zipped as f64 + 8192.0 * number(&out, "segments") as f64),
+            );
         }
         let count = rows * events.len() as u64;
         println!(

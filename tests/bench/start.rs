@@ -38,7 +38,9 @@ fn entropy() -> impl FnMut(&mut [u8]) {
     let mut next = 0_u64;
     move |out: &mut [u8]| {
         for byte in out {
-            next = next.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            next = next
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             *byte = (next >> 56) as u8;
         }
     }
@@ -55,11 +57,14 @@ fn cost(segments: u64) -> Counts {
         let unique = Box::new(move || next.fetch_add(1, Ordering::Relaxed));
         Arc::new(FileStore::create(&dir.path().join("a"), clock, unique).unwrap())
     };
-    let mut log = Log::create(store(), Arc::clone(&keys), Duration::from_mins(10), &mut entropy).unwrap().unwrap();
+    let mut log = Log::create(store(), Arc::clone(&keys), Duration::from_mins(10), &mut entropy)
+        .unwrap()
+        .unwrap();
     let origin_key = OriginKey::from_bytes(&[3; 32]);
     let origins: Vec<OriginHandle> =
         (0..ORIGINS).map(|n| origin_key.handle("s", &format!("file:{n}")).unwrap()).collect();
-    let items: Vec<Item> = (0..segments).map(|n| item(n, &origins, segments, &mut entropy)).collect();
+    let items: Vec<Item> =
+        (0..segments).map(|n| item(n, &origins, segments, &mut entropy)).collect();
     log.append(&items, Some(Shard::WHOLE), &mut entropy).unwrap();
     drop(log);
     let counted = Arc::new(Counted::new(store()));
@@ -69,7 +74,12 @@ fn cost(segments: u64) -> Counts {
     counted.counts()
 }
 
-fn item(n: u64, origins: &[OriginHandle], segments: u64, entropy: &mut impl FnMut(&mut [u8])) -> Item {
+fn item(
+    n: u64,
+    origins: &[OriginHandle],
+    segments: u64,
+    entropy: &mut impl FnMut(&mut [u8]),
+) -> Item {
     let at = Instant::from_unix_ms(1_800_000_000_000).unwrap();
     let range = |place: u64, round: u64| OriginRange {
         origin: origins[usize::try_from(place).unwrap()],
@@ -81,7 +91,10 @@ fn item(n: u64, origins: &[OriginHandle], segments: u64, entropy: &mut impl FnMu
     };
     // Few segments share all origins, so that the positions are the same in both logs.
     let ranges = if segments < ORIGINS {
-        (0..ORIGINS).filter(|origin| origin % segments == n % segments).map(|origin| range(origin, n / segments)).collect()
+        (0..ORIGINS)
+            .filter(|origin| origin % segments == n % segments)
+            .map(|origin| range(origin, n / segments))
+            .collect()
     } else {
         vec![range(n % ORIGINS, n / ORIGINS)]
     };

@@ -9,7 +9,9 @@ use std::{
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use strongroom_archiver::log::{Head, Keyring, Sealed, claim_key, manifest_key, newest_checkpoint, walk};
+use strongroom_archiver::log::{
+    Head, Keyring, Sealed, claim_key, manifest_key, newest_checkpoint, walk,
+};
 use strongroom_archiver::segment::{Layout, SegmentReader, StoredRange};
 use strongroom_archiver::store::{LockedStore, ObjectKey, file::FileStore};
 use strongroom_crypto::claim::{UnverifiedClaim, VerifiedClaim};
@@ -100,13 +102,17 @@ impl Golden {
         }
         fs::create_dir(temp.path().join("store/.versions")).unwrap();
         let clock = || Timestamp::from_second(1_800_000_000).unwrap();
-        let store: Arc<dyn LockedStore> =
-            Arc::new(FileStore::open_read_only(&temp.path().join("store"), Box::new(clock)).unwrap());
+        let store: Arc<dyn LockedStore> = Arc::new(
+            FileStore::open_read_only(&temp.path().join("store"), Box::new(clock)).unwrap(),
+        );
         let text = fs::read_to_string(folder.join("archive.key")).unwrap();
         let keys = Arc::new(KeyFile::parse(&text).unwrap());
-        let vkey: VerifierKey = fs::read_to_string(folder.join("archive.vkey")).unwrap().trim_end().parse().unwrap();
+        let vkey: VerifierKey =
+            fs::read_to_string(folder.join("archive.vkey")).unwrap().trim_end().parse().unwrap();
         let (state, seals) = walk(&*store).unwrap();
-        let head = newest_checkpoint(&*store, &vkey).unwrap().expect("a checkpoint that the key has signed");
+        let head = newest_checkpoint(&*store, &vkey)
+            .unwrap()
+            .expect("a checkpoint that the key has signed");
         let keyring = Arc::new(Keyring::new(Arc::clone(&store), Arc::clone(&keys)));
         let claims = (0..state.next_claim().seq).map(|seq| claim(&*store, &state, seq)).collect();
         Self { _temp: temp, store, keys, keyring, vkey, claims, state, seals, head }
@@ -114,7 +120,10 @@ impl Golden {
 
     /// An object's bytes.
     pub(crate) fn object(&self, key: &str) -> Vec<u8> {
-        self.store.get(&ObjectKey::new(key).unwrap(), None).unwrap().unwrap_or_else(|| panic!("no `{key}`"))
+        self.store
+            .get(&ObjectKey::new(key).unwrap(), None)
+            .unwrap()
+            .unwrap_or_else(|| panic!("no `{key}`"))
     }
 
     /// The leaves of the log.
@@ -155,16 +164,17 @@ impl Golden {
         let reader = SegmentReader::open(Bytes::from(bytes), self.state.archive_id(), id, retrieve);
         let reader = reader.map_err(|error| error.to_string())?;
         let (layout, ranges, mut rows) = (reader.layout, reader.ranges.clone(), Vec::new());
-        let read = reader.for_each(|record| -> Result<(), strongroom_archiver::segment::DecodeError> {
-            rows.push(Row {
-                range: record.range,
-                received_us: record.received_us,
-                offset: record.offset,
-                lead: record.lead.to_vec(),
-                raw: record.raw.to_vec(),
+        let read =
+            reader.for_each(|record| -> Result<(), strongroom_archiver::segment::DecodeError> {
+                rows.push(Row {
+                    range: record.range,
+                    received_us: record.received_us,
+                    offset: record.offset,
+                    lead: record.lead.to_vec(),
+                    raw: record.raw.to_vec(),
+                });
+                Ok(())
             });
-            Ok(())
-        });
         read.map_err(|error| error.to_string())?;
         let key = found.lock().unwrap().take().expect("a file was opened without its key");
         Ok(Opened { key, layout, ranges, rows })

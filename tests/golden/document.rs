@@ -2,6 +2,10 @@
 
 use std::{fs, path::Path};
 
+use arrow_array::cast::AsArray as _;
+use bytes::Bytes;
+use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use parquet::encryption::decrypt::FileDecryptionProperties;
 use strongroom_archiver::segment::Layout;
 use strongroom_crypto::hex;
 use strongroom_crypto::merkle::leaf_hash;
@@ -51,7 +55,8 @@ fn leaves(golden: &Golden) -> Vec<(&'static str, String)> {
     let event = event_input(&hasher.salt(0), archive, &stream, &record).unwrap();
     let (number, at) = (opened.rows.len() as u64, range.end - range.tail.len() as u64);
     let salt = hasher.salt(number);
-    let tail = tail_input(&salt, archive, &range.origin, range.generation, at, &range.tail).unwrap();
+    let tail =
+        tail_input(&salt, archive, &range.origin, range.generation, at, &range.tail).unwrap();
     assert_eq!(leaf_hash(&event), hasher.event(0, &record).unwrap());
     vec![
         ("data-key", hex::encode(opened.key.expose())),
@@ -62,39 +67,40 @@ fn leaves(golden: &Golden) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// A record of one string and one number, cut into its template.
-fn template() -> Vec<(&'static str, String)> {
-    let literals: [&[u8]; 3] = [b"{\"verb\":\"", b"\",\"code\":", b"}"];
-    let slot = |path: &str, class: u8, form: u8, column: &str| {
-        let path = [&[u8::try_from(path.len()).unwrap()], path.as_bytes()].concat();
-        let cell = [&[form, u8::try_from(column.len()).unwrap()], column.as_bytes()].concat();
-        [path, vec![class, 1], cell].concat()
-    };
-    let mut definitions = vec![2];
-    definitions.extend(slot("$[\"verb\"]", 0, 0, "leaf_0"));
-    definitions.extend(slot("$[\"code\"]", 1, 3, "leaf_1"));
-    definitions.extend([1, 2]);
-    for (number, literal) in (0_u8..).zip(literals) {
-        definitions.push(u8::try_from(literal.len()).unwrap());
-        definitions.extend(literal);
-        if number < 2 {
-            definitions.push(number);
-        }
-    }
-    vec![("record", "{\"verb\":\"get\",\"code\":200}".to_owned()), ("definitions", lines_of_hex(&definitions))]
+/// The first record of the first shredded segment, and the definitions of its file.
+fn template(golden: &Golden) -> Vec<(&'static str, String)> {
+    let (_, opened) = opened(golden, Layout::Shredded);
+    let object = golden
+        .seals
+        .iter()
+        .find(|sealed| sealed.seal.stream.as_str() == "kubernetes-audit")
+        .unwrap();
+    let key = opened.key.expose().to_vec();
+    let decryption = FileDecryptionProperties::builder(key).build().unwrap();
+    let options = ArrowReaderOptions::new().with_file_decryption_properties(decryption);
+    let file = Bytes::from(golden.segment(object));
+    let mut reader = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options)
+        .unwrap()
+        .build()
+        .unwrap();
+    let batch = reader.next().unwrap().unwrap();
+    let definitions =
+        batch.column_by_name("definitions").unwrap().as_binary::<i32>().value(0).to_vec();
+    let record = String::from_utf8(opened.rows[0].raw.clone()).unwrap();
+    vec![("record", record), ("definitions", lines_of_hex(&definitions))]
 }
 
 /// Every example, in the order of the document.
 fn examples(golden: &Golden) -> Vec<(&'static str, String)> {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
     let mut out = leaves(golden);
-    out.extend(template());
+    out.extend(template(golden));
     out.extend([
         ("key-material", faults::key_material(golden)),
         ("manifest", text(&golden.manifest_bytes(&golden.seals[0]))),
         ("entry", text(golden.leaves()[1])),
         ("entry-leaf-hash", leaf_hash(golden.leaves()[1]).to_string()),
-        ("claim", text(golden.claims[3].bytes())),
+        ("claim", text(golden.claims[2].bytes())),
         ("checkpoint", golden.head.note.trim_end().to_owned()),
         ("wrapped-key", text(&golden.object("keys/origin/0"))),
     ]);
@@ -119,15 +125,24 @@ pub(crate) fn write(golden: &Golden) {
     let mut document = fs::read_to_string(path()).unwrap();
     let examples = examples(golden);
     for (name, old) in blocks(&document) {
-        let (_, new) = examples.iter().find(|(known, _)| *known == name).expect("an example of this name");
-        document = document.replacen(&format!("```vector {name}\n{old}\n```"), &format!("```vector {name}\n{new}\n```"), 1);
+        let (_, new) =
+            examples.iter().find(|(known, _)| *known == name).expect("an example of this name");
+        document = document.replacen(
+            &format!("```vector {name}\n{old}\n```"),
+            &format!("```vector {name}\n{new}\n```"),
+            1,
+        );
     }
     let (before, section) = document.split_once(SECTION).unwrap();
     let intro = section.split("\n| vector |").next().unwrap();
     let text = fs::read_to_string(super::vectors_folder().join("refused.tsv")).unwrap();
     let rows: String = text.lines().map(row).collect();
     let head = "\n| vector | what is wrong | error |\n| --- | --- | --- |\n";
-    fs::write(path(), format!("{before}{SECTION}{}{head}{rows}", intro.trim_end_matches('\n').to_owned() + "\n")).unwrap();
+    fs::write(
+        path(),
+        format!("{before}{SECTION}{}{head}{rows}", intro.trim_end_matches('\n').to_owned() + "\n"),
+    )
+    .unwrap();
 }
 
 fn row(line: &str) -> String {

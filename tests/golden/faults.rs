@@ -115,7 +115,9 @@ fn with(bytes: &[u8], name: &str, value: impl Into<Value>) -> Vec<u8> {
 /// Canonical JSON with the items of an array member changed.
 fn with_items(bytes: &[u8], name: &str, change: impl FnOnce(&mut Vec<Value>)) -> Vec<u8> {
     let mut members = members(bytes);
-    let Some(Value::Array(mut items)) = members.remove(name) else { panic!("`{name}` is no array") };
+    let Some(Value::Array(mut items)) = members.remove(name) else {
+        panic!("`{name}` is no array")
+    };
     change(&mut items);
     members.insert(name, items);
     Value::Object(members).to_canonical()
@@ -131,7 +133,8 @@ fn flipped(bytes: &[u8], at: usize) -> Vec<u8> {
 /// The leaf of the golden log's first entry of a type.
 fn leaf(golden: &Golden, kind: &str) -> Vec<u8> {
     let mut leaves = golden.leaves().into_iter();
-    let found = leaves.find(|leaf| Entry::parse(leaf).is_ok_and(|entry| entry.kind().as_str() == kind));
+    let found =
+        leaves.find(|leaf| Entry::parse(leaf).is_ok_and(|entry| entry.kind().as_str() == kind));
     found.unwrap_or_else(|| panic!("no `{kind}`")).to_vec()
 }
 

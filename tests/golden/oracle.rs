@@ -5,7 +5,8 @@ use ct_merkle::mem_backed_tree::MemoryBackedTree;
 use sha2::Sha256;
 use strongroom_crypto::Digest;
 use strongroom_crypto::merkle::{
-    MemoryTree, leaf_hash, prove_consistency, prove_inclusion, root_at, verify_consistency, verify_inclusion,
+    MemoryTree, leaf_hash, prove_consistency, prove_inclusion, root_at, verify_consistency,
+    verify_inclusion,
 };
 
 /// Trees of every size up to this: past a power of two, so that every shape of the right edge occurs.
@@ -13,7 +14,11 @@ const SIZES: usize = 300;
 
 fn leaf(number: usize) -> Vec<u8> {
     // Of every length, the empty leaf too.
-    (0..number % 70).map(|at| u8::try_from((number * 31 + at) % 256).unwrap()).chain(number.to_be_bytes()).skip(8 * usize::from(number == 0)).collect()
+    (0..number % 70)
+        .map(|at| u8::try_from((number * 31 + at) % 256).unwrap())
+        .chain(number.to_be_bytes())
+        .skip(8 * usize::from(number == 0))
+        .collect()
 }
 
 fn joined(digests: &[Digest]) -> Vec<u8> {
@@ -26,11 +31,19 @@ fn roots_and_inclusion_proofs_are_equal() {
     let mut theirs = MemoryBackedTree::<Sha256, Vec<u8>>::new();
     for size in 0..=SIZES as u64 {
         let root = root_at(&ours, size).unwrap();
-        assert_eq!(theirs.root().as_bytes().as_slice(), root.as_bytes(), "the root of {size} leaves");
+        assert_eq!(
+            theirs.root().as_bytes().as_slice(),
+            root.as_bytes(),
+            "the root of {size} leaves"
+        );
         for index in 0..size {
             let proof = prove_inclusion(&ours, index, size).unwrap();
             let at = usize::try_from(index).unwrap();
-            assert_eq!(theirs.prove_inclusion(at).as_bytes(), joined(&proof), "leaf {index} of {size}");
+            assert_eq!(
+                theirs.prove_inclusion(at).as_bytes(),
+                joined(&proof),
+                "leaf {index} of {size}"
+            );
             verify_inclusion(&leaf_hash(&leaf(at)), index, size, &proof, &root).unwrap();
         }
         theirs.push(leaf(usize::try_from(size).unwrap()));

@@ -26,7 +26,9 @@ pub(crate) fn refusals() -> Vec<Refusal> {
     folder();
     let text = fs::read_to_string(vectors_folder().join("refused.tsv")).unwrap();
     let lines = text.lines().map(|line| {
-        let [name, wrong, error] = line.split('\t').collect::<Vec<_>>()[..] else { panic!("{line}") };
+        let [name, wrong, error] = line.split('\t').collect::<Vec<_>>()[..] else {
+            panic!("{line}")
+        };
         Refusal { name: name.to_owned(), wrong: wrong.to_owned(), error: error.to_owned() }
     });
     lines.collect()
@@ -56,7 +58,8 @@ pub(crate) fn write(golden: &Golden) {
     fs::write(vectors_folder().join("refused.tsv"), list).unwrap();
     let (mut list, mut files) = (String::new(), Vec::new());
     for (name, bytes) in faults::accepted(golden) {
-        let yields = judge(golden, &name, &bytes).unwrap_or_else(|error| panic!("`{name}` is refused: {error}"));
+        let yields = judge(golden, &name, &bytes)
+            .unwrap_or_else(|error| panic!("`{name}` is refused: {error}"));
         list += &format!("{name}\t{}\t{yields}\n", Digest::of(&bytes));
         files.push((name, bytes));
     }
@@ -76,7 +79,10 @@ fn every_bad_vector_is_refused_for_its_reason() {
     let golden = Golden::open();
     let (files, list) = (committed("refused"), refusals());
     assert!(list.len() >= MIN_REFUSED, "{} refusals", list.len());
-    assert!(list.iter().all(|refusal| files.contains_key(&refusal.name)), "a listed vector is missing");
+    assert!(
+        list.iter().all(|refusal| files.contains_key(&refusal.name)),
+        "a listed vector is missing"
+    );
     assert_eq!(files.len(), list.len(), "a vector is not listed, or one is listed twice");
     let mut found = Vec::new();
     for Refusal { name, error, .. } in &list {
@@ -110,6 +116,9 @@ fn every_kind_of_vector_has_a_good_one() {
     let good = committed("accepted");
     for name in committed("refused").keys() {
         let kind = faults::kind(name);
-        assert!(good.keys().any(|good| faults::kind(good) == kind), "no good `{kind}` beside {name}");
+        assert!(
+            good.keys().any(|good| faults::kind(good) == kind),
+            "no good `{kind}` beside {name}"
+        );
     }
 }

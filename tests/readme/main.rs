@@ -9,7 +9,8 @@ use strongroom_tests::temp::TempDir;
 
 /// The commands of the ```sh blocks.
 fn commands() -> Vec<String> {
-    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md")).unwrap();
+    let text =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md")).unwrap();
     let blocks = text.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap());
     blocks.flat_map(str::lines).filter(|line| !line.is_empty()).map(str::to_owned).collect()
 }
@@ -36,14 +37,19 @@ fn every_command_of_the_readme_succeeds_and_the_quickstart_verifies() {
         let words: Vec<&str> = moved.split(' ').collect();
         assert_eq!(words[0], "strongroom", "{command}");
         let out = Command::new(program).args(&words[1..]).current_dir(dir.path()).output().unwrap();
-        let (stdout, stderr) = (String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
+        let (stdout, stderr) =
+            (String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
         assert!(out.status.success(), "{moved}\n{stdout}\n{stderr}");
         println!("$ {command}\n{}", if words[1] == "cat" { "(bytes)" } else { &stdout });
         match words[1] {
-            "quickstart" => assert!(stdout.contains("verify      PASS") && stdout.contains("StopLogging"), "{stdout}"),
+            "quickstart" => assert!(
+                stdout.contains("verify      PASS") && stdout.contains("StopLogging"),
+                "{stdout}"
+            ),
             "verify" => assert!(stdout.contains("verdict     PASS"), "{stdout}"),
             "cat" => {
-                let original = std::fs::read(dir.path().join("var/log/kubernetes/audit.log")).unwrap();
+                let original =
+                    std::fs::read(dir.path().join("var/log/kubernetes/audit.log")).unwrap();
                 assert!(out.stdout == original, "cat --origin differs from the file");
             }
             _ => {}

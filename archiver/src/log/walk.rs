@@ -36,9 +36,7 @@ pub fn walk(store: &dyn LockedStore) -> Result<(State, Vec<Sealed>), LogError> {
         let outcomes = match state.apply_claim(&claim) {
             Ok(outcomes) => outcomes,
             // A state folded from the beginning has all its pages.
-            Err(FoldError::Undecided(Undecided::Pages(_) | _)) => {
-                Vec::new()
-            }
+            Err(FoldError::Undecided(Undecided::Pages(_) | _)) => Vec::new(),
             Err(error) => return Err(error.into()),
         };
         for (item, outcome) in claim.items().iter().zip(outcomes) {

@@ -12,7 +12,7 @@ use crate::{
 
 /// How many generations of an origin are kept: the newest. A file that was rotated away longer
 /// ago than that is gone, and a second copy of it gets a generation of its own.
-pub const MAX_GENERATIONS: usize = 8;
+pub const MAX_GENERATIONS: usize = 64;
 
 /// Where a generation stands, and by what it is known again.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

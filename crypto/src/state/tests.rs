@@ -56,7 +56,8 @@ fn abandon_item(ms: i64, n: u64, until: i64) -> Item {
 
 fn close_item(ms: i64, shard: &str, number: u64) -> Item {
     let shard = shard.parse().unwrap();
-    let close = WindowClose { extended_until: None, index_sha256: None, number, segments: 0, shard };
+    let close =
+        WindowClose { extended_until: None, index_sha256: None, number, segments: 0, shard };
     (Entry::new(at(ms), EntryKind::WindowClose(close)), None)
 }
 

@@ -24,7 +24,14 @@ pub(super) fn range(golden: &Golden) -> OriginRange {
     let origin = golden.seals[0].ranges.as_slice()[0].origin;
     let (generation, position) = golden.state.positions(&origin).next_back().unwrap();
     let (prefix_len, prefix_mac) = (position.prefix_len, position.prefix_mac);
-    OriginRange { origin, generation, start: position.end, end: position.end + 100, prefix_len, prefix_mac }
+    OriginRange {
+        origin,
+        generation,
+        start: position.end,
+        end: position.end + 100,
+        prefix_len,
+        prefix_mac,
+    }
 }
 
 /// A seal of a new segment with these ranges.
@@ -41,14 +48,23 @@ pub(super) fn seal(golden: &Golden, ranges: Vec<OriginRange>) -> (Seal, RangeLis
 }
 
 /// A seal as an item of a claim.
-pub(super) fn sealing(golden: &Golden, (seal, ranges): (Seal, RangeList)) -> (Entry, Option<RangeList>) {
+pub(super) fn sealing(
+    golden: &Golden,
+    (seal, ranges): (Seal, RangeList),
+) -> (Entry, Option<RangeList>) {
     (next(golden, EntryKind::SegmentSeal(Box::new(seal))), Some(ranges))
 }
 
 /// The end of a window as an item of a claim.
 pub(super) fn closing(golden: &Golden, number: u64) -> (Entry, Option<RangeList>) {
     let segments = golden.state.live_segments();
-    let close = WindowClose { extended_until: None, index_sha256: None, number, segments, shard: Shard::WHOLE };
+    let close = WindowClose {
+        extended_until: None,
+        index_sha256: None,
+        number,
+        segments,
+        shard: Shard::WHOLE,
+    };
     (next(golden, EntryKind::WindowClose(close)), None)
 }
 
@@ -97,7 +113,8 @@ fn first(golden: &Golden, key: &RoleKey, change: impl FnOnce(&mut ClaimDraft, Lo
     let EntryKind::LogOpen(open) = entry.kind().clone() else { panic!("no log.open") };
     let archive_id = golden.state.archive_id();
     let items = vec![(entry, None)];
-    let mut draft = ClaimDraft { archive_id, seq: 0, prev_claim_sha256: NO_CLAIM, nonce: [0x11; 16], items };
+    let mut draft =
+        ClaimDraft { archive_id, seq: 0, prev_claim_sha256: NO_CLAIM, nonce: [0x11; 16], items };
     change(&mut draft, *open);
     draft.sign(key).unwrap().bytes().to_vec()
 }
@@ -111,7 +128,10 @@ pub(super) fn accepted(golden: &Golden) -> Vec<Good> {
 }
 
 pub(super) fn faults(golden: &Golden) -> Vec<Fault> {
-    [signatures(golden), details(golden), shape(golden), places(golden), firsts(golden)].into_iter().flatten().collect()
+    [signatures(golden), details(golden), shape(golden), places(golden), firsts(golden)]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 fn signatures(golden: &Golden) -> Vec<Fault> {
@@ -119,42 +139,99 @@ fn signatures(golden: &Golden) -> Vec<Fault> {
     let archive = golden.keys.role(Role::Archive);
     let Some(Value::Text(sig)) = members(&good).get("sig").cloned() else { panic!("no signature") };
     let flipped = with(&good, "sig", b64::encode(&flipped(&b64::decode(&sig).unwrap(), 40)));
-    let swapped = with_items(&with_items(&good, "entries", |items| items.reverse()), "details", |items| items.reverse());
-    let removed = with_items(&with_items(&good, "entries", |items| drop(items.pop())), "details", |items| drop(items.pop()));
+    let swapped =
+        with_items(&with_items(&good, "entries", |items| items.reverse()), "details", |items| {
+            items.reverse()
+        });
+    let removed =
+        with_items(&with_items(&good, "entries", |items| drop(items.pop())), "details", |items| {
+            drop(items.pop())
+        });
     let stranger = RoleKey::from_seed(&[0x42; 32]);
     let strange = with(&good, "key_id", json_text(stranger.id()));
     vec![
         fault("claim_signature_flipped.json", "one bit of the signature", flipped),
-        fault("claim_signature_of_another_key.json", "signed by another key than it names", resigned(&good, golden.keys.role(Role::Lock))),
-        fault("claim_signer_unknown.json", "signed by a key that the log does not register", resigned(&strange, &stranger)),
-        fault("claim_entry_reordered.json", "two entries and their details changed places", swapped),
+        fault(
+            "claim_signature_of_another_key.json",
+            "signed by another key than it names",
+            resigned(&good, golden.keys.role(Role::Lock)),
+        ),
+        fault(
+            "claim_signer_unknown.json",
+            "signed by a key that the log does not register",
+            resigned(&strange, &stranger),
+        ),
+        fault(
+            "claim_entry_reordered.json",
+            "two entries and their details changed places",
+            swapped,
+        ),
         fault("claim_entry_removed.json", "the last entry taken out", removed),
-        fault("claim_nonce_changed.json", "another nonce than was signed", with(&good, "nonce", "22".repeat(16))),
-        fault("claim_signature_short.json", "a signature of 63 bytes", with(&good, "sig", b64::encode(&[7; 63]))),
-        fault("claim_signature_with_the_wrong_prefix.json", "signed without the prefix of claims", {
-            let mut members = members(&good);
-            members.remove("sig");
-            let message = Value::Object(members).to_canonical();
-            with(&good, "sig", b64::encode(&archive.sign(&message)))
-        }),
+        fault(
+            "claim_nonce_changed.json",
+            "another nonce than was signed",
+            with(&good, "nonce", "22".repeat(16)),
+        ),
+        fault(
+            "claim_signature_short.json",
+            "a signature of 63 bytes",
+            with(&good, "sig", b64::encode(&[7; 63])),
+        ),
+        fault(
+            "claim_signature_with_the_wrong_prefix.json",
+            "signed without the prefix of claims",
+            {
+                let mut members = members(&good);
+                members.remove("sig");
+                let message = Value::Object(members).to_canonical();
+                with(&good, "sig", b64::encode(&archive.sign(&message)))
+            },
+        ),
     ]
 }
 
 fn details(golden: &Golden) -> Vec<Fault> {
     let good = good(golden);
     let archive = golden.keys.role(Role::Archive);
-    let signed = |change: fn(&mut Vec<Value>)| resigned(&with_items(&good, "details", change), archive);
-    let other = RangeList::new(vec![OriginRange { end: range(golden).end + 1, ..range(golden) }]).unwrap().to_value();
+    let signed =
+        |change: fn(&mut Vec<Value>)| resigned(&with_items(&good, "details", change), archive);
+    let other = RangeList::new(vec![OriginRange { end: range(golden).end + 1, ..range(golden) }])
+        .unwrap()
+        .to_value();
     let other = with_items(&good, "details", |items| items[0] = other);
     vec![
-        fault("claim_details_missing.json", "a seal without its ranges", signed(|items| items[0] = Value::Null)),
-        fault("claim_details_of_another_seal.json", "ranges that are not those of the seal's digest", resigned(&other, archive)),
-        fault("claim_details_beside_a_window.json", "ranges beside an entry that has none", signed(|items| items[1] = items[0].clone())),
-        fault("claim_details_too_few.json", "fewer details than entries", signed(|items| drop(items.pop()))),
-        fault("claim_details_unknown_member.json", "a range with a member that ranges do not have", {
-            let text = swap(&text(&good), "\"details\":[[{\"end\"", "\"details\":[[{\"bytes\":1,\"end\"");
-            resigned(text.as_bytes(), archive)
-        }),
+        fault(
+            "claim_details_missing.json",
+            "a seal without its ranges",
+            signed(|items| items[0] = Value::Null),
+        ),
+        fault(
+            "claim_details_of_another_seal.json",
+            "ranges that are not those of the seal's digest",
+            resigned(&other, archive),
+        ),
+        fault(
+            "claim_details_beside_a_window.json",
+            "ranges beside an entry that has none",
+            signed(|items| items[1] = items[0].clone()),
+        ),
+        fault(
+            "claim_details_too_few.json",
+            "fewer details than entries",
+            signed(|items| drop(items.pop())),
+        ),
+        fault(
+            "claim_details_unknown_member.json",
+            "a range with a member that ranges do not have",
+            {
+                let text = swap(
+                    &text(&good),
+                    "\"details\":[[{\"end\"",
+                    "\"details\":[[{\"bytes\":1,\"end\"",
+                );
+                resigned(text.as_bytes(), archive)
+            },
+        ),
     ]
 }
 
@@ -169,19 +246,40 @@ fn shape(golden: &Golden) -> Vec<Fault> {
     });
     let many = closing(golden, golden.state.next_window(Shard::WHOLE)).0.encode();
     let many = Value::Array(vec![Value::Object(members(&many)); 1_001]);
-    let many = with(&with(&good, "entries", many), "details", Value::Array(vec![Value::Null; 1_001]));
+    let many =
+        with(&with(&good, "entries", many), "details", Value::Array(vec![Value::Null; 1_001]));
     let mut unsigned = members(&good);
     unsigned.remove("sig");
     vec![
         fault("claim_empty.json", "no entries", resigned(&empty, archive)),
         fault("claim_of_too_many_entries.json", "1,001 entries", resigned(&many, archive)),
-        fault("claim_entry_too_long.json", "an entry of more than 4,096 bytes", resigned(&long, archive)),
+        fault(
+            "claim_entry_too_long.json",
+            "an entry of more than 4,096 bytes",
+            resigned(&long, archive),
+        ),
         fault("claim_unsigned.json", "no signature", Value::Object(unsigned).to_canonical()),
-        fault("claim_unknown_member.json", "a member that claims do not have", resigned(&with(&good, "note", "x"), archive)),
+        fault(
+            "claim_unknown_member.json",
+            "a member that claims do not have",
+            resigned(&with(&good, "note", "x"), archive),
+        ),
         fault("claim_version_2.json", "another version", resigned(&with(&good, "v", 2), archive)),
-        fault("claim_nonce_short.json", "a nonce of 15 bytes", resigned(&with(&good, "nonce", "11".repeat(15)), archive)),
-        fault("claim_not_canonical.json", "white space", swap(&text(&good), "{\"archive_id\"", "{ \"archive_id\"")),
-        fault("claim_critical_unknown_type.json", "a critical entry of an unknown type: nothing may be decided after it", unknown(golden, true)),
+        fault(
+            "claim_nonce_short.json",
+            "a nonce of 15 bytes",
+            resigned(&with(&good, "nonce", "11".repeat(15)), archive),
+        ),
+        fault(
+            "claim_not_canonical.json",
+            "white space",
+            swap(&text(&good), "{\"archive_id\"", "{ \"archive_id\""),
+        ),
+        fault(
+            "claim_critical_unknown_type.json",
+            "a critical entry of an unknown type: nothing may be decided after it",
+            unknown(golden, true),
+        ),
     ]
 }
 
@@ -195,11 +293,31 @@ fn places(golden: &Golden) -> Vec<Fault> {
         draft.sign(archive).unwrap().bytes().to_vec()
     };
     vec![
-        fault("claim_of_another_archive.json", "another archive's claim", changed(|draft| draft.archive_id = ArchiveId::from_bytes([7; 16]))),
-        fault("claim_out_of_order.json", "a claim is left out before it", changed(|draft| draft.seq += 1)),
-        fault("claim_repeated.json", "the place of the claim before", changed(|draft| draft.seq -= 1)),
-        fault("claim_of_a_fork.json", "it follows another claim than the one before", changed(|draft| draft.prev_claim_sha256 = Digest::of(b"fork"))),
-        fault("claim_in_the_first_place.json", "a later claim in place 0", changed(|draft| draft.seq = 0)),
+        fault(
+            "claim_of_another_archive.json",
+            "another archive's claim",
+            changed(|draft| draft.archive_id = ArchiveId::from_bytes([7; 16])),
+        ),
+        fault(
+            "claim_out_of_order.json",
+            "a claim is left out before it",
+            changed(|draft| draft.seq += 1),
+        ),
+        fault(
+            "claim_repeated.json",
+            "the place of the claim before",
+            changed(|draft| draft.seq -= 1),
+        ),
+        fault(
+            "claim_of_a_fork.json",
+            "it follows another claim than the one before",
+            changed(|draft| draft.prev_claim_sha256 = Digest::of(b"fork")),
+        ),
+        fault(
+            "claim_in_the_first_place.json",
+            "a later claim in place 0",
+            changed(|draft| draft.seq = 0),
+        ),
     ]
 }
 
@@ -215,12 +333,40 @@ fn firsts(golden: &Golden) -> Vec<Fault> {
     };
     let window = closing(golden, 0);
     vec![
-        fault("claim_first_without_log_open.json", "another entry in place of `log.open`", first(golden, archive, |draft, _| draft.items = vec![window.clone()])),
-        fault("claim_first_of_two_entries.json", "an entry after `log.open`", first(golden, archive, |draft, _| draft.items.push(window))),
-        fault("claim_first_with_a_predecessor.json", "a claim before the first", first(golden, archive, |draft, _| draft.prev_claim_sha256 = Digest::of(b"before"))),
-        fault("claim_first_of_another_archive.json", "`log.open` of another archive", reopened(|open| open.archive_id = ArchiveId::from_bytes([7; 16]))),
-        fault("claim_first_signed_by_another_role.json", "signed by a key that is registered, but not to archive", first(golden, golden.keys.role(Role::Lock), |_, _| {})),
-        fault("claim_first_signed_by_a_stranger.json", "signed by a key that it does not register", first(golden, &RoleKey::from_seed(&[0x42; 32]), |_, _| {})),
-        fault("claim_first_for_newer_readers.json", "it needs reader version 2", reopened(|open| open.min_reader = 2)),
+        fault(
+            "claim_first_without_log_open.json",
+            "another entry in place of `log.open`",
+            first(golden, archive, |draft, _| draft.items = vec![window.clone()]),
+        ),
+        fault(
+            "claim_first_of_two_entries.json",
+            "an entry after `log.open`",
+            first(golden, archive, |draft, _| draft.items.push(window)),
+        ),
+        fault(
+            "claim_first_with_a_predecessor.json",
+            "a claim before the first",
+            first(golden, archive, |draft, _| draft.prev_claim_sha256 = Digest::of(b"before")),
+        ),
+        fault(
+            "claim_first_of_another_archive.json",
+            "`log.open` of another archive",
+            reopened(|open| open.archive_id = ArchiveId::from_bytes([7; 16])),
+        ),
+        fault(
+            "claim_first_signed_by_another_role.json",
+            "signed by a key that is registered, but not to archive",
+            first(golden, golden.keys.role(Role::Lock), |_, _| {}),
+        ),
+        fault(
+            "claim_first_signed_by_a_stranger.json",
+            "signed by a key that it does not register",
+            first(golden, &RoleKey::from_seed(&[0x42; 32]), |_, _| {}),
+        ),
+        fault(
+            "claim_first_for_newer_readers.json",
+            "it needs reader version 2",
+            reopened(|open| open.min_reader = 2),
+        ),
     ]
 }

@@ -19,14 +19,18 @@ fn key_set(golden: &Golden) -> String {
 }
 
 pub(super) fn accepted(golden: &Golden) -> Vec<Good> {
-    let abandon = Abandon { segment_id: golden.seals[0].seal.segment_id, until: golden.state.latest() };
+    let abandon =
+        Abandon { segment_id: golden.seals[0].seal.segment_id, until: golden.state.latest() };
     let id = RoleKey::from_seed(&[0x42; 32]).id();
     let revoke = KeySet { id, role: Role::Lock.into(), change: KeyChange::Revoke };
     let unknown = swap(&text(&leaf(golden, "window.close")), "\"window.close\"", "\"window.open\"");
     vec![
         ("entry_log_open.json".into(), leaf(golden, "log.open")),
         ("entry_segment_seal.json".into(), leaf(golden, "segment.seal")),
-        ("entry_segment_abandon.json".into(), next(golden, EntryKind::SegmentAbandon(abandon)).encode()),
+        (
+            "entry_segment_abandon.json".into(),
+            next(golden, EntryKind::SegmentAbandon(abandon)).encode(),
+        ),
         ("entry_window_close.json".into(), leaf(golden, "window.close")),
         ("entry_key_set_add.json".into(), key_set(golden).into_bytes()),
         ("entry_key_set_revoke.json".into(), next(golden, EntryKind::KeySet(revoke)).encode()),
@@ -35,7 +39,10 @@ pub(super) fn accepted(golden: &Golden) -> Vec<Good> {
 }
 
 pub(super) fn faults(golden: &Golden) -> Vec<Fault> {
-    [spelling(golden), numbers(golden), shape(golden), values(golden), keys(golden)].into_iter().flatten().collect()
+    [spelling(golden), numbers(golden), shape(golden), values(golden), keys(golden)]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// JSON that has another spelling, or none.
@@ -55,11 +62,27 @@ fn spelling(golden: &Golden) -> Vec<Fault> {
         fault("entry_array.json", "not an object", "[]"),
         fault("entry_cut_off.json", "the last byte is missing", &seal.as_bytes()[..seal.len() - 1]),
         fault("entry_line_feed.json", "a line feed after the document", format!("{seal}\n")),
-        fault("entry_byte_order_mark.json", "a byte order mark before the document", format!("\u{feff}{seal}")),
-        fault("entry_white_space.json", "a space between tokens", with("\"holds\":[]", "\"holds\": []")),
+        fault(
+            "entry_byte_order_mark.json",
+            "a byte order mark before the document",
+            format!("\u{feff}{seal}"),
+        ),
+        fault(
+            "entry_white_space.json",
+            "a space between tokens",
+            with("\"holds\":[]", "\"holds\": []"),
+        ),
         fault("entry_not_canonical.json", "members out of order", with(order.0, order.1)),
-        fault("entry_member_twice.json", "a member occurs twice", with("\"late\":false", "\"late\":false,\"late\":false")),
-        fault("entry_escape_not_shortest.json", "a letter as an escape", with("\"app\"", "\"\\u0061pp\"")),
+        fault(
+            "entry_member_twice.json",
+            "a member occurs twice",
+            with("\"late\":false", "\"late\":false,\"late\":false"),
+        ),
+        fault(
+            "entry_escape_not_shortest.json",
+            "a letter as an escape",
+            with("\"app\"", "\"\\u0061pp\""),
+        ),
         fault("entry_lone_surrogate.json", "half a surrogate pair", with("\"app\"", "\"\\ud800\"")),
         fault("entry_invalid_utf_8.json", "a byte that is not UTF-8", invalid),
         fault("entry_too_deep.json", "nested deeper than 16", with("\"holds\":[]", &deep)),
@@ -79,8 +102,16 @@ fn numbers(golden: &Golden) -> Vec<Fault> {
         fault("entry_leading_zero.json", "a leading zero", epoch("01")),
         fault("entry_negative_count.json", "a count below 0", epoch("-1")),
         fault("entry_number_beyond_53_bits.json", "2^53 as a number", epoch("9007199254740992")),
-        fault("entry_small_number_as_text.json", "a number as text that is none beyond 2^53-1", epoch("\"7\"")),
-        fault("entry_number_beyond_64_bits.json", "2^64 as text", epoch("\"18446744073709551616\"")),
+        fault(
+            "entry_small_number_as_text.json",
+            "a number as text that is none beyond 2^53-1",
+            epoch("\"7\""),
+        ),
+        fault(
+            "entry_number_beyond_64_bits.json",
+            "2^64 as text",
+            epoch("\"18446744073709551616\""),
+        ),
     ]
 }
 
@@ -90,15 +121,47 @@ fn shape(golden: &Golden) -> Vec<Fault> {
     let with = |from: &str, to: &str| swap(&seal, from, to);
     let open = leaf(golden, "log.open");
     vec![
-        fault("entry_unknown_member.json", "a member that the type does not have", with("\"late\":false", "\"late\":false,\"later\":true")),
-        fault("entry_unknown_member_inside.json", "the same in an inner object", with("\"events\":{\"count\"", "\"events\":{\"bytes\":1,\"count\"")),
+        fault(
+            "entry_unknown_member.json",
+            "a member that the type does not have",
+            with("\"late\":false", "\"late\":false,\"later\":true"),
+        ),
+        fault(
+            "entry_unknown_member_inside.json",
+            "the same in an inner object",
+            with("\"events\":{\"count\"", "\"events\":{\"bytes\":1,\"count\""),
+        ),
         fault("entry_missing_member.json", "a member is missing", with("\"late\":false,", "")),
-        fault("entry_null_where_none_may_be.json", "`null` for a member that may not be", with("\"stream\":\"app\"", "\"stream\":null")),
-        fault("entry_other_kind_of_value.json", "a number where `true` or `false` stands", with("\"late\":false", "\"late\":0")),
-        fault("entry_crit_false.json", "a type that changes the state with `crit: false`", with("\"crit\":true", "\"crit\":false")),
-        fault("entry_log_open_format_2.json", "a log of another format", swap(&text(&open), "\"format\":1", "\"format\":2")),
-        fault("entry_log_open_keys_unsorted.json", "keys out of order", with_items(&open, "keys", |keys| keys.reverse())),
-        fault("entry_log_open_key_twice.json", "a key twice", with_items(&open, "keys", |keys| keys.insert(0, keys[0].clone()))),
+        fault(
+            "entry_null_where_none_may_be.json",
+            "`null` for a member that may not be",
+            with("\"stream\":\"app\"", "\"stream\":null"),
+        ),
+        fault(
+            "entry_other_kind_of_value.json",
+            "a number where `true` or `false` stands",
+            with("\"late\":false", "\"late\":0"),
+        ),
+        fault(
+            "entry_crit_false.json",
+            "a type that changes the state with `crit: false`",
+            with("\"crit\":true", "\"crit\":false"),
+        ),
+        fault(
+            "entry_log_open_format_2.json",
+            "a log of another format",
+            swap(&text(&open), "\"format\":1", "\"format\":2"),
+        ),
+        fault(
+            "entry_log_open_keys_unsorted.json",
+            "keys out of order",
+            with_items(&open, "keys", |keys| keys.reverse()),
+        ),
+        fault(
+            "entry_log_open_key_twice.json",
+            "a key twice",
+            with_items(&open, "keys", |keys| keys.insert(0, keys[0].clone())),
+        ),
     ]
 }
 
@@ -115,21 +178,73 @@ fn values(golden: &Golden) -> Vec<Fault> {
     let other_version = id.replacen("-7", "-4", 1);
     let window = text(&leaf(golden, "window.close"));
     vec![
-        fault("entry_time_without_milliseconds.json", "a time without its three digits", settle("2026-01-02T12:00:00Z")),
-        fault("entry_time_with_offset.json", "a time in another zone", settle("2026-01-02T12:00:00.000+00:00")),
-        fault("entry_time_impossible.json", "the 30th of February", settle("2026-02-30T12:00:00.000Z")),
-        fault("entry_time_range_backwards.json", "`min` after `max`", with(&receive, "\"min\":\"9999-12-31T23:59:59.999Z\"},\"retain_until\"")),
-        fault("entry_digest_upper_case.json", "a digest in upper case", with(&digest, &digest.to_uppercase())),
+        fault(
+            "entry_time_without_milliseconds.json",
+            "a time without its three digits",
+            settle("2026-01-02T12:00:00Z"),
+        ),
+        fault(
+            "entry_time_with_offset.json",
+            "a time in another zone",
+            settle("2026-01-02T12:00:00.000+00:00"),
+        ),
+        fault(
+            "entry_time_impossible.json",
+            "the 30th of February",
+            settle("2026-02-30T12:00:00.000Z"),
+        ),
+        fault(
+            "entry_time_range_backwards.json",
+            "`min` after `max`",
+            with(&receive, "\"min\":\"9999-12-31T23:59:59.999Z\"},\"retain_until\""),
+        ),
+        fault(
+            "entry_digest_upper_case.json",
+            "a digest in upper case",
+            with(&digest, &digest.to_uppercase()),
+        ),
         fault("entry_digest_short.json", "a digest of 31 bytes", with(&digest, &digest[2..])),
-        fault("entry_segment_id_not_version_7.json", "a segment id that is no UUID of version 7", with(&id, &other_version)),
-        fault("entry_object_key_dot_dot.json", "an object key with `..`", with("\"segments/app/", "\"segments/../")),
-        fault("entry_object_key_with_a_space.json", "an object key with a space", with("\"segments/app/", "\"segments/a p/")),
-        fault("entry_stream_upper_case.json", "a stream's name in upper case", with("\"stream\":\"app\"", "\"stream\":\"App\"")),
-        fault("entry_class_empty.json", "an empty record class", with("\"class\":\"unclassified\"", "\"class\":\"\"")),
-        fault("entry_holds_unsorted.json", "holds out of order", with("\"holds\":[]", "\"holds\":[\"b\",\"a\"]")),
-        fault("entry_hold_twice.json", "a hold twice", with("\"holds\":[]", "\"holds\":[\"a\",\"a\"]")),
+        fault(
+            "entry_segment_id_not_version_7.json",
+            "a segment id that is no UUID of version 7",
+            with(&id, &other_version),
+        ),
+        fault(
+            "entry_object_key_dot_dot.json",
+            "an object key with `..`",
+            with("\"segments/app/", "\"segments/../"),
+        ),
+        fault(
+            "entry_object_key_with_a_space.json",
+            "an object key with a space",
+            with("\"segments/app/", "\"segments/a p/"),
+        ),
+        fault(
+            "entry_stream_upper_case.json",
+            "a stream's name in upper case",
+            with("\"stream\":\"app\"", "\"stream\":\"App\""),
+        ),
+        fault(
+            "entry_class_empty.json",
+            "an empty record class",
+            with("\"class\":\"unclassified\"", "\"class\":\"\""),
+        ),
+        fault(
+            "entry_holds_unsorted.json",
+            "holds out of order",
+            with("\"holds\":[]", "\"holds\":[\"b\",\"a\"]"),
+        ),
+        fault(
+            "entry_hold_twice.json",
+            "a hold twice",
+            with("\"holds\":[]", "\"holds\":[\"a\",\"a\"]"),
+        ),
         fault("entry_shard_out_of_range.json", "shard 1 of 1", swap(&window, "\"0/1\"", "\"1/1\"")),
-        fault("entry_shard_of_too_many.json", "one of 1,025 shards", swap(&window, "\"0/1\"", "\"0/1025\"")),
+        fault(
+            "entry_shard_of_too_many.json",
+            "one of 1,025 shards",
+            swap(&window, "\"0/1\"", "\"0/1025\""),
+        ),
     ]
 }
 
@@ -144,10 +259,30 @@ fn keys(golden: &Golden) -> Vec<Fault> {
     let small = b64::encode(&point);
     let unpadded = public.trim_end_matches('=').to_owned();
     vec![
-        fault("entry_key_id_of_another_key.json", "a key id that is not its key's", swap(&good, &key.id().to_string(), &other.id().to_string())),
-        fault("entry_public_key_of_small_order.json", "a public key of small order", swap(&good, &public, &small)),
-        fault("entry_public_key_unpadded.json", "base64 without padding", swap(&good, &public, &unpadded)),
-        fault("entry_role_unknown.json", "a role that there is not", swap(&good, "\"role\":\"admin\"", "\"role\":\"officer\"")),
-        fault("entry_key_action_unknown.json", "an action that there is not", swap(&good, "\"action\":\"add\"", "\"action\":\"renew\"")),
+        fault(
+            "entry_key_id_of_another_key.json",
+            "a key id that is not its key's",
+            swap(&good, &key.id().to_string(), &other.id().to_string()),
+        ),
+        fault(
+            "entry_public_key_of_small_order.json",
+            "a public key of small order",
+            swap(&good, &public, &small),
+        ),
+        fault(
+            "entry_public_key_unpadded.json",
+            "base64 without padding",
+            swap(&good, &public, &unpadded),
+        ),
+        fault(
+            "entry_role_unknown.json",
+            "a role that there is not",
+            swap(&good, "\"role\":\"admin\"", "\"role\":\"officer\""),
+        ),
+        fault(
+            "entry_key_action_unknown.json",
+            "an action that there is not",
+            swap(&good, "\"action\":\"add\"", "\"action\":\"renew\""),
+        ),
     ]
 }

@@ -19,7 +19,8 @@ fn made(golden: &Golden, file: (ArchiveId, SegmentId), named: (ArchiveId, Segmen
     let key = DataKey::from_bytes(&[0x33; 32]);
     let wrapped = period.wrap(&key, named.0, named.1, &mut entropy).unwrap();
     let id = name.to_string();
-    let material = KeyMaterial::new(id.split('/').next().unwrap(), name.generation, wrapped).unwrap();
+    let material =
+        KeyMaterial::new(id.split('/').next().unwrap(), name.generation, wrapped).unwrap();
     let mut segment = OpenSegment::new(file.0, file.1, "app", key);
     let range = segment.range("file:app.log", 0, 0);
     segment.set_tail(range, b"\n".to_vec());
@@ -41,15 +42,43 @@ pub(super) fn faults(golden: &Golden) -> Vec<Fault> {
     let other_segment = (own.0, golden.seals[2].seal.segment_id);
     let end = good.len();
     vec![
-        fault("segment_other_archive.parquet", "a file of another archive", made(golden, other_archive, own)),
-        fault("segment_other_segment.parquet", "a file of another segment", made(golden, other_segment, own)),
-        fault("segment_key_of_another_archive.parquet", "a wrapped key that names another archive", made(golden, own, other_archive)),
-        fault("segment_key_of_another_segment.parquet", "a wrapped key that names another segment", made(golden, own, other_segment)),
-        fault("segment_in_another_place.parquet", "another segment of the archive", golden.segment(&golden.seals[2])),
+        fault(
+            "segment_other_archive.parquet",
+            "a file of another archive",
+            made(golden, other_archive, own),
+        ),
+        fault(
+            "segment_other_segment.parquet",
+            "a file of another segment",
+            made(golden, other_segment, own),
+        ),
+        fault(
+            "segment_key_of_another_archive.parquet",
+            "a wrapped key that names another archive",
+            made(golden, own, other_archive),
+        ),
+        fault(
+            "segment_key_of_another_segment.parquet",
+            "a wrapped key that names another segment",
+            made(golden, own, other_segment),
+        ),
+        fault(
+            "segment_in_another_place.parquet",
+            "another segment of the archive",
+            golden.segment(&golden.seals[2]),
+        ),
         fault("segment_column_flipped.parquet", "one bit of a column", flipped(&good, 60)),
         fault("segment_footer_flipped.parquet", "one bit of the footer", flipped(&good, end - 40)),
-        fault("segment_length_of_footer_flipped.parquet", "one bit of the footer's length", flipped(&good, end - 8)),
-        fault("segment_magic_flipped.parquet", "one bit of the last four bytes", flipped(&good, end - 1)),
+        fault(
+            "segment_length_of_footer_flipped.parquet",
+            "one bit of the footer's length",
+            flipped(&good, end - 8),
+        ),
+        fault(
+            "segment_magic_flipped.parquet",
+            "one bit of the last four bytes",
+            flipped(&good, end - 1),
+        ),
         fault("segment_cut_off.parquet", "the last byte is missing", &good[..end - 1]),
         fault("segment_empty.parquet", "no bytes", ""),
         fault("segment_not_encrypted.parquet", "not Parquet", "PAR1 no segment at all PAR1"),

@@ -24,36 +24,112 @@ fn seals(golden: &Golden) -> Vec<Fault> {
     };
     let twice = || sealing(golden, seal(golden, vec![good]));
     vec![
-        fault("claim_void_seal_leaves_a_gap.json", "a range begins after the folded position", of(vec![OriginRange { start: good.start + 1, ..good }])),
-        fault("claim_void_seal_overlaps.json", "a range begins before the folded position", of(vec![OriginRange { start: good.start - 1, ..good }])),
-        fault("claim_void_seal_begins_within.json", "a new generation does not begin at 0", of(vec![OriginRange { generation: 1, ..good }])),
-        fault("claim_void_generation_skipped.json", "a generation is left out", of(vec![OriginRange { generation: 2, start: 0, ..good }])),
-        fault("claim_void_seal_of_nothing.json", "no range has a byte", of(vec![OriginRange { end: good.start, ..good }])),
+        fault(
+            "claim_void_seal_leaves_a_gap.json",
+            "a range begins after the folded position",
+            of(vec![OriginRange { start: good.start + 1, ..good }]),
+        ),
+        fault(
+            "claim_void_seal_overlaps.json",
+            "a range begins before the folded position",
+            of(vec![OriginRange { start: good.start - 1, ..good }]),
+        ),
+        fault(
+            "claim_void_seal_begins_within.json",
+            "a new generation does not begin at 0",
+            of(vec![OriginRange { generation: 1, ..good }]),
+        ),
+        fault(
+            "claim_void_generation_skipped.json",
+            "a generation is left out",
+            of(vec![OriginRange { generation: 2, start: 0, ..good }]),
+        ),
+        fault(
+            "claim_void_seal_of_nothing.json",
+            "no range has a byte",
+            of(vec![OriginRange { end: good.start, ..good }]),
+        ),
         fault("claim_void_seal_of_no_range.json", "no ranges", of(Vec::new())),
-        fault("claim_void_seal_twice.json", "the same ranges twice in one claim", claim(golden, vec![twice(), twice()])),
-        fault("claim_void_segment_live.json", "the id of a live segment", changed(|seal, golden| seal.segment_id = golden.seals[0].seal.segment_id)),
-        fault("claim_void_after_settling.json", "sealed after its settling lock", changed(|seal, golden| seal.settle_until = golden.state.latest())),
-        fault("claim_void_hold_epoch.json", "another hold epoch than the log's", changed(|seal, _| seal.hold_epoch = 1)),
-        fault("claim_void_hold_unknown.json", "a hold that the log does not know", changed(|seal, _| seal.holds = vec!["h1".parse().unwrap()])),
+        fault(
+            "claim_void_seal_twice.json",
+            "the same ranges twice in one claim",
+            claim(golden, vec![twice(), twice()]),
+        ),
+        fault(
+            "claim_void_segment_live.json",
+            "the id of a live segment",
+            changed(|seal, golden| seal.segment_id = golden.seals[0].seal.segment_id),
+        ),
+        fault(
+            "claim_void_after_settling.json",
+            "sealed after its settling lock",
+            changed(|seal, golden| seal.settle_until = golden.state.latest()),
+        ),
+        fault(
+            "claim_void_hold_epoch.json",
+            "another hold epoch than the log's",
+            changed(|seal, _| seal.hold_epoch = 1),
+        ),
+        fault(
+            "claim_void_hold_unknown.json",
+            "a hold that the log does not know",
+            changed(|seal, _| seal.holds = vec!["h1".parse().unwrap()]),
+        ),
     ]
 }
 
 fn others(golden: &Golden) -> Vec<Fault> {
     let window = golden.state.next_window(Shard::WHOLE);
-    let abandon = Abandon { segment_id: golden.seals[0].seal.segment_id, until: golden.state.latest() };
+    let abandon =
+        Abandon { segment_id: golden.seals[0].seal.segment_id, until: golden.state.latest() };
     let key = KeySet::add(RoleKey::from_seed(&[0x42; 32]).public(), LogRole::Admin);
     let (close, _) = closing(golden, window);
-    let old = Entry::new(Instant::from_unix_ms(golden.state.latest().unix_ms() - 86_400_001).unwrap(), close.into_kind());
+    let old = Entry::new(
+        Instant::from_unix_ms(golden.state.latest().unix_ms() - 86_400_001).unwrap(),
+        close.into_kind(),
+    );
     let open = Entry::parse(&leaf(golden, "log.open")).unwrap();
     let archive = golden.keys.role(strongroom_crypto::keys::Role::Archive);
-    let malformed = swap(&text(&claim(golden, vec![closing(golden, window)])), "\"shard\":\"0/1\"", "\"shard\":\"1/1\"");
+    let malformed = swap(
+        &text(&claim(golden, vec![closing(golden, window)])),
+        "\"shard\":\"0/1\"",
+        "\"shard\":\"1/1\"",
+    );
     vec![
-        fault("claim_void_entry_malformed.json", "an entry that is not the structure of its type", resigned(malformed.as_bytes(), archive)),
-        fault("claim_void_clock_behind.json", "more than 24 hours before the log's greatest time", claim(golden, vec![(old, None)])),
-        fault("claim_void_window_repeated.json", "the number of the window before", claim(golden, vec![closing(golden, window - 1)])),
-        fault("claim_void_window_skipped.json", "a window is left out", claim(golden, vec![closing(golden, window + 1)])),
-        fault("claim_void_live_segment_abandoned.json", "a live segment abandoned", claim(golden, vec![(next(golden, EntryKind::SegmentAbandon(abandon)), None)])),
-        fault("claim_void_signer_may_not.json", "a key registered by a key that is not for it", claim(golden, vec![(next(golden, EntryKind::KeySet(key)), None)])),
-        fault("claim_void_log_opened_again.json", "a second `log.open`", claim(golden, vec![(open, None)])),
+        fault(
+            "claim_void_entry_malformed.json",
+            "an entry that is not the structure of its type",
+            resigned(malformed.as_bytes(), archive),
+        ),
+        fault(
+            "claim_void_clock_behind.json",
+            "more than 24 hours before the log's greatest time",
+            claim(golden, vec![(old, None)]),
+        ),
+        fault(
+            "claim_void_window_repeated.json",
+            "the number of the window before",
+            claim(golden, vec![closing(golden, window - 1)]),
+        ),
+        fault(
+            "claim_void_window_skipped.json",
+            "a window is left out",
+            claim(golden, vec![closing(golden, window + 1)]),
+        ),
+        fault(
+            "claim_void_live_segment_abandoned.json",
+            "a live segment abandoned",
+            claim(golden, vec![(next(golden, EntryKind::SegmentAbandon(abandon)), None)]),
+        ),
+        fault(
+            "claim_void_signer_may_not.json",
+            "a key registered by a key that is not for it",
+            claim(golden, vec![(next(golden, EntryKind::KeySet(key)), None)]),
+        ),
+        fault(
+            "claim_void_log_opened_again.json",
+            "a second `log.open`",
+            claim(golden, vec![(open, None)]),
+        ),
     ]
 }
