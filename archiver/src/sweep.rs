@@ -14,6 +14,9 @@ use strongroom_retention::Settling;
 use crate::log::{Log, LogError, manifest_key, period_key_object, timestamp};
 use crate::store::{Lock, LockMode, ObjectKey};
 
+/// Names listed at a time.
+const LIST: usize = 1_000;
+
 /// Extends every lock of which less than half the settling period is left.
 ///
 /// # Errors
@@ -37,12 +40,19 @@ pub fn extend_overdue(log: &mut Log) -> Result<u64, LogError> {
     for period in &periods {
         keys.push(period_key_object(period)?);
     }
+    // Whatever else proves or opens a segment lasts as long: the origin key, claims, full tiles and
+    // bundles, checkpoints. What was born without a lock stays without one.
+    for prefix in ["keys/origin/", "log/"] {
+        keys.extend(all(log, prefix)?);
+    }
     for key in &keys {
         let Some(head) = log.store().head(key, None)? else { continue };
-        if head.lock.is_some_and(|lock| lock.until >= until) {
-            continue;
-        }
-        let mode = head.lock.map_or(LockMode::Governance, |lock| lock.mode);
+        let mode = match head.lock {
+            Some(lock) if lock.until < until => lock.mode,
+            Some(_) => continue,
+            None if key.as_str().starts_with("log/") => continue,
+            None => LockMode::Governance,
+        };
         log.store().extend_lock(key, &head.version, Lock { mode, until })?;
     }
     log.set_extended(Instant::from_unix_ms(until.as_millisecond()).unwrap_or(Instant::MAX));
@@ -61,5 +71,16 @@ fn due(state: &State, settling: Settling, now: Timestamp) -> bool {
             state.pages_absent().iter().any(|page| overdue(page.first))
                 || state.segments().any(|segment| overdue(segment.settle_until))
         }
+    }
+}
+
+/// Every current key below a prefix.
+fn all(log: &Log, prefix: &str) -> Result<Vec<ObjectKey>, LogError> {
+    let (mut keys, mut after): (Vec<ObjectKey>, Option<String>) = (Vec::new(), None);
+    loop {
+        let listed = log.store().list(prefix, after.as_deref(), LIST)?;
+        let Some(last) = listed.last() else { return Ok(keys) };
+        after = Some(last.key.to_string());
+        keys.extend(listed.into_iter().map(|item| item.key));
     }
 }

@@ -1,6 +1,7 @@
 //! A full disk: nothing is acknowledged, and the next run with more room seals everything.
 
 use std::{
+    fmt::Write as _,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -47,7 +48,7 @@ fn noise(bytes: usize) -> String {
     while text.len() < bytes {
         state =
             state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        text.push_str(&format!("{:016x}\n", state ^ (state >> 29)));
+        writeln!(text, "{:016x}", state ^ (state >> 29)).unwrap();
     }
     text
 }

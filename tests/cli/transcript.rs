@@ -38,14 +38,13 @@ impl<'a> Transcript<'a> {
     /// Adds a command and what it did.
     pub(crate) fn add(&mut self, arguments: &[&str], output: &Output) {
         let words = arguments.iter().map(|word| {
-            match word.contains([' ', '(', '*', '!']) || word.is_empty() {
-                true => format!("'{word}'"),
-                false => (*word).to_owned(),
-            }
+            let plain = !word.is_empty() && !word.contains([' ', '(', '*', '!']);
+            if plain { (*word).to_owned() } else { format!("'{word}'") }
         });
         let words = words.collect::<Vec<_>>().join(" ");
         let stdout = String::from_utf8_lossy(&output.stdout);
-        let mut text = format!("$ strongroom {words}\nexit {}\n", output.code);
+        let mut text =
+            format!("$ {}\nexit {}\n", ["strongroom ", &words].concat().trim_end(), output.code);
         for (name, printed) in [("stdout", &*stdout), ("stderr", &output.stderr)] {
             if !printed.is_empty() {
                 let end = if printed.ends_with('\n') { "" } else { "\n(no line feed)\n" };

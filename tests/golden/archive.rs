@@ -14,9 +14,8 @@ use strongroom_archiver::log::{
 };
 use strongroom_archiver::segment::{Layout, SegmentReader, StoredRange};
 use strongroom_archiver::store::{LockedStore, ObjectKey, file::FileStore};
-use strongroom_crypto::claim::{UnverifiedClaim, VerifiedClaim};
+use strongroom_crypto::claim::{ClaimItem, UnverifiedClaim, VerifiedClaim};
 use strongroom_crypto::keys::{DataKey, KeyFile};
-use strongroom_crypto::manifest::Manifest;
 use strongroom_crypto::merkle::{MemoryTree, leaf_hash};
 use strongroom_crypto::note::VerifierKey;
 use strongroom_crypto::state::State;
@@ -128,7 +127,7 @@ impl Golden {
 
     /// The leaves of the log.
     pub(crate) fn leaves(&self) -> Vec<&[u8]> {
-        self.claims.iter().flat_map(|claim| claim.items().iter().map(|item| item.leaf())).collect()
+        self.claims.iter().flat_map(|claim| claim.items().iter().map(ClaimItem::leaf)).collect()
     }
 
     /// The log's tree.
@@ -139,11 +138,6 @@ impl Golden {
     /// The bytes of a seal's manifest.
     pub(crate) fn manifest_bytes(&self, sealed: &Sealed) -> Vec<u8> {
         self.store.get(&manifest_key(&sealed.seal.segment_id).unwrap(), None).unwrap().unwrap()
-    }
-
-    /// A seal's manifest.
-    pub(crate) fn manifest(&self, sealed: &Sealed) -> Manifest {
-        Manifest::parse(&self.manifest_bytes(sealed)).unwrap()
     }
 
     /// The bytes of a seal's segment.

@@ -44,27 +44,27 @@ fn rewrite(folder: &Path, files: &[(String, Vec<u8>)]) {
 
 /// Makes all vectors from the golden archive, and what is derived from them.
 pub(crate) fn write(golden: &Golden) {
-    let (mut list, mut files) = (String::new(), Vec::new());
+    let (mut list, mut files) = (Vec::new(), Vec::new());
     for Fault { name, wrong, bytes } in faults::all(golden) {
         let error = match judge(golden, &name, &bytes) {
             Err(error) => error,
             Ok(read) => panic!("`{name}` is not refused: {read}"),
         };
         assert!(!error.contains(['\t', '\n']), "{name}: {error}");
-        list += &format!("{name}\t{wrong}\t{error}\n");
+        list.push(format!("{name}\t{wrong}\t{error}\n"));
         files.push((name, bytes));
     }
     rewrite(&vectors_folder().join("refused"), &files);
-    fs::write(vectors_folder().join("refused.tsv"), list).unwrap();
-    let (mut list, mut files) = (String::new(), Vec::new());
+    fs::write(vectors_folder().join("refused.tsv"), list.concat()).unwrap();
+    let (mut list, mut files) = (Vec::new(), Vec::new());
     for (name, bytes) in faults::accepted(golden) {
         let yields = judge(golden, &name, &bytes)
             .unwrap_or_else(|error| panic!("`{name}` is refused: {error}"));
-        list += &format!("{name}\t{}\t{yields}\n", Digest::of(&bytes));
+        list.push(format!("{name}\t{}\t{yields}\n", Digest::of(&bytes)));
         files.push((name, bytes));
     }
     rewrite(&vectors_folder().join("accepted"), &files);
-    fs::write(vectors_folder().join("accepted.tsv"), list).unwrap();
+    fs::write(vectors_folder().join("accepted.tsv"), list.concat()).unwrap();
     document::write(golden);
 }
 
@@ -100,14 +100,14 @@ fn every_good_vector_yields_what_it_did() {
     let golden = Golden::open();
     let files = committed("accepted");
     let text = fs::read_to_string(vectors_folder().join("accepted.tsv")).unwrap();
-    let mut now = String::new();
+    let mut now = Vec::new();
     for line in text.lines() {
         let name = line.split('\t').next().unwrap();
         let bytes = &files[name];
         let yields = judge(&golden, name, bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
-        now += &format!("{name}\t{}\t{yields}\n", Digest::of(bytes));
+        now.push(format!("{name}\t{}\t{yields}\n", Digest::of(bytes)));
     }
-    assert_eq!(now, text);
+    assert_eq!(now.concat(), text);
     assert_eq!(files.len(), text.lines().count(), "a vector is not listed");
 }
 

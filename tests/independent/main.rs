@@ -68,7 +68,7 @@ impl Bench {
         let store = format!("store: file://{}/store", path.display());
         fs::write(
             path.join("lines.log"),
-            (0..LINES).map(|n| format!("line {n}\n")).collect::<String>(),
+            (0..LINES).map(|n| format!("line {n}\n")).collect::<Vec<_>>().concat(),
         )
         .unwrap();
         fs::write(path.join("audit.log"), (0..EVENTS).map(event).collect::<String>()).unwrap();
@@ -191,10 +191,10 @@ fn the_log_verifies_by_the_code_of_another_log() {
     write_proof(&bench);
     let program = bench.path().join("verify");
     let environment = [("GO111MODULE".into(), "off".into()), ("GOPATH".into(), path)];
-    let mut build = Command::new(go);
-    build.args(["build", "-o"]).arg(&program).arg("verify.go").current_dir(here());
+    let mut compiler = Command::new(go);
+    compiler.args(["build", "-o"]).arg(&program).arg("verify.go").current_dir(here());
     let built =
-        build.envs::<_, std::ffi::OsString, std::ffi::OsString>(environment).output().unwrap();
+        compiler.envs::<_, std::ffi::OsString, std::ffi::OsString>(environment).output().unwrap();
     assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
     let run = |store: &Path| {
         let mut command = Command::new(&program);

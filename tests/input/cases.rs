@@ -195,7 +195,8 @@ fn structures() -> Vec<Case> {
             "depth_63_to_66",
             (63..=66)
                 .map(|d| format!("{}1{}\n", "{\"a\":".repeat(d), "}".repeat(d)))
-                .collect::<String>(),
+                .collect::<Vec<_>>()
+                .concat(),
             4,
             0,
         ),
@@ -227,8 +228,9 @@ fn ours() -> Vec<Case> {
 /// Input over one limit or another.
 fn large() -> Vec<Case> {
     const LINE: usize = 100 << 20;
-    let keys: String = (0..100_000).map(|n| format!("\"key{n}\":{n},")).collect();
-    let own: String = (0..100_000).map(|n| format!("{{\"key{n}\":\"{n}\"}}\n")).collect();
+    let keys = (0..100_000).map(|n| format!("\"key{n}\":{n},")).collect::<Vec<_>>().concat();
+    let own =
+        (0..100_000).map(|n| format!("{{\"key{n}\":\"{n}\"}}\n")).collect::<Vec<_>>().concat();
     let literal = format!("{{\"a\":[{}null]}}\n", "null,".repeat(9 << 18));
     let long_name = format!("{{\"{0}\":1}}\n{{\"{0}\":2}}\n", "k".repeat(70_000));
     let escapes = format!("{{\"a\":\"{}\"}}\n", "\\\\\\\"".repeat(1 << 18));
@@ -238,11 +240,14 @@ fn large() -> Vec<Case> {
         // Cut into parts of 16 MiB: the last is what is left.
         case("line_of_100_mib", "x".repeat(LINE), 7, 7),
         case("json_line_of_100_mib", long_json, 8, 7),
-        case("record_of_100000_keys", format!("{{{}\"last\":0}}\n", keys), 1, 0),
+        case("record_of_100000_keys", format!("{{{keys}\"last\":0}}\n"), 1, 0),
         case("records_each_with_its_own_key", own, 100_000, 0),
         case(
             "leaves_at_the_limit",
-            (4_095..=4_097).map(|n| format!("[{}0]\n", "0,".repeat(n - 1))).collect::<String>(),
+            (4_095..=4_097)
+                .map(|n| format!("[{}0]\n", "0,".repeat(n - 1)))
+                .collect::<Vec<_>>()
+                .concat(),
             3,
             0,
         ),

@@ -174,7 +174,9 @@ impl Generator {
         };
         let fraction = self.pick(&["", "", "", ".0", ".10", ".000000000000000000001"]);
         let exponent = self.pick(&["", "", "", "", "e0", "E+00", "e-400", "E400"]);
-        self.out.push_str(&format!("{sign}{whole}{fraction}{exponent}"));
+        for part in [sign, &whole, fraction, exponent] {
+            self.out.push_str(part);
+        }
     }
 
     fn text(&mut self) {

@@ -81,7 +81,9 @@ fn configuration(base: &Path, samples: &[Sample]) -> String {
     let mut text = format!("version: 1\nstore: file://{}/store\nstreams:\n", base.display());
     for folder in folders {
         let stream = folder.replace('_', "-");
-        text += &format!("  - name: {stream}\n    sources:\n      - paths: [\"in/{folder}\"]\n");
+        let lines =
+            ["  - name: ", &stream, "\n    sources:\n      - paths: [\"in/", folder, "\"]\n"];
+        text.extend(lines);
     }
     text
 }

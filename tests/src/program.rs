@@ -25,6 +25,7 @@ pub struct Output {
 
 impl Output {
     /// Requires an exit code, and shows what the program said where it is another.
+    #[expect(clippy::return_self_not_must_use, reason = "often only the exit code matters")]
     pub fn expect(self, code: i32) -> Self {
         let stdout = String::from_utf8_lossy(&self.stdout);
         let shown: String = stdout.chars().take(2_000).collect();

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use strongroom_crypto::Digest;
 use strongroom_crypto::checkpoint::Checkpoint;
-use strongroom_crypto::claim::UnverifiedClaim;
+use strongroom_crypto::claim::{ClaimItem, UnverifiedClaim};
 use strongroom_crypto::entry::{Entry, EntryKind, LogOpen};
 use strongroom_crypto::keys::KeyFile;
 use strongroom_crypto::merkle::{HashSource as _, empty_root, leaf_hash};
 use strongroom_crypto::note::VerifierKey;
-use strongroom_crypto::state::{PageRef, State};
+use strongroom_crypto::state::{Outcome, PageRef, State};
 use strongroom_crypto::tile::{TILE_WIDTH, TileCoordinate, TileReader};
 
 use super::{Log, LogError, claim_key, page_key, root_key, tile_key};
@@ -189,10 +189,28 @@ impl Log {
 fn snapshot_state(store: &dyn LockedStore, head: &Head) -> Result<Option<State>, LogError> {
     let fetch = |tile: &TileCoordinate| object(store, &tile_key(tile)?);
     let Ok(tiles) = TileReader::open(head.size, &head.root, fetch) else { return Ok(None) };
-    match last_window(store, head, &tiles)? {
-        Some(state) => Ok(Some(state)),
-        None => earlier_window(store, head, &tiles),
+    let found = match last_window(store, head, &tiles)? {
+        Some(state) => Some(state),
+        None => earlier_window(store, head, &tiles)?,
+    };
+    match found {
+        Some(state) if closes_validly(store, &state)? => Ok(Some(state)),
+        _ => Ok(None),
     }
+}
+
+/// Whether the window that names a snapshot takes effect after it: anyone who may sign a claim at
+/// all could otherwise name a snapshot of his own making.
+fn closes_validly(store: &dyn LockedStore, state: &State) -> Result<bool, LogError> {
+    let next = state.next_claim();
+    let Some(bytes) = store.get(&claim_key(next.seq)?, None)? else { return Ok(false) };
+    let verified = UnverifiedClaim::parse(&bytes)
+        .and_then(|claim| claim.verify(|id| state.registered(id)));
+    let Ok(claim) = verified else { return Ok(false) };
+    let place = state.size().checked_sub(next.first).and_then(|place| usize::try_from(place).ok());
+    let leaf = place.and_then(|place| claim.items().get(place)).map(ClaimItem::leaf);
+    let Some(Ok(entry)) = leaf.map(Entry::parse) else { return Ok(false) };
+    Ok(matches!(state.check(&entry, None, claim.key_id()), Ok(Outcome::Valid)))
 }
 
 /// The usual case: the last entry closes a window. It is read from its claim, which is read anyway

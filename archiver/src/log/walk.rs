@@ -3,7 +3,7 @@
 use strongroom_crypto::claim::UnverifiedClaim;
 use strongroom_crypto::entry::{Entry, EntryKind, Seal};
 use strongroom_crypto::range::RangeList;
-use strongroom_crypto::state::{FoldError, Outcome, State, Undecided};
+use strongroom_crypto::state::{Outcome, State};
 
 use super::{LogError, claim_key};
 use crate::store::LockedStore;
@@ -33,12 +33,8 @@ pub fn walk(store: &dyn LockedStore) -> Result<(State, Vec<Sealed>), LogError> {
         let key = claim_key(state.next_claim().seq)?;
         let Some(bytes) = store.get(&key, None)? else { return Ok((state, seals)) };
         let claim = UnverifiedClaim::parse(&bytes)?.verify(|id| state.registered(id))?;
-        let outcomes = match state.apply_claim(&claim) {
-            Ok(outcomes) => outcomes,
-            // A state folded from the beginning has all its pages.
-            Err(FoldError::Undecided(Undecided::Pages(_) | _)) => Vec::new(),
-            Err(error) => return Err(error.into()),
-        };
+        // A state folded from the beginning has all its pages: nothing is left undecided.
+        let outcomes = state.apply_claim(&claim)?;
         for (item, outcome) in claim.items().iter().zip(outcomes) {
             let (Outcome::Valid, Some(ranges)) = (outcome, item.ranges()) else { continue };
             if let Ok(EntryKind::SegmentSeal(seal)) =

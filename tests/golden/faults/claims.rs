@@ -139,14 +139,11 @@ fn signatures(golden: &Golden) -> Vec<Fault> {
     let archive = golden.keys.role(Role::Archive);
     let Some(Value::Text(sig)) = members(&good).get("sig").cloned() else { panic!("no signature") };
     let flipped = with(&good, "sig", b64::encode(&flipped(&b64::decode(&sig).unwrap(), 40)));
-    let swapped =
-        with_items(&with_items(&good, "entries", |items| items.reverse()), "details", |items| {
-            items.reverse()
-        });
-    let removed =
-        with_items(&with_items(&good, "entries", |items| drop(items.pop())), "details", |items| {
-            drop(items.pop())
-        });
+    let both = |change: fn(&mut Vec<Value>)| {
+        with_items(&with_items(&good, "entries", change), "details", change)
+    };
+    let swapped = both(|items| items.reverse());
+    let removed = both(|items| drop(items.pop()));
     let stranger = RoleKey::from_seed(&[0x42; 32]);
     let strange = with(&good, "key_id", json_text(stranger.id()));
     vec![

@@ -39,7 +39,7 @@ pub(super) fn accepted(golden: &Golden) -> Vec<Good> {
 }
 
 pub(super) fn faults(golden: &Golden) -> Vec<Fault> {
-    [spelling(golden), numbers(golden), shape(golden), values(golden), keys(golden)]
+    [spelling(golden), numbers(golden), shape(golden), values(golden), names(golden), keys(golden)]
         .into_iter()
         .flatten()
         .collect()
@@ -165,7 +165,7 @@ fn shape(golden: &Golden) -> Vec<Fault> {
     ]
 }
 
-/// Values in a second spelling or out of range.
+/// Times and digests in a second spelling or out of range.
 fn values(golden: &Golden) -> Vec<Fault> {
     let text_of = seal(golden);
     let seal = &golden.seals[0].seal;
@@ -174,9 +174,6 @@ fn values(golden: &Golden) -> Vec<Fault> {
     let settle = |to: &str| with(&until, &format!("\"settle_until\":\"{to}\""));
     let digest = seal.manifest_sha256.to_string();
     let receive = format!("\"min\":\"{}\"}},\"retain_until\"", seal.receive_time.min());
-    let id = format!("\"segment_id\":\"{}\"", seal.segment_id);
-    let other_version = id.replacen("-7", "-4", 1);
-    let window = text(&leaf(golden, "window.close"));
     vec![
         fault(
             "entry_time_without_milliseconds.json",
@@ -204,6 +201,17 @@ fn values(golden: &Golden) -> Vec<Fault> {
             with(&digest, &digest.to_uppercase()),
         ),
         fault("entry_digest_short.json", "a digest of 31 bytes", with(&digest, &digest[2..])),
+    ]
+}
+
+/// Names in a second spelling or out of their alphabet.
+fn names(golden: &Golden) -> Vec<Fault> {
+    let text_of = seal(golden);
+    let with = |from: &str, to: &str| swap(&text_of, from, to);
+    let id = format!("\"segment_id\":\"{}\"", golden.seals[0].seal.segment_id);
+    let other_version = id.replacen("-7", "-4", 1);
+    let window = text(&leaf(golden, "window.close"));
+    vec![
         fault(
             "entry_segment_id_not_version_7.json",
             "a segment id that is no UUID of version 7",
