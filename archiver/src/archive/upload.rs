@@ -31,6 +31,12 @@ pub(super) struct Identity {
     pub(super) prefix_mac: [u8; 32],
 }
 
+/// An object that was read back as asked.
+struct Stored {
+    version: VersionId,
+    sha256: Digest,
+}
+
 fn bug(error: impl std::fmt::Display) -> ArchiveError {
     ArchiveError::Format(error.to_string())
 }
@@ -65,11 +71,11 @@ impl Run<'_> {
         let key = segment_key(&name, day, &id)?;
         let until = Instant::from_unix_ms(lock_now.until.as_millisecond()).unwrap_or(Instant::MAX);
         // A crash here, or anywhere before the claim, leaves an orphan: no claim names it, its lock lapses.
-        let version = self.put(&key, &sealed.encoded.bytes, lock_now)?;
+        let stored = self.put(&key, &sealed.encoded.bytes, lock_now)?;
         let ranges = self.ranges(&name, &sealed, identities)?;
-        let manifest = self.manifest(&sealed, &key, &version, period, lock_now, ranges.clone())?;
+        let manifest = self.manifest(&sealed, &key, &stored, period, lock_now, ranges.clone())?;
         let manifest_bytes = manifest.encode();
-        self.put(&manifest_key(&id)?, &manifest_bytes, lock_now)?;
+        let stored_manifest = self.put(&manifest_key(&id)?, &manifest_bytes, lock_now)?;
         let seal = Seal {
             bytes: manifest.bytes,
             class: manifest.class,
@@ -78,7 +84,7 @@ impl Run<'_> {
             hold_epoch: 0,
             holds: Vec::new(),
             late,
-            manifest_sha256: Digest::of(&manifest_bytes),
+            manifest_sha256: stored_manifest.sha256,
             object: manifest.object,
             object_sha256: manifest.sha256,
             period_key: period,
@@ -132,7 +138,7 @@ impl Run<'_> {
         &self,
         sealed: &SealedSegment,
         key: &ObjectKey,
-        version: &VersionId,
+        stored: &Stored,
         period_key: PeriodKeyName,
         lock: Lock,
         ranges: RangeList,
@@ -166,21 +172,16 @@ impl Run<'_> {
             receive_time: received.or_else(now).ok_or_else(|| bug("receive time"))?,
             schema_sha256: sealed.encoded.schema,
             segment_id: sealed.id,
-            sha256: Digest::of(bytes),
+            sha256: stored.sha256,
             sha512: Sha512Digest::of(bytes),
             stream: sealed.stream.parse::<StreamName>().map_err(bug)?,
-            version_id: version.as_str().to_owned(),
+            version_id: stored.version.as_str().to_owned(),
             writer: concat!("strongroom ", env!("CARGO_PKG_VERSION")).to_owned(),
         })
     }
 
     /// Stores a new object and reads its description back: mode, date, length and digest as asked.
-    fn put(
-        &self,
-        key: &ObjectKey,
-        bytes: &[u8],
-        lock_asked: Lock,
-    ) -> Result<VersionId, ArchiveError> {
+    fn put(&self, key: &ObjectKey, bytes: &[u8], lock_asked: Lock) -> Result<Stored, ArchiveError> {
         let store = std::sync::Arc::clone(lock(&self.log).store());
         let options =
             PutOptions { lock: Some(lock_asked), create_only: true, sha256: Digest::of(bytes) };
@@ -222,7 +223,7 @@ impl Run<'_> {
         {
             return Err(wrong("length or digest differ"));
         }
-        Ok(head.version)
+        Ok(Stored { version: head.version, sha256: options.sha256 })
     }
 }
 

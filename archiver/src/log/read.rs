@@ -204,8 +204,8 @@ fn snapshot_state(store: &dyn LockedStore, head: &Head) -> Result<Option<State>,
 fn closes_validly(store: &dyn LockedStore, state: &State) -> Result<bool, LogError> {
     let next = state.next_claim();
     let Some(bytes) = store.get(&claim_key(next.seq)?, None)? else { return Ok(false) };
-    let verified = UnverifiedClaim::parse(&bytes)
-        .and_then(|claim| claim.verify(|id| state.registered(id)));
+    let verified =
+        UnverifiedClaim::parse(&bytes).and_then(|claim| claim.verify(|id| state.registered(id)));
     let Ok(claim) = verified else { return Ok(false) };
     let place = state.size().checked_sub(next.first).and_then(|place| usize::try_from(place).ok());
     let leaf = place.and_then(|place| claim.items().get(place)).map(ClaimItem::leaf);
