@@ -9,6 +9,8 @@
 //!
 //! Without an input the project's own events are used and the figures are not comparable with others.
 
+#![expect(clippy::cast_precision_loss, reason = "ratios are printed with three digits")]
+
 mod input;
 mod memory;
 mod process;

@@ -7,7 +7,7 @@ use strongroom_archiver::sample::Day;
 use strongroom_tests::program::binary;
 use strongroom_tests::temp::TempDir;
 
-/// The commands of the ```sh blocks.
+/// The commands of the shell blocks.
 fn commands() -> Vec<String> {
     let text =
         std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md")).unwrap();

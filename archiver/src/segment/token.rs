@@ -283,7 +283,7 @@ mod tests {
     fn leaves(text: &str) -> Option<Vec<&str>> {
         let mut tokens = Tokens::default();
         tokens.read(text.as_bytes()).ok()?;
-        Some(tokens.leaves.iter().map(|l| &text[l.start..l.end]).collect())
+        Some(tokens.leaves.iter().map(|l| text.get(l.start..l.end).unwrap()).collect())
     }
 
     #[test]
