@@ -9,7 +9,7 @@ mod stream;
 mod upload;
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::SignedDuration;
@@ -22,6 +22,7 @@ use strongroom_crypto::time::Instant;
 use crate::config::Stream;
 use crate::limits::Limits;
 use crate::log::{Item, Keyring, Log, LogError};
+use crate::pool;
 use crate::segment::{AppendError, EncodeError};
 use crate::source::SourceError;
 
@@ -48,7 +49,7 @@ pub struct Request {
 /// What a run did.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
-    /// Records that were framed.
+    /// Records that were framed, but for those that another worker claimed first.
     pub events_read: u64,
     /// Records in claimed segments.
     pub events_sealed: u64,
@@ -85,6 +86,9 @@ pub enum ArchiveError {
     /// A record could not be added.
     #[error(transparent)]
     Append(#[from] AppendError),
+    /// A thread ended early.
+    #[error(transparent)]
+    Worker(#[from] pool::Died),
     /// An internal rule of the format was broken.
     #[error("cannot describe a segment: {0}: please report this as a bug")]
     Format(String),
@@ -156,6 +160,8 @@ struct Shared {
     waiting_since: Option<Instant>,
     /// Streams that lost a race.
     again: BTreeSet<usize>,
+    /// Records that were framed and that another worker had claimed first: they are framed again.
+    lost: u64,
     report: Report,
     /// Files already complained about.
     failed: BTreeSet<String>,
@@ -199,7 +205,9 @@ pub fn archive(
         run.claim(Some(request.shard))?;
         work = std::mem::take(&mut lock(&run.shared).again).into_iter().collect();
         if work.is_empty() {
-            let mut report = std::mem::take(&mut lock(&run.shared).report);
+            let mut shared = lock(&run.shared);
+            let mut report = std::mem::take(&mut shared.report);
+            report.events_read = report.events_read.saturating_sub(shared.lost);
             report.interrupted = stop.load(Ordering::Relaxed);
             return Ok(report);
         }
@@ -211,25 +219,8 @@ pub fn archive(
 impl Run<'_> {
     /// Works on streams side by side until all are done or one fails.
     fn streams(&self, work: &[usize], threads: usize) -> Result<(), ArchiveError> {
-        let next = AtomicUsize::new(0);
-        let worker = || -> Result<(), ArchiveError> {
-            while let Some(&stream) = work.get(next.fetch_add(1, Ordering::Relaxed)) {
-                if self.stop.load(Ordering::Relaxed) {
-                    break;
-                }
-                self.stream(stream)?;
-            }
-            Ok(())
-        };
-        if threads == 1 {
-            return worker();
-        }
-        std::thread::scope(|scope| {
-            let handles: Vec<_> = (0..threads).map(|_| scope.spawn(worker)).collect();
-            let results = handles.into_iter().map(|handle| {
-                handle.join().unwrap_or(Err(ArchiveError::Format("a worker died".into())))
-            });
-            results.collect::<Vec<_>>().into_iter().collect()
+        pool::each(threads, work, |&stream| {
+            if self.stop.load(Ordering::Relaxed) { Ok(()) } else { self.stream(stream) }
         })
     }
 
@@ -274,6 +265,7 @@ impl Run<'_> {
         for (place, pending) in pending.into_iter().enumerate() {
             if lost.contains(&place) {
                 shared.again.insert(pending.stream);
+                shared.lost += pending.gain.events_sealed;
                 let abandon = Abandon { segment_id: pending.id, until: pending.settle_until };
                 abandoned.push(Item { kind: EntryKind::SegmentAbandon(abandon), ranges: None });
             } else {

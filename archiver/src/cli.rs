@@ -19,7 +19,7 @@ use clap::{Parser, Subcommand};
 
 use crate::archive::ArchiveError;
 use crate::config::ConfigError;
-use crate::log::LogError;
+use crate::log::{KeyError, LogError};
 use crate::source::SourceError;
 use crate::store::{ErrorKind, StoreError};
 
@@ -152,7 +152,11 @@ impl From<LogError> for Failure {
                 EXIT_INPUT,
                 Some(format!("create it with `strongroom init --environment test --to {store}`")),
             ),
-            LogError::WrongKey { .. } | LogError::Key(_) => {
+            LogError::Key(KeyError::Missing(_)) => (
+                EXIT_INPUT,
+                Some("put the object back from a copy of the store; `strongroom verify` names what else is missing".into()),
+            ),
+            LogError::WrongKey { .. } | LogError::Key(KeyError::Wrapped { .. }) => {
                 (EXIT_INPUT, Some("give the archive's own key with `--key FILE`".into()))
             }
             LogError::Moved { .. } => (
@@ -162,7 +166,9 @@ impl From<LogError> for Failure {
                         .into(),
                 ),
             ),
-            LogError::Clock { .. } | LogError::Newer(_) => (EXIT_AGAIN, None),
+            LogError::Clock { .. } | LogError::Newer(_) | LogError::UnknownCritical(_) => {
+                (EXIT_AGAIN, None)
+            }
             LogError::Fold(strongroom_crypto::state::FoldError::Reader { .. }) => {
                 (EXIT_AGAIN, Some("use a newer version of strongroom".into()))
             }
@@ -172,7 +178,8 @@ impl From<LogError> for Failure {
             LogError::Claim(_)
             | LogError::Fold(_)
             | LogError::Snapshot(_)
-            | LogError::Damaged { .. } => {
+            | LogError::Damaged { .. }
+            | LogError::Derived { .. } => {
                 (EXIT_FINDING, Some("run `strongroom verify` to see what is damaged".into()))
             }
         };
@@ -190,7 +197,10 @@ impl From<ArchiveError> for Failure {
                 message: error.to_string(),
                 next: Some("run again".into()),
             },
-            ArchiveError::Encode(_) | ArchiveError::Append(_) | ArchiveError::Format(_) => {
+            ArchiveError::Encode(_)
+            | ArchiveError::Append(_)
+            | ArchiveError::Format(_)
+            | ArchiveError::Worker(_) => {
                 Self { code: EXIT_FINDING, message: error.to_string(), next: None }
             }
         }

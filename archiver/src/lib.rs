@@ -19,6 +19,7 @@ pub mod cli;
 pub mod config;
 pub mod limits;
 pub mod log;
+mod pool;
 pub mod read;
 pub mod sample;
 pub mod segment;

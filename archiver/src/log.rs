@@ -13,7 +13,6 @@ mod walk;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use strongroom_crypto::Digest;
 use strongroom_crypto::claim::{ClaimDraft, ClaimError, UnverifiedClaim, VerifiedClaim};
 use strongroom_crypto::entry::{Entry, EntryKind, WindowClose};
 use strongroom_crypto::keys::{Entropy, KeyFile, Role};
@@ -21,6 +20,7 @@ use strongroom_crypto::name::Shard;
 use strongroom_crypto::range::RangeList;
 use strongroom_crypto::state::{FoldError, Outcome, SnapshotError, State, Undecided, Void};
 use strongroom_crypto::time::Instant;
+use strongroom_crypto::{ArchiveId, Digest};
 
 use strongroom_retention::Settling;
 
@@ -104,6 +104,19 @@ pub enum LogError {
         /// How.
         detail: String,
     },
+    /// Something that the claims can make again is not what it should be.
+    #[error("`{object}` is damaged and could not be made again: {detail}")]
+    Derived {
+        /// Which object.
+        object: String,
+        /// How.
+        detail: String,
+    },
+    /// An entry that this program does not know must be understood to go on.
+    #[error(
+        "entry {0} of the log is of a kind that this version does not know: use a newer version"
+    )]
+    UnknownCritical(u64),
     /// The claim could neither be stored nor ruled out.
     #[error("the store did not confirm claim {seq}: {last}")]
     Unconfirmed {
@@ -120,6 +133,17 @@ pub enum LogError {
         /// The end of its lock.
         until: Instant,
     },
+}
+
+impl LogError {
+    fn wrong_key(key: ArchiveId, store: ArchiveId) -> Self {
+        Self::WrongKey { key: key.to_string(), store: store.to_string() }
+    }
+
+    fn forked(object: &ObjectKey) -> Self {
+        let detail = "it contradicts what the log key signed: the log was forked".to_owned();
+        Self::Damaged { object: object.to_string(), detail }
+    }
 }
 
 /// An entry to append, and the ranges of a seal.
@@ -145,7 +169,7 @@ pub struct Log {
     store: Arc<dyn LockedStore>,
     keys: Arc<KeyFile>,
     state: State,
-    /// Leaves from `published` on.
+    /// The leaves behind `head`.
     fresh: Vec<Vec<u8>>,
     /// The newest checkpoint that is known.
     head: Head,
@@ -190,8 +214,11 @@ impl Log {
     /// [`LogError`].
     pub(crate) fn load_all_pages(&mut self) -> Result<(), LogError> {
         let mut state = self.state.clone();
-        self.load_pages(&mut state, &self.state.pages_absent())?;
-        self.state = state;
+        match self.load_pages(&mut state, &self.state.pages_absent()) {
+            Ok(()) => self.state = state,
+            Err(LogError::Derived { .. }) => self.start_over()?,
+            Err(error) => return Err(error),
+        }
         Ok(())
     }
 
@@ -260,7 +287,13 @@ impl Log {
         entropy: &mut dyn Entropy,
     ) -> Result<Vec<Voided>, LogError> {
         loop {
-            let (draft, voided) = self.draft(items, close, entropy)?;
+            let (draft, voided) = match self.draft(items, close, entropy) {
+                Err(LogError::Derived { .. }) => {
+                    self.start_over()?;
+                    self.draft(items, close, entropy)?
+                }
+                drafted => drafted?,
+            };
             if draft.items.is_empty() {
                 return Ok(voided);
             }
@@ -279,6 +312,7 @@ impl Log {
         close: Option<Shard>,
         entropy: &mut dyn Entropy,
     ) -> Result<(ClaimDraft, Vec<Voided>), LogError> {
+        self.require_known()?;
         let now = self.now()?;
         let signer = self.keys.role(Role::Archive).id();
         let mut ahead = self.state.clone();
@@ -394,7 +428,20 @@ impl Log {
     fn fold(&mut self, claim: &VerifiedClaim) -> Result<(), LogError> {
         let before = self.state.size();
         let first = self.state.next_claim().first;
-        self.apply(claim)?;
+        let mut state = self.state.clone();
+        match state.apply_claim(claim) {
+            Ok(_) => {}
+            Err(FoldError::Undecided(Undecided::Pages(pages))) => {
+                match self.load_pages(&mut state, &pages) {
+                    Ok(()) => state.apply_claim(claim)?,
+                    // The claim is stored: who folds the log from its beginning folds it too.
+                    Err(LogError::Derived { .. }) => return self.start_over(),
+                    Err(error) => return Err(error),
+                };
+            }
+            Err(error) => return Err(error.into()),
+        }
+        self.state = state;
         let known = self.head.size.max(before);
         for (index, item) in (first..).zip(claim.items()) {
             if index >= known {
@@ -404,18 +451,9 @@ impl Log {
         Ok(())
     }
 
-    fn apply(&mut self, claim: &VerifiedClaim) -> Result<(), LogError> {
-        let mut state = self.state.clone();
-        match state.apply_claim(claim) {
-            Ok(_) => {}
-            Err(FoldError::Undecided(Undecided::Pages(pages))) => {
-                self.load_pages(&mut state, &pages)?;
-                state.apply_claim(claim)?;
-            }
-            Err(error) => return Err(error.into()),
-        }
-        self.state = state;
-        Ok(())
+    /// Nothing is claimed on a state of which a part is not understood.
+    pub(super) fn require_known(&self) -> Result<(), LogError> {
+        self.state.unknown_critical().map_or(Ok(()), |index| Err(LogError::UnknownCritical(index)))
     }
 
     /// The store's time, refused when it lies far behind the log.

@@ -57,6 +57,7 @@ pub fn open_by_id(
         object: key.to_string(),
         detail: error.to_string(),
     })?;
+    keys.check_archive(manifest.archive_id)?;
     open(store, keys, id, manifest.object.as_str(), manifest.sha256)
 }
 

@@ -115,6 +115,7 @@ pub struct OpenSegment {
     event_time: Option<(i64, i64)>,
     receive_time: Option<(i64, i64)>,
     memory: usize,
+    tail_bytes: usize,
     typed: Vec<Typed>,
     scratch: Vec<u8>,
 }
@@ -191,6 +192,7 @@ impl OpenSegment {
             event_time: None,
             receive_time: None,
             memory: 0,
+            tail_bytes: 0,
             typed: Vec::new(),
             scratch: Vec::new(),
         }
@@ -248,6 +250,8 @@ impl OpenSegment {
     pub fn set_tail(&mut self, range: usize, tail: Vec<u8>) {
         if let Some(range) = self.ranges.get_mut(range) {
             self.counts.bytes += u64::try_from(tail.len()).unwrap_or(0);
+            self.memory += tail.len();
+            self.tail_bytes += tail.len();
             range.tail = tail;
         }
     }
@@ -415,6 +419,7 @@ impl OpenSegment {
             cells.leaf.len() - 1
         });
         let Some((_, column)) = cells.leaf.get_mut(place) else { return };
+        let marks = column.mark_bytes();
         match value {
             Typed::Text => column.push_bytes(row, text),
             Typed::Uuid(bytes) => column.push_uuid(row, bytes),
@@ -425,6 +430,8 @@ impl OpenSegment {
                 column.push_bytes(row, &self.scratch);
             }
         }
+        // Thousands of columns with few values each hold little else.
+        self.memory += column.mark_bytes() - marks;
     }
 
     /// Fills the computed columns and counts native ids that were seen before.
@@ -469,7 +476,7 @@ pub struct SealedSegment {
     pub root: Digest,
     /// Rows.
     pub rows: u64,
-    /// Ranges in tail-leaf order.
+    /// Ranges, in the order of their first records.
     pub ranges: Vec<OpenRange>,
     /// What was counted.
     pub counts: Counts,

@@ -11,7 +11,6 @@ mod fold;
 mod index;
 mod inventory;
 mod keys;
-mod pool;
 mod published;
 mod replay;
 mod seal;
@@ -28,6 +27,7 @@ use strongroom_crypto::{ArchiveId, Digest};
 
 use crate::archive::Progress;
 use crate::log::Keyring;
+use crate::pool::Died;
 use crate::store::{LockedStore, ObjectKey, StoreError};
 
 use fold::Fold;
@@ -135,8 +135,8 @@ pub enum VerifyError {
         store: ArchiveId,
     },
     /// A thread ended early.
-    #[error("a worker thread died: please report this as a bug")]
-    Worker,
+    #[error(transparent)]
+    Worker(#[from] Died),
 }
 
 /// Verifies the archive in `store`.

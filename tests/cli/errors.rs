@@ -100,6 +100,7 @@ fn a_wrong_target_is_explained() {
             ),
         ],
     );
+    assert!(!bench.path().join("taken.key").exists(), "a key was left beside another directory");
     assert_same(&differences);
 }
 
@@ -256,6 +257,11 @@ fn a_damaged_or_copied_store_is_explained() {
     fs::remove_file(&claim).unwrap();
     fs::write(&claim, text.replace("\"late\":false", "\"late\":true")).unwrap();
     differences.extend(make(&bench, &[("error_claim_altered", &cat, FINDING)]));
+
+    fs::remove_file(bench.path().join("store/keys/origin/0")).unwrap();
+    let url = bench.url();
+    let archive = ["archive", "--to", &url, "--stream", "app", "app.log"];
+    differences.extend(make(&bench, &[("error_origin_key_missing", &archive, INPUT)]));
     assert_same(&differences);
 }
 

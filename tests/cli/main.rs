@@ -7,6 +7,7 @@ mod errors;
 mod help;
 mod newer;
 mod room;
+mod stop;
 mod transcript;
 
 use std::{

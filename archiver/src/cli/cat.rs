@@ -123,7 +123,8 @@ fn cat_origin(
     origin: &str,
     out: &mut impl io::Write,
 ) -> Result<(), Failure> {
-    let (_, seals) = walk(store)?;
+    let (state, seals) = walk(store)?;
+    keyring.check_archive(state.archive_id())?;
     let key = keyring.origin()?;
     let mut streams: Vec<&str> = seals.iter().map(|sealed| sealed.seal.stream.as_str()).collect();
     streams.sort_unstable();

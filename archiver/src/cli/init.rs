@@ -84,16 +84,21 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
 /// Makes keys, store and log. Each step may be the last before a crash: the next call goes on from there.
 pub(super) fn create(place: &Place, settle: Duration, machine: &Machine) -> Result<Log, Failure> {
     let mut fill = machine.fill;
-    if !place.key.exists() {
-        place.write_keys(&KeyFile::generate(ArchiveId::generate(&mut fill), &mut fill))?;
-    }
-    let keys = place.keys()?;
-    let store = place.create_store(machine)?;
-    Log::create(store, keys, settle, &mut fill)?.ok_or_else(|| {
+    let taken = || {
         let next = format!(
             "archive to it with `strongroom archive --to {} --stream NAME PATH...`",
             place.url
         );
         Failure::input(format!("there is an archive at `{}` already", place.url), next)
-    })
+    };
+    place.check_key_place()?;
+    // The store first: a directory that cannot be one gets no key beside it.
+    let store = place.create_store(machine)?;
+    if Log::is_open(&*store)? {
+        return Err(taken());
+    }
+    if !place.key.exists() {
+        place.write_keys(&KeyFile::generate(ArchiveId::generate(&mut fill), &mut fill))?;
+    }
+    Log::create(store, place.keys()?, settle, &mut fill)?.ok_or_else(taken)
 }

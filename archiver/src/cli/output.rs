@@ -52,6 +52,11 @@ pub(super) fn count(number: u64) -> String {
     out
 }
 
+/// A number and what it counts, in the plural but for one.
+pub(super) fn counted(number: u64, one: &str, many: &str) -> String {
+    format!("{} {}", count(number), if number == 1 { one } else { many })
+}
+
 /// A bar on standard error when a person looks at it, nothing otherwise.
 #[derive(Debug)]
 pub(super) struct Bar {
@@ -102,5 +107,7 @@ mod tests {
     fn sizes_and_counts_are_readable() {
         assert_eq!((size(999), size(1_234_567)), ("999 B".to_owned(), "1.2 MB".to_owned()));
         assert_eq!((count(12), count(1_234_567)), ("12".to_owned(), "1,234,567".to_owned()));
+        assert_eq!(counted(1, "entry", "entries"), "1 entry");
+        assert_eq!(counted(1_000, "entry", "entries"), "1,000 entries");
     }
 }

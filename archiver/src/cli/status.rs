@@ -26,9 +26,10 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
     let store = place.store_read_only(machine)?;
     let keys = place.keys()?;
     let (state, seals) = walk(&*store)?;
+    let keyring = Arc::new(Keyring::new(Arc::clone(&store), Arc::clone(&keys)));
+    keyring.check_archive(state.archive_id())?;
     let head = newest_checkpoint(&*store, keys.log().verifier())?;
     let vkey = keys.log().verifier().to_string();
-    let keyring = Arc::new(Keyring::new(Arc::clone(&store), keys));
     let origins = origins(&*store, Some(&keyring), &seals)?;
     let events: u64 = seals.iter().map(|sealed| sealed.seal.events.count).sum();
     let bytes: u64 = seals.iter().map(|sealed| sealed.seal.bytes).sum();
@@ -70,8 +71,8 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
     output::line(format!("store       {}", state.store()))?;
     output::line(format!("vkey        {vkey}"))?;
     output::line(format!(
-        "log         {} entries, checkpoint at {size}, last entry {}",
-        state.size(),
+        "log         {}, checkpoint at {size}, last entry {}",
+        output::counted(state.size(), "entry", "entries"),
         state.latest()
     ))?;
     let (segments, events) = (output::count(state.live_segments()), output::count(events));

@@ -142,14 +142,19 @@ impl Place {
         Ok(Arc::new(keys))
     }
 
-    /// Writes a new key file, which nobody else may read; an existing one is never overwritten.
-    pub(super) fn write_keys(&self, keys: &KeyFile) -> Result<(), Failure> {
+    /// Refuses a key file that would be stored with what it opens.
+    pub(super) fn check_key_place(&self) -> Result<(), Failure> {
         if self.key.starts_with(self.root()) {
             return Err(Failure::input(
                 "the key must not lie inside the store that it opens",
                 "name another place with `--key FILE`",
             ));
         }
+        Ok(())
+    }
+
+    /// Writes a new key file, which nobody else may read; an existing one is never overwritten.
+    pub(super) fn write_keys(&self, keys: &KeyFile) -> Result<(), Failure> {
         let wrong = |error: std::io::Error| Failure {
             code: EXIT_INPUT,
             message: format!("cannot write key file `{}`: {error}", self.key.display()),

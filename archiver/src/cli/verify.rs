@@ -79,7 +79,8 @@ fn print(report: &Report) -> Result<(), Failure> {
         ))?;
     }
     let root = report.root.map_or_else(|| "none".to_owned(), |root| root.to_string());
-    output::line(format!("log         {} entries, root {root}", report.log_size))?;
+    let entries = output::counted(report.log_size, "entry", "entries");
+    output::line(format!("log         {entries}, root {root}"))?;
     let (segments, events) = (output::count(report.segments), output::count(report.events));
     output::line(format!("segments    {segments}, {events} events"))?;
     let environment = report.environment.map_or_else(|| "unknown".to_owned(), |e| e.to_string());

@@ -14,6 +14,15 @@ use super::{Keyring, Log, LogError, claim_key, instant, put_once};
 use crate::store::{Lock, LockMode, LockedStore};
 
 impl Log {
+    /// Whether a store holds a log.
+    ///
+    /// # Errors
+    ///
+    /// The store's.
+    pub fn is_open(store: &dyn LockedStore) -> Result<bool, LogError> {
+        Ok(store.head(&claim_key(0)?, None)?.is_some())
+    }
+
     /// Makes a test archive in an empty store; `None` if the store holds a log already.
     ///
     /// # Errors
@@ -25,10 +34,10 @@ impl Log {
         settle: Duration,
         entropy: &mut dyn Entropy,
     ) -> Result<Option<Self>, LogError> {
-        let first = claim_key(0)?;
-        if store.get(&first, None)?.is_some() {
+        if Self::is_open(&*store)? {
             return Ok(None);
         }
+        let first = claim_key(0)?;
         let now = store.now()?;
         let asked = SignedDuration::try_from(settle).unwrap_or(SignedDuration::MAX);
         let settling = Settling::new(asked, Environment::Test);

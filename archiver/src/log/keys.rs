@@ -52,6 +52,16 @@ impl Keyring {
         self.file.archive_id()
     }
 
+    /// Refuses the key file of another archive than `store`, before what it cannot open is taken for damaged.
+    ///
+    /// # Errors
+    ///
+    /// [`LogError::WrongKey`].
+    pub fn check_archive(&self, store: ArchiveId) -> Result<(), LogError> {
+        let key = self.archive_id();
+        if key == store { Ok(()) } else { Err(LogError::wrong_key(key, store)) }
+    }
+
     /// Makes the origin key, which every archive has one of.
     ///
     /// # Errors

@@ -3,11 +3,9 @@
 use strongroom_crypto::Digest;
 use strongroom_crypto::checkpoint::Checkpoint;
 use strongroom_crypto::merkle::{HashSource, leaf_hash, node_hash, root_at};
-use strongroom_crypto::tile::{
-    TileCoordinate, TileReadError, TileReader, decode_bundle, encode_bundle, tiles_for,
-};
+use strongroom_crypto::tile::{TileCoordinate, TileReader, encode_bundle, tiles_for};
 
-use super::read::{self, Head};
+use super::read::{self, Head, unreadable};
 use super::{Log, LogError, checkpoint_key, tile_key};
 use crate::store::ObjectKey;
 
@@ -56,46 +54,49 @@ where
     }
 }
 
-/// A store that fails is no damage: the run is tried again.
-fn unreadable(error: TileReadError<LogError>) -> LogError {
-    match error {
-        TileReadError::Fetch(error) => error,
-        error => LogError::Damaged { object: "log/tile".into(), detail: error.to_string() },
-    }
-}
-
 impl Log {
     /// Publishes what was claimed since the newest checkpoint. Doing it twice, or by two writers, changes nothing: every
     /// object is a function of the claims.
     pub(super) fn publish(&mut self) -> Result<(), LogError> {
+        match self.publish_from_head() {
+            Err(LogError::Derived { .. }) => {
+                self.start_over()?;
+                self.publish_from_head()
+            }
+            done => done,
+        }
+    }
+
+    /// Publishes on top of what was published: the head's tiles and its last bundle.
+    fn publish_from_head(&mut self) -> Result<(), LogError> {
         let size = self.state.size();
         let old = self.head.size;
         if size <= old {
             return Ok(());
         }
-        let fetch = |tile: &TileCoordinate| read::object(&*self.store, &tile_key(tile)?);
+        let fetch = |tile: &TileCoordinate| read::derived(&*self.store, &tile_key(tile)?);
         let reader = TileReader::open(old, &self.head.root, fetch).map_err(unreadable)?;
         let published = Published(&reader);
         let fresh = self.fresh.iter().map(|leaf| leaf_hash(leaf)).collect();
         let grown = Grown { old: &published, old_size: old, fresh };
+        let root = root_at(&grown, size)?;
+        for newer in read::checkpoints_after(&*self.store, self.keys.log().verifier(), old)? {
+            read::require_claims(&self.state, newer.size)?;
+            if root_at(&grown, newer.size)? != newer.root {
+                return Err(LogError::forked(&checkpoint_key(newer.size)?));
+            }
+        }
         for tile in tiles_for(old, size) {
-            let bytes =
-                if tile.is_entries() { self.bundle(&tile)? } else { tile.tile_bytes(&grown)? };
+            let bytes = if tile.is_entries() {
+                self.bundle(&tile, &reader)?
+            } else {
+                tile.tile_bytes(&grown)?
+            };
             // A crash here leaves tiles beyond the checkpoint: the next run writes the same bytes.
             if tile.is_full() {
                 self.put_once(&tile_key(&tile)?, &bytes)?;
             } else {
                 self.put_once_unlocked(&tile_key(&tile)?, &bytes)?;
-            }
-        }
-        let root = root_at(&grown, size)?;
-        for newer in read::checkpoints_after(&*self.store, self.keys.log().verifier(), old)? {
-            if newer.size <= size && root_at(&grown, newer.size)? != newer.root {
-                let detail = "it contradicts the claims: the log was forked".to_owned();
-                return Err(LogError::Damaged {
-                    object: checkpoint_key(newer.size)?.to_string(),
-                    detail,
-                });
             }
         }
         let checkpoint = Checkpoint::new(self.keys.log().verifier().name(), size, root);
@@ -111,17 +112,23 @@ impl Log {
     }
 
     /// The entries of a bundle: what was published of it, then what is fresh.
-    fn bundle(&self, tile: &TileCoordinate) -> Result<Vec<u8>, LogError> {
+    fn bundle<F>(
+        &self,
+        tile: &TileCoordinate,
+        published: &TileReader<F>,
+    ) -> Result<Vec<u8>, LogError>
+    where
+        F: Fn(&TileCoordinate) -> Result<Vec<u8>, LogError>,
+    {
         let range = tile.range();
         let mut entries: Vec<Vec<u8>> = Vec::new();
         if range.start < self.head.size {
             let width = u16::try_from(self.head.size - range.start).unwrap_or(u16::MAX);
-            let damaged =
-                |detail: String| LogError::Damaged { object: format!("log/{tile}"), detail };
             let old = TileCoordinate::entries(tile.index(), width)
-                .map_err(|error| damaged(error.to_string()))?;
-            let bytes = read::object(&*self.store, &tile_key(&old)?)?;
-            let known = decode_bundle(&bytes, width).map_err(|error| damaged(error.to_string()))?;
+                .map_err(|error| unreadable(error.into()))?;
+            let bytes = read::derived(&*self.store, &tile_key(&old)?)?;
+            // Nothing is copied that the head does not sign: a full bundle is locked for good.
+            let known = published.check_bundle(&old, &bytes).map_err(unreadable)?;
             entries.extend(known.into_iter().map(<[u8]>::to_vec));
         }
         let skip = range.start.saturating_sub(self.head.size);

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use strongroom_crypto::Digest;
 use strongroom_crypto::checkpoint::Checkpoint;
-use strongroom_crypto::claim::{ClaimItem, UnverifiedClaim};
-use strongroom_crypto::entry::{Entry, EntryKind, LogOpen};
-use strongroom_crypto::keys::KeyFile;
+use strongroom_crypto::claim::{UnverifiedClaim, VerifiedClaim};
+use strongroom_crypto::entry::{Entry, EntryKind};
+use strongroom_crypto::keys::{KeyFile, KeyId, Role};
 use strongroom_crypto::merkle::{HashSource as _, empty_root, leaf_hash};
 use strongroom_crypto::note::VerifierKey;
 use strongroom_crypto::state::{Outcome, PageRef, State};
-use strongroom_crypto::tile::{TILE_WIDTH, TileCoordinate, TileReader};
+use strongroom_crypto::tile::{TILE_WIDTH, TileCoordinate, TileReadError, TileReader};
 
 use super::{Log, LogError, claim_key, page_key, root_key, tile_key};
 use crate::store::{LockedStore, ObjectKey};
@@ -19,6 +19,8 @@ use crate::store::{LockedStore, ObjectKey};
 const BUNDLES_BACK: u64 = 4;
 /// Checkpoints are listed this many at a time.
 const PAGE: usize = 1_000;
+/// So many of the newest checkpoints are read.
+const NEWEST: usize = 8;
 /// The writer's version of this program (`min_writer` of `log.open`).
 const WRITER: u64 = 1;
 
@@ -40,13 +42,13 @@ impl Head {
     }
 }
 
-/// Reads an object that must be there.
-pub(super) fn object(store: &dyn LockedStore, key: &ObjectKey) -> Result<Vec<u8>, LogError> {
-    let missing = || LogError::Damaged { object: key.to_string(), detail: "it is missing".into() };
+/// Reads an object that the claims can make again.
+pub(super) fn derived(store: &dyn LockedStore, key: &ObjectKey) -> Result<Vec<u8>, LogError> {
+    let missing = || LogError::Derived { object: key.to_string(), detail: "it is missing".into() };
     store.get(key, None)?.ok_or_else(missing)
 }
 
-/// The largest checkpoint that verifies: the hint tells where to begin to look, and is not believed.
+/// The largest checkpoint that verifies, the hint included: a hint that verifies is one of them.
 ///
 /// # Errors
 ///
@@ -56,39 +58,37 @@ pub fn newest_checkpoint(
     vkey: &VerifierKey,
 ) -> Result<Option<Head>, LogError> {
     let hint = store.get(&ObjectKey::new("log/checkpoint")?, None)?;
-    let hinted = hint.and_then(|note| open(&note, vkey)).map_or(0, |head| head.size);
-    let from = hinted.saturating_sub(1);
-    match checkpoints_after(store, vkey, from)?.pop() {
-        Some(head) => Ok(Some(head)),
-        // The hint may be ahead of what is there: look at all.
-        None if hinted > 0 => Ok(checkpoints_after(store, vkey, 0)?.pop()),
-        None => Ok(None),
-    }
+    let hint = hint.and_then(|note| open(&note, vkey));
+    let hinted = hint.as_ref().map_or(0, |head| head.size);
+    let listed = checkpoints_after(store, vkey, hinted.saturating_sub(1))?.pop();
+    Ok(listed.into_iter().chain(hint).max_by_key(|head| head.size))
 }
 
-/// Every checkpoint that verifies and is larger than `size`, in ascending order.
+/// The newest checkpoints that verify and are larger than `size`, in ascending order; the others
+/// are read by `verify`.
 pub(super) fn checkpoints_after(
     store: &dyn LockedStore,
     vkey: &VerifierKey,
     size: u64,
 ) -> Result<Vec<Head>, LogError> {
-    let mut heads = Vec::new();
+    let mut newest: Vec<ObjectKey> = Vec::new();
     let mut after = super::checkpoint_key(size)?.to_string();
     loop {
         let listed = store.list("log/checkpoints/", Some(&after), PAGE)?;
-        let Some(last) = listed.last() else { return Ok(heads) };
-        after = last.key.to_string();
-        // Only the newest decides; the others are read by `verify`.
-        let newest = listed.len() < PAGE;
-        let first = if newest { listed.len().saturating_sub(8) } else { listed.len() };
-        for item in listed.iter().skip(first) {
-            let note = store.get(&item.key, None)?;
-            heads.extend(note.and_then(|note| open(&note, vkey)));
-        }
-        if newest {
-            return Ok(heads);
+        let whole = listed.len() == PAGE;
+        newest.extend(listed.into_iter().map(|item| item.key));
+        newest.drain(..newest.len().saturating_sub(NEWEST));
+        match newest.last() {
+            Some(last) if whole => after = last.to_string(),
+            _ => break,
         }
     }
+    let mut heads = Vec::new();
+    for key in newest {
+        let note = store.get(&key, None)?;
+        heads.extend(note.and_then(|note| open(&note, vkey)));
+    }
+    Ok(heads)
 }
 
 fn open(note: &[u8], vkey: &VerifierKey) -> Option<Head> {
@@ -97,17 +97,37 @@ fn open(note: &[u8], vkey: &VerifierKey) -> Option<Head> {
     Some(Head { size: checkpoint.size(), root: *checkpoint.root(), note })
 }
 
+/// Refuses to go on where claims are gone that a signed size covers: others would take their places.
+pub(super) fn require_claims(state: &State, size: u64) -> Result<(), LogError> {
+    let found = state.size();
+    if found >= size {
+        return Ok(());
+    }
+    let object = claim_key(state.next_claim().seq)?.to_string();
+    let detail = format!("it is missing: the claims before it hold {found} of {size} entries");
+    Err(LogError::Damaged { object, detail })
+}
+
+/// Reads the first claim of a log.
+pub(super) fn first_claim(store: &dyn LockedStore) -> Result<VerifiedClaim, LogError> {
+    let bytes = store
+        .get(&claim_key(0)?, None)?
+        .ok_or_else(|| LogError::Missing(store.url().to_owned()))?;
+    Ok(UnverifiedClaim::parse(&bytes)?.verify_first()?)
+}
+
 impl Log {
-    /// Opens the log of a store, folds what is new, and publishes what an interrupted run left unpublished.
+    /// Opens the log of a store, folds what is new, and publishes what an interrupted run left
+    /// unpublished.
     ///
     /// # Errors
     ///
-    /// [`LogError`]: nothing was written.
+    /// [`LogError`]: nothing was claimed.
     pub fn open(store: Arc<dyn LockedStore>, keys: Arc<KeyFile>) -> Result<Self, LogError> {
-        let (opening, state) = Self::opening(&*store)?;
+        let first = first_claim(&*store)?;
+        let opening = first.opening()?;
         if opening.archive_id != keys.archive_id() {
-            let (key, store) = (keys.archive_id().to_string(), opening.archive_id.to_string());
-            return Err(LogError::WrongKey { key, store });
+            return Err(LogError::wrong_key(keys.archive_id(), opening.archive_id));
         }
         if opening.min_writer > WRITER {
             return Err(LogError::Newer(opening.min_writer));
@@ -115,44 +135,64 @@ impl Log {
         if opening.store != store.url() {
             return Err(LogError::Moved { named: opening.store, found: store.url().to_owned() });
         }
-        let head = newest_checkpoint(&*store, keys.log().verifier())?;
-        let snapshot = match &head {
-            Some(head) => snapshot_state(&*store, head)?,
-            None => None,
+        let state = State::open(&first)?;
+        let newest = newest_checkpoint(&*store, keys.log().verifier())?;
+        let mut log =
+            Self { store, keys, state, fresh: Vec::new(), head: Head::empty(), extended: None };
+        let resumed = match newest {
+            Some(head) => log.resume(head),
+            None => Ok(false),
         };
-        // A log of which only the first claim is there: `init` was interrupted after it.
-        let head = head.unwrap_or_else(Head::empty);
-        let mut log = Self {
-            store,
-            keys,
-            state: snapshot.unwrap_or(state),
-            fresh: Vec::new(),
-            head,
-            extended: None,
-        };
-        if log.head.size == 0 {
-            log.fresh.push(log.first_leaf()?);
+        match resumed {
+            Ok(true) => {}
+            Ok(false) | Err(LogError::Derived { .. }) => log.start_over()?,
+            Err(error) => return Err(error),
         }
-        log.follow()?;
+        log.require_known()?;
         log.now()?;
         log.publish()?;
         Ok(log)
     }
 
-    fn opening(store: &dyn LockedStore) -> Result<(LogOpen, State), LogError> {
-        let key = claim_key(0)?;
-        let bytes =
-            store.get(&key, None)?.ok_or_else(|| LogError::Missing(store.url().to_owned()))?;
-        let claim = UnverifiedClaim::parse(&bytes)?.verify_first()?;
-        let opening = claim.opening()?;
-        let state = State::open(&claim)?;
-        Ok((opening, state))
+    /// Goes on from the snapshot of the last closed window, if one is near `head` and all that it
+    /// takes is as the head signs it; tells whether that was so.
+    fn resume(&mut self, head: Head) -> Result<bool, LogError> {
+        let store = Arc::clone(&self.store);
+        let fetch = |tile: &TileCoordinate| derived(&*store, &tile_key(tile)?);
+        let tiles = TileReader::open(head.size, &head.root, fetch).map_err(unreadable)?;
+        let opening = self.state.clone();
+        let own = self.keys.role(Role::Archive).id();
+        let trusted = |id| id == own || opening.is_active(Role::Archive.into(), id);
+        let windows = Windows { store: &*store, tiles: &tiles, trusted: &trusted };
+        let Some((state, window)) = windows.newest(head.size)? else { return Ok(false) };
+        (self.state, self.head) = (state, head);
+        self.fresh.clear();
+        let mut next = Some(window);
+        while let Some(claim) = next {
+            for (index, item) in (self.state.next_claim().first..).zip(claim.items()) {
+                let signed = index < self.head.size;
+                if signed && tiles.subtree(0, index).map_err(unreadable)? != leaf_hash(item.leaf())
+                {
+                    return Err(LogError::forked(&claim_key(claim.seq())?));
+                }
+            }
+            self.fold(&claim)?;
+            next = self.next_claim()?;
+        }
+        require_claims(&self.state, self.head.size)?;
+        Ok(true)
     }
 
-    fn first_leaf(&self) -> Result<Vec<u8>, LogError> {
-        let bytes = object(&*self.store, &claim_key(0)?)?;
-        let claim = UnverifiedClaim::parse(&bytes)?.verify_first()?;
-        Ok(claim.items().first().map(|item| item.leaf().to_vec()).unwrap_or_default())
+    /// Folds the log from its beginning: for the first run, and where what is derived from the
+    /// claims was lost. All of it is published anew, so that it is whole again.
+    pub(super) fn start_over(&mut self) -> Result<(), LogError> {
+        let (size, head) = (self.state.size(), self.head.size);
+        let first = first_claim(&*self.store)?;
+        self.state = State::open(&first)?;
+        self.head = Head::empty();
+        self.fresh = first.items().iter().map(|item| item.leaf().to_vec()).collect();
+        self.follow()?;
+        require_claims(&self.state, size.max(head))
     }
 
     /// Folds the claims that others have added.
@@ -161,20 +201,25 @@ impl Log {
     ///
     /// [`LogError`].
     pub fn follow(&mut self) -> Result<(), LogError> {
-        loop {
-            let key = claim_key(self.state.next_claim().seq)?;
-            let Some(bytes) = self.store.get(&key, None)? else { return Ok(()) };
-            let claim = self.open_claim(&bytes, &key)?;
+        while let Some(claim) = self.next_claim()? {
             self.fold(&claim)?;
         }
+        Ok(())
+    }
+
+    /// Reads the claim that comes next, if there is one.
+    fn next_claim(&self) -> Result<Option<VerifiedClaim>, LogError> {
+        let key = claim_key(self.state.next_claim().seq)?;
+        let bytes = self.store.get(&key, None)?;
+        bytes.map(|bytes| self.open_claim(&bytes, &key)).transpose()
     }
 
     /// Loads pages of live segments into a state.
     pub(super) fn load_pages(&self, state: &mut State, pages: &[PageRef]) -> Result<(), LogError> {
         for page in pages {
             let key = page_key(page.digest)?;
-            let bytes = object(&*self.store, &key)?;
-            state.load_page(&bytes).map_err(|error| LogError::Damaged {
+            let bytes = derived(&*self.store, &key)?;
+            state.load_page(&bytes).map_err(|error| LogError::Derived {
                 object: key.to_string(),
                 detail: error.to_string(),
             })?;
@@ -183,106 +228,95 @@ impl Log {
     }
 }
 
-/// The state of the newest snapshot that a closed window vouches for, if one is near the head and
-/// readable. `None` means that the log is folded from its beginning: a damaged index costs time,
-/// never truth.
-fn snapshot_state(store: &dyn LockedStore, head: &Head) -> Result<Option<State>, LogError> {
-    let fetch = |tile: &TileCoordinate| object(store, &tile_key(tile)?);
-    let Ok(tiles) = TileReader::open(head.size, &head.root, fetch) else { return Ok(None) };
-    let found = match last_window(store, head, &tiles)? {
-        Some(state) => Some(state),
-        None => earlier_window(store, head, &tiles)?,
-    };
-    match found {
-        Some(state) if closes_validly(store, &state)? => Ok(Some(state)),
-        _ => Ok(None),
+/// A store that fails is no damage: the run is tried again.
+pub(super) fn unreadable(error: TileReadError<LogError>) -> LogError {
+    match error {
+        TileReadError::Fetch(error) => error,
+        error => LogError::Derived { object: "log/tile".into(), detail: error.to_string() },
     }
 }
 
-/// Whether the window that names a snapshot takes effect after it: anyone who may sign a claim at
-/// all could otherwise name a snapshot of his own making.
-fn closes_validly(store: &dyn LockedStore, state: &State) -> Result<bool, LogError> {
-    let next = state.next_claim();
-    let Some(bytes) = store.get(&claim_key(next.seq)?, None)? else { return Ok(false) };
-    let verified =
-        UnverifiedClaim::parse(&bytes).and_then(|claim| claim.verify(|id| state.registered(id)));
-    let Ok(claim) = verified else { return Ok(false) };
-    let place = state.size().checked_sub(next.first).and_then(|place| usize::try_from(place).ok());
-    let leaf = place.and_then(|place| claim.items().get(place)).map(ClaimItem::leaf);
-    let Some(Ok(entry)) = leaf.map(Entry::parse) else { return Ok(false) };
-    Ok(matches!(state.check(&entry, None, claim.key_id()), Ok(Outcome::Valid)))
+/// The search for the snapshot that the newest closed window vouches for.
+struct Windows<'a, F> {
+    store: &'a dyn LockedStore,
+    tiles: &'a TileReader<F>,
+    /// Whose windows are believed before the log is folded: a snapshot cannot vouch for the key
+    /// that vouches for it.
+    trusted: &'a dyn Fn(KeyId) -> bool,
 }
 
-/// The usual case: the last entry closes a window. It is read from its claim, which is read anyway
-/// to go on from the snapshot, and not from its bundle, which may be large.
-fn last_window<F>(
-    store: &dyn LockedStore,
-    head: &Head,
-    tiles: &TileReader<F>,
-) -> Result<Option<State>, LogError>
+impl<F> Windows<'_, F>
 where
     F: Fn(&TileCoordinate) -> Result<Vec<u8>, LogError>,
 {
-    let Some(index) = head.size.checked_sub(1) else { return Ok(None) };
-    let Some(root) = store.get(&root_key(index)?, None)? else { return Ok(None) };
-    // Only where to look is taken from the root before the entry has vouched for it.
-    let Ok(unproven) = State::load(&root, Digest::of(&root)) else { return Ok(None) };
-    let next = unproven.next_claim();
-    let Some(bytes) = store.get(&claim_key(next.seq)?, None)? else { return Ok(None) };
-    let Ok(claim) = UnverifiedClaim::parse(&bytes) else { return Ok(None) };
-    // The tree that the checkpoint signs proves the entry; the claim's signature is checked when it
-    // is folded.
-    let Ok(claim) = claim.verify(|id| unproven.registered(id)) else { return Ok(None) };
-    let place = index.checked_sub(next.first).and_then(|place| usize::try_from(place).ok());
-    let Some(item) = place.and_then(|place| claim.items().get(place)) else { return Ok(None) };
-    Ok(vouched(tiles, index, item.leaf(), &root))
-}
-
-/// The last run was interrupted: its window is some entries back.
-fn earlier_window<F>(
-    store: &dyn LockedStore,
-    head: &Head,
-    tiles: &TileReader<F>,
-) -> Result<Option<State>, LogError>
-where
-    F: Fn(&TileCoordinate) -> Result<Vec<u8>, LogError>,
-{
-    let width = u64::from(TILE_WIDTH);
-    let last = head.size.saturating_sub(1) / width;
-    for bundle in (last.saturating_sub(BUNDLES_BACK)..=last).rev() {
-        let filled = (head.size - bundle * width).min(width);
-        let filled = u16::try_from(filled).unwrap_or(TILE_WIDTH);
-        let Ok(coordinate) = TileCoordinate::entries(bundle, filled) else { return Ok(None) };
-        let Some(bytes) = store.get(&tile_key(&coordinate)?, None)? else { return Ok(None) };
-        let Ok(entries) = tiles.check_bundle(&coordinate, &bytes) else { return Ok(None) };
-        let numbered: Vec<(u64, &[u8])> = (bundle * width..).zip(entries).collect();
-        for (index, leaf) in numbered.into_iter().rev() {
-            if closes(leaf).is_none() {
-                continue;
-            }
-            let Some(root) = store.get(&root_key(index)?, None)? else { continue };
-            if let Some(state) = vouched(tiles, index, leaf, &root) {
-                return Ok(Some(state));
-            }
+    /// The state of the newest snapshot of a log of `size` entries and the claim with its window,
+    /// if one is near the end.
+    fn newest(&self, size: u64) -> Result<Option<(State, VerifiedClaim)>, LogError> {
+        // The usual case: the last entry closes a window. It is read from its claim, which is read
+        // anyway to go on from the snapshot, and not from its bundle, which may be large.
+        let Some(last) = size.checked_sub(1) else { return Ok(None) };
+        match self.at(last)? {
+            Some(found) => Ok(Some(found)),
+            None => self.earlier(size),
         }
     }
-    Ok(None)
+
+    /// The last run was interrupted: its window is some entries back.
+    fn earlier(&self, size: u64) -> Result<Option<(State, VerifiedClaim)>, LogError> {
+        let width = u64::from(TILE_WIDTH);
+        let last = size.saturating_sub(1) / width;
+        for bundle in (last.saturating_sub(BUNDLES_BACK)..=last).rev() {
+            let filled = (size - bundle * width).min(width);
+            let filled = u16::try_from(filled).unwrap_or(TILE_WIDTH);
+            let Ok(coordinate) = TileCoordinate::entries(bundle, filled) else { return Ok(None) };
+            let Some(bytes) = self.store.get(&tile_key(&coordinate)?, None)? else {
+                return Ok(None);
+            };
+            let entries = self.tiles.check_bundle(&coordinate, &bytes).map_err(unreadable)?;
+            let numbered: Vec<(u64, &[u8])> = (bundle * width..).zip(entries).collect();
+            for (index, leaf) in numbered.into_iter().rev() {
+                if !Entry::parse(leaf).is_ok_and(|entry| names_snapshot(&entry).is_some()) {
+                    continue;
+                }
+                if let Some(found) = self.at(index)? {
+                    return Ok(Some(found));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// The snapshot of a size, if the entry there is a window that names it, stands in the tree
+    /// that the checkpoint signs, takes effect, and is signed by a trusted key.
+    fn at(&self, index: u64) -> Result<Option<(State, VerifiedClaim)>, LogError> {
+        let Some(root) = self.store.get(&root_key(index)?, None)? else { return Ok(None) };
+        // Nothing is taken from the root before the entry has vouched for it, but where to look.
+        let Ok(state) = State::load(&root, Digest::of(&root)) else { return Ok(None) };
+        if state.size() != index {
+            return Ok(None);
+        }
+        let next = state.next_claim();
+        let Some(bytes) = self.store.get(&claim_key(next.seq)?, None)? else { return Ok(None) };
+        let verified = UnverifiedClaim::parse(&bytes)
+            .and_then(|claim| claim.verify(|id| state.registered(id)));
+        let Ok(claim) = verified else { return Ok(None) };
+        let place = index.checked_sub(next.first).and_then(|place| usize::try_from(place).ok());
+        let Some(item) = place.and_then(|place| claim.items().get(place)) else { return Ok(None) };
+        if self.tiles.subtree(0, index).map_err(unreadable)? != leaf_hash(item.leaf()) {
+            return Ok(None);
+        }
+        let Ok(entry) = Entry::parse(item.leaf()) else { return Ok(None) };
+        let vouched = (self.trusted)(claim.key_id())
+            && names_snapshot(&entry) == Some(Digest::of(&root))
+            && matches!(state.check(&entry, None, claim.key_id()), Ok(Outcome::Valid));
+        Ok(vouched.then_some((state, claim)))
+    }
 }
 
 /// The digest of the snapshot that an entry names.
-fn closes(leaf: &[u8]) -> Option<Digest> {
-    match Entry::parse(leaf).ok()?.kind() {
+fn names_snapshot(entry: &Entry) -> Option<Digest> {
+    match entry.kind() {
         EntryKind::WindowClose(close) => close.index_sha256,
         _ => None,
     }
-}
-
-/// The state of a root that the entry at its size names, if that entry is in the tree.
-fn vouched<F>(tiles: &TileReader<F>, index: u64, leaf: &[u8], root: &[u8]) -> Option<State>
-where
-    F: Fn(&TileCoordinate) -> Result<Vec<u8>, LogError>,
-{
-    let digest = closes(leaf)?;
-    (tiles.subtree(0, index).ok()? == leaf_hash(leaf)).then_some(())?;
-    State::load(root, digest).ok().filter(|state| state.size() == index)
 }

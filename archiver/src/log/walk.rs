@@ -2,9 +2,11 @@
 
 use strongroom_crypto::claim::UnverifiedClaim;
 use strongroom_crypto::entry::{Entry, EntryKind, Seal};
+use strongroom_crypto::note::NoteError;
 use strongroom_crypto::range::RangeList;
 use strongroom_crypto::state::{Outcome, State};
 
+use super::read::{first_claim, newest_checkpoint, require_claims};
 use super::{LogError, claim_key};
 use crate::store::LockedStore;
 
@@ -23,15 +25,21 @@ pub struct Sealed {
 ///
 /// [`LogError`] if there is no log or a claim does not follow.
 pub fn walk(store: &dyn LockedStore) -> Result<(State, Vec<Sealed>), LogError> {
-    let bytes = store
-        .get(&claim_key(0)?, None)?
-        .ok_or_else(|| LogError::Missing(store.url().to_owned()))?;
-    let first = UnverifiedClaim::parse(&bytes)?.verify_first()?;
+    let first = first_claim(store)?;
+    let vkey = first.opening()?.log_vkey.parse().map_err(|error: NoteError| LogError::Damaged {
+        object: "log/claim".into(),
+        detail: error.to_string(),
+    })?;
+    // Before the claims, for the log may grow while they are read.
+    let published = newest_checkpoint(store, &vkey)?.map_or(0, |head| head.size);
     let mut state = State::open(&first)?;
     let mut seals = Vec::new();
     loop {
         let key = claim_key(state.next_claim().seq)?;
-        let Some(bytes) = store.get(&key, None)? else { return Ok((state, seals)) };
+        let Some(bytes) = store.get(&key, None)? else {
+            require_claims(&state, published)?;
+            return Ok((state, seals));
+        };
         let claim = UnverifiedClaim::parse(&bytes)?.verify(|id| state.registered(id))?;
         // A state folded from the beginning has all its pages: nothing is left undecided.
         let outcomes = state.apply_claim(&claim)?;

@@ -67,6 +67,11 @@ impl Column {
         Self { stored, present: Vec::new(), count: 0, next: 0, values }
     }
 
+    /// Bytes of the marks of rows that have a value.
+    pub(crate) fn mark_bytes(&self) -> usize {
+        self.present.len() * size_of::<u64>()
+    }
+
     /// Number of rows with a value.
     pub(crate) fn count(&self) -> usize {
         self.count

@@ -28,7 +28,7 @@ pub fn detect(prefix: &[u8], complete: bool) -> Format {
 fn object(content: &[u8], complete: bool) -> Option<Format> {
     let (line, rest) = first_line(content);
     match walk(line, |_, _| {}) {
-        Verdict::Invalid => None,
+        Verdict::Invalid => damaged_envelope(content),
         Verdict::Whole(end) => {
             let after = line.get(end..).unwrap_or_default().trim_ascii_start();
             if after.is_empty() {
@@ -42,7 +42,7 @@ fn object(content: &[u8], complete: bool) -> Option<Format> {
             Some(envelope(line, false, true).unwrap_or(Format::Ndjson))
         }
         Verdict::Unfinished => match walk(content, |_, _| {}) {
-            Verdict::Invalid => None,
+            Verdict::Invalid => damaged_envelope(content),
             Verdict::Whole(end) => {
                 let object = content.get(..end).unwrap_or_default();
                 let after = content.get(end..).unwrap_or_default();
@@ -74,6 +74,22 @@ fn envelope(object: &[u8], whole: bool, alone: bool) -> Option<Format> {
         Some(Format::CloudTrail)
     } else {
         None
+    }
+}
+
+/// Which envelope was damaged after its first event: no line of text begins like that.
+fn damaged_envelope(content: &[u8]) -> Option<Format> {
+    let (mut records, mut items, mut list) = (false, false, false);
+    walk(content, |name, value| match name {
+        b"\"Records\"" => records |= value.starts_with(b"[") && has_first_object(value),
+        b"\"items\"" => items |= value.starts_with(b"[") && has_first_object(value),
+        b"\"kind\"" => list |= value.starts_with(b"\"EventList\""),
+        _ => {}
+    });
+    match (list && items, records) {
+        (true, _) => Some(Format::EventList),
+        (false, true) => Some(Format::CloudTrail),
+        (false, false) => None,
     }
 }
 
@@ -207,6 +223,25 @@ mod tests {
         assert_eq!(beginning("{\"kind\":\"EventList\",\"metadata\":{\"x\":\""), Format::EventList);
         assert_eq!(beginning("{\"Records\":[{\"x\":\""), Format::CloudTrail);
         assert_eq!(beginning("{\"message\":\"endless"), Format::Ndjson);
+    }
+
+    #[test]
+    fn an_envelope_that_is_damaged_after_its_first_event_is_still_one() {
+        for content in [
+            "{\"Records\":[{\"a\":1},{bad}]}",
+            "{\n\"Records\":[\n{\"a\":1},\n{\"b\":}\n]}\n",
+            "{\"version\":1,\"Records\":[{\"a\":1},nonsense",
+        ] {
+            assert_eq!(complete(content), Format::CloudTrail, "{content:?}");
+        }
+        assert_eq!(
+            complete("{\"kind\":\"EventList\",\"items\":[{\"a\":1},{bad}]}"),
+            Format::EventList
+        );
+        for content in ["{\"Records\":[bad]}", "{\"Records\":{\"a\":1},bad}\n", "{Records:[{}]}\n"]
+        {
+            assert_eq!(complete(content), Format::Text, "{content:?}");
+        }
     }
 
     #[test]

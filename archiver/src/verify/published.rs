@@ -12,8 +12,9 @@ use strongroom_crypto::tile::{
 
 use super::fold::Fold;
 use super::inventory::{HINT, Inventory};
-use super::{Audit, Found, Mark, VerifyError, pool};
+use super::{Audit, Found, Mark, VerifyError};
 use crate::log::{checkpoint_key, tile_key};
+use crate::pool;
 use crate::store::ObjectKey;
 
 /// Longest bundle: entries of the greatest length, each after its length.
@@ -52,7 +53,7 @@ impl Heads {
                 ),
                 Err(reason) => drop(heads.refused.insert(size, reason)),
             }
-            Ok(())
+            Ok::<(), VerifyError>(())
         })?;
         Ok(heads.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner))
     }

@@ -13,8 +13,9 @@ use strongroom_retention::Settling;
 use super::deep::Deep;
 use super::fold::{Fold, Live};
 use super::inventory::Inventory;
-use super::{Audit, Found, Mark, VerifyError, pool};
+use super::{Audit, Found, Mark, VerifyError};
 use crate::log::manifest_key;
+use crate::pool;
 use crate::store::{Head, ObjectKey, StoreError};
 
 /// Stores keep lock dates in whole seconds.

@@ -2,16 +2,20 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::VerifyError;
+/// A thread ended without a result.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("a worker thread died: please report this as a bug")]
+pub struct Died;
 
 /// Calls `work` with every item, `threads` at a time, and returns the first error after all threads ended.
-pub(super) fn each<T, F>(threads: usize, items: &[T], work: F) -> Result<(), VerifyError>
+pub(crate) fn each<T, E, F>(threads: usize, items: &[T], work: F) -> Result<(), E>
 where
     T: Sync,
-    F: Fn(&T) -> Result<(), VerifyError> + Sync,
+    E: From<Died> + Send,
+    F: Fn(&T) -> Result<(), E> + Sync,
 {
     let next = AtomicUsize::new(0);
-    let worker = || -> Result<(), VerifyError> {
+    let worker = || -> Result<(), E> {
         while let Some(item) = items.get(next.fetch_add(1, Ordering::Relaxed)) {
             work(item)?;
         }
@@ -25,7 +29,7 @@ where
         let handles: Vec<_> = (0..threads).map(|_| scope.spawn(worker)).collect();
         let results: Vec<_> = handles
             .into_iter()
-            .map(|handle| handle.join().unwrap_or(Err(VerifyError::Worker)))
+            .map(|handle| handle.join().unwrap_or_else(|_| Err(Died.into())))
             .collect();
         results.into_iter().collect()
     })
@@ -44,7 +48,7 @@ mod tests {
             let sum = AtomicU64::new(0);
             let add = |item: &u64| {
                 sum.fetch_add(*item, Ordering::Relaxed);
-                Ok(())
+                Ok::<(), Died>(())
             };
             each(threads, &items, add).unwrap();
             assert_eq!(sum.into_inner(), 4_950);
@@ -53,8 +57,7 @@ mod tests {
 
     #[test]
     fn an_error_ends_the_work() {
-        let failed =
-            each(2, &[1, 2, 3], |item| if *item == 2 { Err(VerifyError::NoKeys) } else { Ok(()) });
-        assert!(matches!(failed, Err(VerifyError::NoKeys)));
+        let failed = each(2, &[1, 2, 3], |item| if *item == 2 { Err(Died) } else { Ok(()) });
+        assert_eq!(failed, Err(Died));
     }
 }
