@@ -8,7 +8,7 @@ mod inputs;
 mod stream;
 mod upload;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -21,7 +21,7 @@ use strongroom_crypto::time::Instant;
 
 use crate::config::Stream;
 use crate::limits::Limits;
-use crate::log::{Item, Keyring, Log, LogError};
+use crate::log::{Item, Keyring, Log, LogError, timestamp};
 use crate::pool;
 use crate::segment::{AppendError, EncodeError};
 use crate::source::SourceError;
@@ -100,9 +100,17 @@ pub enum ArchiveError {
         /// What differs.
         detail: String,
     },
-    /// Other workers keep winning.
-    #[error("other workers claimed the same sources {MAX_ROUNDS} times over: run again")]
+    /// Other workers keep winning, or segments keep coming too late.
+    #[error("the segments of a stream could not be claimed in {MAX_ROUNDS} rounds")]
     Contended,
+    /// The run failed after a part had been claimed.
+    #[error("{source}")]
+    Partly {
+        /// Events that were claimed.
+        events: u64,
+        /// What failed.
+        source: Box<ArchiveError>,
+    },
 }
 
 impl From<crate::store::StoreError> for ArchiveError {
@@ -156,12 +164,12 @@ pub(crate) struct Run<'a> {
 #[derive(Default)]
 struct Shared {
     pending: Vec<Pending>,
-    /// When the first of them was stored.
-    waiting_since: Option<Instant>,
     /// Streams that lost a race.
     again: BTreeSet<usize>,
     /// Records that were framed and that another worker had claimed first: they are framed again.
     lost: u64,
+    /// Streams whose sources cannot be used at all; the others go on.
+    unusable: BTreeMap<usize, SourceError>,
     report: Report,
     /// Files already complained about.
     failed: BTreeSet<String>,
@@ -185,7 +193,14 @@ pub fn archive(
     stop: &AtomicBool,
     progress: &dyn Progress,
 ) -> Result<Report, ArchiveError> {
-    crate::sweep::extend_overdue(log)?;
+    let missing = crate::sweep::extend_overdue(log)?;
+    keyring.lock_origin(log.birth_lock()?)?;
+    let failures = missing
+        .iter()
+        .map(|key| {
+            format!("`{key}` is missing: run `strongroom verify`; its lock could not be extended")
+        })
+        .collect();
     let threads = request.threads.clamp(1, request.streams.len().max(1));
     let run = Run {
         origin_key: keyring.origin()?,
@@ -195,52 +210,103 @@ pub fn archive(
         entropy: Mutex::new(entropy),
         stop,
         progress,
-        shared: Mutex::default(),
+        shared: Mutex::new(Shared {
+            report: Report { failures, ..Report::default() },
+            ..Shared::default()
+        }),
         // Columns hold about 0.6 of the bytes of their records; the rest is for encoding one of them.
         memory: request.limits.memory_bytes / 5 * 3 / threads,
     };
-    let mut work: Vec<usize> = (0..request.streams.len()).collect();
-    for _ in 0..MAX_ROUNDS {
-        run.streams(&work, threads)?;
-        run.claim(Some(request.shard))?;
-        work = std::mem::take(&mut lock(&run.shared).again).into_iter().collect();
-        if work.is_empty() {
-            let mut shared = lock(&run.shared);
-            let mut report = std::mem::take(&mut shared.report);
+    let done = run.rounds(threads);
+    if done.is_err() {
+        // What is stored is claimed if that still works; it is the first error that is reported.
+        run.claim(None).ok();
+    }
+    let mut shared = run.shared.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let unusable = shared.unusable.len() == request.streams.len();
+    let done = match (done, shared.unusable.pop_first()) {
+        (Ok(()), Some((_, error))) if unusable => Err(error.into()),
+        (done, first) => {
+            let others = shared.unusable.into_iter();
+            let errors = first.into_iter().chain(others).map(|(_, error)| error.to_string());
+            shared.report.failures.extend(errors);
+            done
+        }
+    };
+    let mut report = shared.report;
+    match done {
+        Ok(()) => {
             report.events_read = report.events_read.saturating_sub(shared.lost);
             report.interrupted = stop.load(Ordering::Relaxed);
-            return Ok(report);
+            Ok(report)
         }
-        lock(&run.log).follow()?;
+        Err(error) if report.segments == 0 => Err(error),
+        Err(error) => {
+            Err(ArchiveError::Partly { events: report.events_sealed, source: Box::new(error) })
+        }
     }
-    Err(ArchiveError::Contended)
 }
 
 impl Run<'_> {
+    /// Works on all streams, and again on those that lost a race.
+    fn rounds(&self, threads: usize) -> Result<(), ArchiveError> {
+        let mut work: Vec<usize> = (0..self.request.streams.len()).collect();
+        for _ in 0..MAX_ROUNDS {
+            self.streams(&work, threads)?;
+            if self.is_unusable() {
+                return Ok(());
+            }
+            self.claim(Some(self.request.shard))?;
+            work = std::mem::take(&mut lock(&self.shared).again).into_iter().collect();
+            if work.is_empty() {
+                return Ok(());
+            }
+            lock(&self.log).follow()?;
+        }
+        Err(ArchiveError::Contended)
+    }
+
+    /// Whether no stream has usable sources: then nothing is noted in the log.
+    fn is_unusable(&self) -> bool {
+        let streams = self.request.streams.len();
+        streams > 0 && lock(&self.shared).unusable.len() == streams
+    }
+
     /// Works on streams side by side until all are done or one fails.
     fn streams(&self, work: &[usize], threads: usize) -> Result<(), ArchiveError> {
         pool::each(threads, work, |&stream| {
-            if self.stop.load(Ordering::Relaxed) { Ok(()) } else { self.stream(stream) }
+            if self.stop.load(Ordering::Relaxed) {
+                return Ok(());
+            }
+            match self.stream(stream) {
+                Err(ArchiveError::Source(error)) => {
+                    lock(&self.shared).unusable.insert(stream, error);
+                    Ok(())
+                }
+                done => done,
+            }
         })
     }
 
     /// Takes stored segments over and claims them when enough wait.
     fn queue(&self, ready: Vec<Pending>) -> Result<(), ArchiveError> {
-        if ready.is_empty() {
-            return Ok(());
-        }
-        let (now, settling) = {
-            let log = lock(&self.log);
-            (log.now()?, log.settling())
+        let (waiting, oldest) = {
+            let mut shared = lock(&self.shared);
+            shared.pending.extend(ready);
+            let oldest = shared.pending.iter().map(|pending| pending.settle_until).min();
+            (shared.pending.len(), oldest)
         };
-        let patience = CLAIM_AFTER.min(settling.patience());
-        let mut shared = lock(&self.shared);
-        shared.pending.extend(ready);
-        let since = *shared.waiting_since.get_or_insert(now);
-        let waited = SignedDuration::from_millis(now.unix_ms() - since.unix_ms());
-        let due = shared.pending.len() >= CLAIM_SEALS || waited >= patience;
-        drop(shared);
+        let Some(oldest) = oldest else { return Ok(()) };
+        let due = waiting >= CLAIM_SEALS || self.is_waiting_long(oldest)?;
         if due { self.claim(None) } else { Ok(()) }
+    }
+
+    /// Whether a segment whose settling lock ends then has waited for its claim as long as it should.
+    fn is_waiting_long(&self, settle_until: Instant) -> Result<bool, ArchiveError> {
+        let log = lock(&self.log);
+        let (now, settling) = (timestamp(log.now()?), log.settling());
+        let age = settling.age(timestamp(settle_until), now);
+        Ok(age >= CLAIM_AFTER.min(settling.patience()))
     }
 
     /// Claims what waits; segments that lost a race are abandoned and their streams marked for another round.
@@ -248,7 +314,6 @@ impl Run<'_> {
         let mut log = lock(&self.log);
         let pending = {
             let mut shared = lock(&self.shared);
-            shared.waiting_since = None;
             std::mem::take(&mut shared.pending)
         };
         if pending.is_empty() && close.is_none() {

@@ -6,6 +6,8 @@
 
 use std::collections::HashMap;
 
+use strongroom_crypto::time::Instant;
+
 use crate::limits::Limits;
 use crate::segment::OpenSegment;
 
@@ -18,6 +20,8 @@ const MAX_FUTURE_DAYS: i64 = 1;
 const DAY_US: i64 = 86_400_000_000;
 /// Ranges of one segment: its claim has to stay below 1 MiB.
 const MAX_RANGES: usize = 1_000;
+/// Bytes of tails of one segment: readers bound the list that holds them.
+const MAX_TAIL_BYTES: usize = 64 << 20;
 
 /// Where a segment's records lie in time.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -139,6 +143,7 @@ impl Row {
             segment.rows() >= limits.segment_rows
                 || segment.memory() >= Limits::SEGMENT_BYTES
                 || segment.ranges().len() >= MAX_RANGES
+                || segment.tail_bytes() >= MAX_TAIL_BYTES
         };
         let held: usize = self.open.iter().map(|placed| placed.segment.memory()).sum();
         let place = self.open.iter().position(full).or_else(|| {
@@ -166,13 +171,12 @@ impl Row {
     }
 }
 
-/// A segment's date, for its name.
-pub fn date(day: Day, received_day: i64) -> (i64, i64, i64) {
+/// The day that a segment is filed under.
+pub fn date(day: Day, received_day: i64) -> Instant {
     let day = match day {
         Day::Of(day) => day,
         Day::Late => received_day,
     };
     let ms = day.saturating_mul(86_400_000);
-    strongroom_crypto::time::Instant::from_unix_ms(ms)
-        .map_or((1970, 1, 1), strongroom_crypto::time::Instant::date)
+    Instant::from_unix_ms(ms).unwrap_or(Instant::MIN)
 }

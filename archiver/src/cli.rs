@@ -32,6 +32,9 @@ pub const EXIT_INPUT: u8 = 2;
 /// Nothing was acknowledged: try again.
 pub const EXIT_AGAIN: u8 = 75;
 
+/// Most threads of a run.
+const MAX_THREADS: usize = 256;
+
 /// What the program may use of the machine, beside files.
 #[derive(Clone, Debug)]
 pub struct Machine {
@@ -65,6 +68,13 @@ enum Command {
     Status(status::Arguments),
     /// Print records as they came: a segment's, or a whole origin byte for byte
     Cat(cat::Arguments),
+}
+
+/// Reads a number of threads.
+fn threads(text: &str) -> Result<usize, String> {
+    let range = 1..=MAX_THREADS;
+    let threads = text.parse().ok().filter(|threads| range.contains(threads));
+    threads.ok_or_else(|| format!("expected 1 to {MAX_THREADS}"))
 }
 
 /// Why a command ends without having done its work, and what to do next.
@@ -159,10 +169,14 @@ impl From<LogError> for Failure {
             LogError::WrongKey { .. } | LogError::Key(KeyError::Wrapped { .. }) => {
                 (EXIT_INPUT, Some("give the archive's own key with `--key FILE`".into()))
             }
+            LogError::Opening(_) => (
+                EXIT_FINDING,
+                Some("somebody began another log in this store: run `strongroom verify --deep`, and write nothing more to it".into()),
+            ),
             LogError::Moved { .. } => (
                 EXIT_INPUT,
                 Some(
-                    "archive to the store that the log names; `verify` and `cat` work on a copy"
+                    "mount or link it where the log says it is; `verify` and `cat` also work on a copy"
                         .into(),
                 ),
             ),
@@ -172,7 +186,7 @@ impl From<LogError> for Failure {
             LogError::Fold(strongroom_crypto::state::FoldError::Reader { .. }) => {
                 (EXIT_AGAIN, Some("use a newer version of strongroom".into()))
             }
-            LogError::Unconfirmed { .. } | LogError::TooLate { .. } => {
+            LogError::Unconfirmed { .. } => {
                 (EXIT_AGAIN, Some("nothing was acknowledged: run again".into()))
             }
             LogError::Claim(_)
@@ -190,6 +204,13 @@ impl From<LogError> for Failure {
 impl From<ArchiveError> for Failure {
     fn from(error: ArchiveError) -> Self {
         match error {
+            ArchiveError::Partly { events, source } => Self {
+                code: EXIT_FINDING,
+                next: Some(format!(
+                    "{events} events were sealed before that: run again for the rest"
+                )),
+                ..Self::from(*source)
+            },
             ArchiveError::Log(error) => error.into(),
             ArchiveError::Source(error) => error.into(),
             ArchiveError::Contended | ArchiveError::ReadBack { .. } => Self {

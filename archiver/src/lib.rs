@@ -19,7 +19,7 @@ pub mod cli;
 pub mod config;
 pub mod limits;
 pub mod log;
-mod pool;
+pub mod pool;
 pub mod read;
 pub mod sample;
 pub mod segment;

@@ -34,7 +34,8 @@ impl Limits {
     /// Most segments of one stream that are open at a time.
     pub const OPEN_SEGMENTS: usize = 32;
     /// Bytes of records in one segment after which it is sealed: Arrow's offsets are signed 32-bit numbers.
-    pub const SEGMENT_BYTES: usize = 1 << 30;
+    /// The sealed file has to stay below what a store takes, 1 GiB, also if nothing in it compresses.
+    pub const SEGMENT_BYTES: usize = 1 << 29;
 }
 
 impl Default for Limits {

@@ -4,6 +4,7 @@
 //! hint. Opening a log does whatever an interrupted run left undone with the same code.
 
 mod create;
+mod error;
 mod keys;
 mod names;
 mod publish;
@@ -13,19 +14,20 @@ mod walk;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use strongroom_crypto::claim::{ClaimDraft, ClaimError, UnverifiedClaim, VerifiedClaim};
+use strongroom_crypto::Digest;
+use strongroom_crypto::claim::{ClaimDraft, MAX_CLAIM_BYTES, UnverifiedClaim, VerifiedClaim};
 use strongroom_crypto::entry::{Entry, EntryKind, WindowClose};
 use strongroom_crypto::keys::{Entropy, KeyFile, Role};
 use strongroom_crypto::name::Shard;
 use strongroom_crypto::range::RangeList;
-use strongroom_crypto::state::{FoldError, Outcome, SnapshotError, State, Undecided, Void};
+use strongroom_crypto::state::{FoldError, Outcome, State, Undecided, Void};
 use strongroom_crypto::time::Instant;
-use strongroom_crypto::{ArchiveId, Digest};
 
 use strongroom_retention::Settling;
 
-use crate::store::{Lock, LockMode, LockedStore, ObjectKey, PutOptions, StoreError};
+use crate::store::{Lock, LockMode, LockedStore, ObjectKey, PutOptions, StoreError, get_bounded};
 
+pub use error::LogError;
 pub use keys::{KeyError, Keyring};
 pub use names::{
     checkpoint_key, claim_key, manifest_key, page_key, period_key_object, root_key, segment_key,
@@ -46,106 +48,6 @@ const CLAIM_BYTES: usize = 700 << 10;
 /// A clock this far behind the log's greatest time stops the run.
 const CLOCK_SLACK_MS: i64 = 24 * 3_600_000;
 
-/// The log cannot be read or written.
-#[derive(Debug, thiserror::Error)]
-pub enum LogError {
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// There is no log.
-    #[error("no archive at `{0}`")]
-    Missing(String),
-    /// A key does not fit the archive.
-    #[error(transparent)]
-    Key(#[from] KeyError),
-    /// The key file is another archive's.
-    #[error("the key file is for archive {key}, the store holds archive {store}")]
-    WrongKey {
-        /// The key file's archive.
-        key: String,
-        /// The store's archive.
-        store: String,
-    },
-    /// The log names another store.
-    #[error("the log belongs to store `{named}`, not `{found}`: a copy is read, never written")]
-    Moved {
-        /// What `log.open` says.
-        named: String,
-        /// Where it was opened.
-        found: String,
-    },
-    /// The clock is wrong.
-    #[error(
-        "the clock says {now}, more than 24 hours behind the log's {latest}: correct the clock and run again"
-    )]
-    Clock {
-        /// The clock.
-        now: Instant,
-        /// The greatest time of the log.
-        latest: Instant,
-    },
-    /// The log needs a newer program.
-    #[error("the archive needs writer version {0}, this program is 1: use a newer version")]
-    Newer(u64),
-    /// Claims do not make a log.
-    #[error(transparent)]
-    Claim(#[from] ClaimError),
-    /// A claim does not follow.
-    #[error(transparent)]
-    Fold(#[from] FoldError),
-    /// No snapshot can be written.
-    #[error(transparent)]
-    Snapshot(#[from] SnapshotError),
-    /// Something stored is not what it should be.
-    #[error("`{object}` is damaged: {detail}")]
-    Damaged {
-        /// Which object.
-        object: String,
-        /// How.
-        detail: String,
-    },
-    /// Something that the claims can make again is not what it should be.
-    #[error("`{object}` is damaged and could not be made again: {detail}")]
-    Derived {
-        /// Which object.
-        object: String,
-        /// How.
-        detail: String,
-    },
-    /// An entry that this program does not know must be understood to go on.
-    #[error(
-        "entry {0} of the log is of a kind that this version does not know: use a newer version"
-    )]
-    UnknownCritical(u64),
-    /// The claim could neither be stored nor ruled out.
-    #[error("the store did not confirm claim {seq}: {last}")]
-    Unconfirmed {
-        /// Its place.
-        seq: u64,
-        /// The last error.
-        last: StoreError,
-    },
-    /// The settling lock of what is claimed ends too soon.
-    #[error("{segment} waited too long for its claim: its settling lock ends {until}")]
-    TooLate {
-        /// The segment.
-        segment: String,
-        /// The end of its lock.
-        until: Instant,
-    },
-}
-
-impl LogError {
-    fn wrong_key(key: ArchiveId, store: ArchiveId) -> Self {
-        Self::WrongKey { key: key.to_string(), store: store.to_string() }
-    }
-
-    fn forked(object: &ObjectKey) -> Self {
-        let detail = "it contradicts what the log key signed: the log was forked".to_owned();
-        Self::Damaged { object: object.to_string(), detail }
-    }
-}
-
 /// An entry to append, and the ranges of a seal.
 #[derive(Clone, Debug)]
 pub struct Item {
@@ -155,13 +57,13 @@ pub struct Item {
     pub ranges: Option<RangeList>,
 }
 
-/// An item that another writer made void.
+/// An item that was not claimed.
 #[derive(Debug)]
 pub struct Voided {
     /// Its place among the items.
     pub place: usize,
-    /// Why.
-    pub reason: Void,
+    /// What another writer made it; none if its settling lock is too old for a claim.
+    pub reason: Option<Void>,
 }
 
 /// A log opened for writing.
@@ -247,7 +149,7 @@ impl Log {
     }
 
     /// Appends `items` in order, then, if asked and if nothing was void, closes a window. Items that another writer has
-    /// made void are left out and returned.
+    /// made void, or that come too late, are left out and returned.
     ///
     /// # Errors
     ///
@@ -319,7 +221,10 @@ impl Log {
         let (mut kept, mut voided) = (Vec::new(), Vec::new());
         for (place, item) in items.iter().enumerate() {
             let entry = Entry::new(now, item.kind.clone());
-            self.check_deadline(&item.kind, now)?;
+            if self.is_too_late(&item.kind, now) {
+                voided.push(Voided { place, reason: None });
+                continue;
+            }
             let outcome = match ahead.check(&entry, item.ranges.as_ref(), signer) {
                 // A clock that is ahead of ours made ids around this one: their page decides.
                 Err(Undecided::Pages(pages)) => {
@@ -335,7 +240,7 @@ impl Log {
                         .map_err(FoldError::from)?;
                     kept.push((entry, item.ranges.clone()));
                 }
-                Outcome::Void(reason) => voided.push(Voided { place, reason }),
+                Outcome::Void(reason) => voided.push(Voided { place, reason: Some(reason) }),
                 Outcome::Unknown { .. } => {}
             }
         }
@@ -359,8 +264,10 @@ impl Log {
         }
         // A crash here leaves pages and a root that nothing names: derived objects, not trusted.
         self.put_derived(&root_key(snapshot.size)?, &snapshot.root_bytes)?;
+        let settle_ms = i64::try_from(ahead.settle_ms()).unwrap_or(i64::MAX);
+        let longest = now.saturating_add_ms(settle_ms);
         let close = WindowClose {
-            extended_until: self.extended,
+            extended_until: self.extended.map(|until| until.min(longest)),
             index_sha256: Some(snapshot.root_digest),
             number: ahead.next_window(shard),
             segments: ahead.live_segments(),
@@ -369,13 +276,10 @@ impl Log {
         Ok(Entry::new(now, EntryKind::WindowClose(close)))
     }
 
-    /// A claim that would be won after its segments' locks have lapsed must not be put.
-    fn check_deadline(&self, kind: &EntryKind, now: Instant) -> Result<(), LogError> {
-        let EntryKind::SegmentSeal(seal) = kind else { return Ok(()) };
-        if self.settling().may_claim(timestamp(seal.settle_until), timestamp(now)) {
-            return Ok(());
-        }
-        Err(LogError::TooLate { segment: seal.segment_id.to_string(), until: seal.settle_until })
+    /// A segment whose lock could lapse before its claim is won must not be claimed.
+    fn is_too_late(&self, kind: &EntryKind, now: Instant) -> bool {
+        let EntryKind::SegmentSeal(seal) = kind else { return false };
+        !self.settling().may_claim(timestamp(seal.settle_until), timestamp(now))
     }
 
     /// Puts a claim at its place. True: it is there. False: another claim is, and was folded.
@@ -400,7 +304,7 @@ impl Log {
                 Err(error) => return Err(error.into()),
             }
             // The reply is no proof either way: what is stored decides.
-            match self.store.get(&key, None) {
+            match get_bounded(&*self.store, &key, MAX_CLAIM_BYTES) {
                 Ok(Some(found)) if found == claim.bytes() => return Ok(true),
                 Ok(Some(found)) => {
                     let other = self.open_claim(&found, &key)?;
@@ -505,6 +409,42 @@ pub(crate) fn put_once(
             detail: "other bytes have this name".into(),
         }),
         None => Err(error.into()),
+    }
+}
+
+/// Moves the lock of an object on to `lock.until` and reads it back; returns its end, or nothing if
+/// the object is not there. A lock keeps its mode.
+pub(crate) fn extend_to(
+    store: &dyn LockedStore,
+    key: &ObjectKey,
+    lock: Lock,
+) -> Result<Option<Timestamp>, LogError> {
+    store.head(key, None)?.map(|head| extend_from(store, key, &head, lock)).transpose()
+}
+
+/// The same for an object that was looked at.
+pub(crate) fn extend_from(
+    store: &dyn LockedStore,
+    key: &ObjectKey,
+    head: &crate::store::Head,
+    lock: Lock,
+) -> Result<Timestamp, LogError> {
+    let lasts =
+        |found: Option<Lock>| found.map(|found| found.until).filter(|until| *until >= lock.until);
+    if let Some(until) = lasts(head.lock) {
+        return Ok(until);
+    }
+    let mode = head.lock.map_or(lock.mode, |found| found.mode);
+    let moved = store.extend_lock(key, &head.version, Lock { mode, until: lock.until });
+    let after = store.head(key, Some(&head.version))?.and_then(|head| head.lock);
+    // Another worker may have moved it further in between, and then the store refuses ours.
+    match (lasts(after), moved) {
+        (Some(until), _) => Ok(until),
+        (None, Err(error)) => Err(error.into()),
+        (None, Ok(())) => Err(LogError::Damaged {
+            object: key.to_string(),
+            detail: "the store moved its lock on, and it reads back as before".into(),
+        }),
     }
 }
 

@@ -1,14 +1,13 @@
 //! Records out of the archive: a segment's, or an origin's bytes as they were.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use strongroom_crypto::manifest::Manifest;
 use strongroom_crypto::origin::OriginHandle;
 use strongroom_crypto::{Digest, SegmentId};
 
-use crate::log::{Keyring, LogError, Sealed, manifest_key};
+use crate::log::{Keyring, LogError, Sealed};
 use crate::segment::{DecodeError, SegmentReader};
 use crate::store::{LockedStore, ObjectKey, StoreError};
 
@@ -38,27 +37,6 @@ impl From<StoreError> for ReadError {
     fn from(error: StoreError) -> Self {
         Self::Log(error.into())
     }
-}
-
-/// Opens the segment of an id, checked against its manifest.
-///
-/// # Errors
-///
-/// [`ReadError`].
-pub fn open_by_id(
-    store: &dyn LockedStore,
-    keys: &Arc<Keyring>,
-    id: SegmentId,
-) -> Result<SegmentReader, ReadError> {
-    let missing = || ReadError::NoSegment(id.to_string());
-    let key = manifest_key(&id)?;
-    let bytes = store.get(&key, None)?.ok_or_else(missing)?;
-    let manifest = Manifest::parse(&bytes).map_err(|error| LogError::Damaged {
-        object: key.to_string(),
-        detail: error.to_string(),
-    })?;
-    keys.check_archive(manifest.archive_id)?;
-    open(store, keys, id, manifest.object.as_str(), manifest.sha256)
 }
 
 /// Opens a sealed segment, checked against its entry.
@@ -122,6 +100,8 @@ pub struct OriginStatus {
     pub name: Option<String>,
     /// Its newest generation.
     pub generation: u64,
+    /// How many generations are sealed.
+    pub generations: u64,
     /// Decoded bytes sealed of it.
     pub end: u64,
 }
@@ -138,6 +118,7 @@ pub fn origins(
 ) -> Result<BTreeMap<OriginHandle, OriginStatus>, ReadError> {
     let mut origins: BTreeMap<OriginHandle, OriginStatus> = BTreeMap::new();
     let key = keys.map(|keys| keys.origin()).transpose()?;
+    let mut generations = BTreeSet::new();
     for sealed in seals {
         let stream = sealed.seal.stream.as_str();
         for range in sealed.ranges.as_slice() {
@@ -146,8 +127,10 @@ pub fn origins(
                 stream: stream.to_owned(),
                 name: None,
                 generation: range.generation,
+                generations: 0,
                 end: range.end,
             });
+            origin.generations += u64::from(generations.insert((range.origin, range.generation)));
             if (range.generation, range.end) >= (origin.generation, origin.end) {
                 (origin.generation, origin.end) = (range.generation, range.end);
             }
@@ -159,6 +142,7 @@ pub fn origins(
                         stream: stream.to_owned(),
                         name: None,
                         generation: 0,
+                        generations: 0,
                         end: 0,
                     };
                     origins.entry(handle).or_insert(status).name = Some(stored.origin);

@@ -223,6 +223,11 @@ impl OpenSegment {
         self.memory
     }
 
+    /// Bytes of the tails so far.
+    pub fn tail_bytes(&self) -> usize {
+        self.tail_bytes
+    }
+
     /// The ranges so far.
     pub fn ranges(&self) -> &[OpenRange] {
         &self.ranges

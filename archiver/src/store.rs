@@ -250,6 +250,25 @@ pub trait LockedStore: Send + Sync {
     fn url(&self) -> &str;
 }
 
+/// Reads an object that is never longer than `limit` bytes, so that a planted giant costs nothing.
+///
+/// # Errors
+///
+/// Those of [`LockedStore::get_range`], and `Corrupt` for a longer one.
+pub fn get_bounded(
+    store: &dyn LockedStore,
+    key: &ObjectKey,
+    limit: usize,
+) -> Result<Option<Vec<u8>>, StoreError> {
+    let length = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
+    match store.get_range(key, None, 0, length)? {
+        Some(bytes) if bytes.len() > limit => {
+            Err(StoreError::corrupt(key, "it is longer than any such object"))
+        }
+        found => Ok(found),
+    }
+}
+
 /// Several owners of one store.
 impl<S: LockedStore + ?Sized> LockedStore for Arc<S> {
     fn put(

@@ -11,26 +11,29 @@ use strongroom_crypto::state::State;
 use strongroom_crypto::time::Instant;
 use strongroom_retention::Settling;
 
-use crate::log::{Log, LogError, manifest_key, period_key_object, timestamp};
+use crate::log::{
+    Log, LogError, extend_from, extend_to, manifest_key, period_key_object, timestamp,
+};
 use crate::store::{Lock, LockMode, ObjectKey};
 
 /// Names listed at a time.
 const LIST: usize = 1_000;
 
-/// Extends every lock of which less than half the settling period is left.
+/// Extends every lock of which less than half the settling period is left, and returns the objects
+/// that are not there: their loss is reported, and the log does not say that all locks were extended.
 ///
 /// # Errors
 ///
 /// The store's: a lock that cannot be extended stops the run.
-pub fn extend_overdue(log: &mut Log) -> Result<u64, LogError> {
+pub fn extend_overdue(log: &mut Log) -> Result<Vec<ObjectKey>, LogError> {
     let now = log.store().now()?;
     let settling = log.settling();
     if !due(log.state(), settling, now) {
-        return Ok(0);
+        return Ok(Vec::new());
     }
-    let until = settling.lock_until(now);
+    let lock = Lock { mode: LockMode::Governance, until: settling.lock_until(now) };
     log.load_all_pages()?;
-    let mut keys: Vec<ObjectKey> = Vec::new();
+    let mut keys: Vec<ObjectKey> = vec![ObjectKey::new("keys/origin/0")?];
     let mut periods: BTreeSet<PeriodKeyName> = BTreeSet::new();
     for segment in log.state().segments() {
         keys.push(ObjectKey::new(segment.object.as_str())?);
@@ -40,23 +43,25 @@ pub fn extend_overdue(log: &mut Log) -> Result<u64, LogError> {
     for period in &periods {
         keys.push(period_key_object(period)?);
     }
-    // Whatever else proves or opens a segment lasts as long: the origin key, claims, full tiles and
-    // bundles, checkpoints. What was born without a lock stays without one.
-    for prefix in ["keys/origin/", "log/"] {
-        keys.extend(all(log, prefix)?);
+    let mut missing = Vec::new();
+    for key in keys {
+        if extend_to(&**log.store(), &key, lock)?.is_none() {
+            missing.push(key);
+        }
     }
-    for key in &keys {
-        let Some(head) = log.store().head(key, None)? else { continue };
-        let mode = match head.lock {
-            Some(lock) if lock.until < until => lock.mode,
-            Some(_) => continue,
-            None if key.as_str().starts_with("log/") => continue,
-            None => LockMode::Governance,
-        };
-        log.store().extend_lock(key, &head.version, Lock { mode, until })?;
+    // What proves a segment lasts as long: claims, full tiles and bundles, checkpoints. What was
+    // born without a lock, because the next run replaces it, stays without one.
+    for key in all(log, "log/")? {
+        if let Some(head) = log.store().head(&key, None)?.filter(|head| head.lock.is_some()) {
+            extend_from(&**log.store(), &key, &head, lock)?;
+        }
     }
-    log.set_extended(Instant::from_unix_ms(until.as_millisecond()).unwrap_or(Instant::MAX));
-    Ok(u64::try_from(keys.len()).unwrap_or(u64::MAX))
+    if missing.is_empty() {
+        log.set_extended(
+            Instant::from_unix_ms(lock.until.as_millisecond()).unwrap_or(Instant::MAX),
+        );
+    }
+    Ok(missing)
 }
 
 /// Tells whether a lock is overdue: those that the last extension moved, or without one any.

@@ -64,10 +64,17 @@ impl OriginKey {
         Ok(OriginHandle(self.mac(&[&input]).prefix()))
     }
 
-    /// HMAC-SHA-256(key, "strongroom/prefix/v1\0" || prefix): tells whether a file still begins as it
-    /// did, without saying how.
-    pub fn prefix_mac(&self, prefix: &[u8]) -> Digest {
-        self.mac(&[PREFIX_LABEL, prefix])
+    /// HMAC-SHA-256(key, "strongroom/prefix/v1\0" || str16 stream || prefix): tells whether a file
+    /// still begins as it did, without saying how. Who can add files to another stream cannot try
+    /// out guesses.
+    ///
+    /// # Errors
+    ///
+    /// Refuses a stream's name over 65,535 bytes.
+    pub fn prefix_mac(&self, stream: &str, prefix: &[u8]) -> Result<Digest, FieldTooLong> {
+        let mut name = Vec::new();
+        put_str16(&mut name, "stream", stream.as_bytes())?;
+        Ok(self.mac(&[PREFIX_LABEL, &name, prefix]))
     }
 
     fn mac(&self, parts: &[&[u8]]) -> Digest {
@@ -94,8 +101,8 @@ mod tests {
         assert_eq!(handle.to_string(), "a789172b955fd95e7556b3d5a0af247f");
         assert_eq!(handle.to_string().parse::<OriginHandle>(), Ok(handle));
         assert_eq!(
-            key.prefix_mac(b"first line\n").to_string(),
-            "124e4de7d2ac5c2cecf4182d2f8580bbff343963f5186d3a9b552837307d7ce3"
+            key.prefix_mac("kubernetes", b"first line\n").unwrap().to_string(),
+            "be058032527e18c25b31fd1fc8240ad46ca184ba20ca7805a9744eb1654e5d01"
         );
     }
 

@@ -190,13 +190,11 @@ impl State {
         ranges: Option<&RangeList>,
         signer: KeyId,
     ) -> Result<Outcome, Undecided> {
-        if let EntryKind::Unknown(_) = entry.kind() {
-            return Ok(Outcome::Unknown { crit: entry.crit() });
-        }
-        match rules::check(self, entry, ranges, signer) {
-            Ok(()) => Ok(Outcome::Valid),
-            Err(Refusal::Void(reason)) => Ok(Outcome::Void(reason)),
-            Err(Refusal::Undecided(reason)) => Err(reason),
+        match (rules::check(self, entry, ranges, signer), entry.kind()) {
+            (Ok(()), EntryKind::Unknown(_)) => Ok(Outcome::Unknown { crit: entry.crit() }),
+            (Ok(()), _) => Ok(Outcome::Valid),
+            (Err(Refusal::Void(reason)), _) => Ok(Outcome::Void(reason)),
+            (Err(Refusal::Undecided(reason)), _) => Err(reason),
         }
     }
 

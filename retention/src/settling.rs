@@ -48,6 +48,11 @@ impl Settling {
         lock_until.duration_since(now) > rest
     }
 
+    /// How long ago a lock began.
+    pub fn age(self, lock_until: Timestamp, now: Timestamp) -> SignedDuration {
+        self.period.saturating_sub(lock_until.duration_since(now))
+    }
+
     /// How long stored segments may wait for their claim while a run goes on.
     pub fn patience(self) -> SignedDuration {
         self.share(8)
@@ -86,6 +91,7 @@ mod tests {
         let settling = Settling::new(SignedDuration::from_secs(100), Environment::Test);
         assert!(settling.may_claim(at(100), at(24)));
         assert!(!settling.may_claim(at(100), at(25)));
+        assert_eq!(settling.age(at(100), at(25)), SignedDuration::from_secs(25));
         // Extended at 24 without it: the next extension begins when less than 50 s are left of
         // those locks, at 74, and its own lock still has 26 s.
         let extended = settling.lock_until(at(24));

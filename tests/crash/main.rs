@@ -92,7 +92,8 @@ fn is_retryable(error: &ArchiveError) -> bool {
     match error {
         ArchiveError::Contended
         | ArchiveError::ReadBack { .. }
-        | ArchiveError::Log(LogError::Unconfirmed { .. } | LogError::TooLate { .. }) => true,
+        | ArchiveError::Log(LogError::Unconfirmed { .. }) => true,
+        ArchiveError::Partly { source, .. } => is_retryable(source),
         ArchiveError::Log(LogError::Store(error)) => error.is_retryable(),
         _ => false,
     }

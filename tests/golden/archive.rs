@@ -108,7 +108,7 @@ impl Golden {
         let keys = Arc::new(KeyFile::parse(&text).unwrap());
         let vkey: VerifierKey =
             fs::read_to_string(folder.join("archive.vkey")).unwrap().trim_end().parse().unwrap();
-        let (state, seals) = walk(&*store).unwrap();
+        let (state, seals) = walk(&*store, &keys).unwrap();
         let head = newest_checkpoint(&*store, &vkey)
             .unwrap()
             .expect("a checkpoint that the key has signed");

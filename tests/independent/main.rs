@@ -116,12 +116,16 @@ fn opened(path: &Path) -> Arc<FileStore> {
     Arc::new(FileStore::open_read_only(&path.join("store"), Box::new(clock)).unwrap())
 }
 
+fn keys(path: &Path) -> KeyFile {
+    KeyFile::parse(&fs::read_to_string(path.join("store.key")).unwrap()).unwrap()
+}
+
 /// The object keys of a raw and of a shredded segment.
 fn segments(path: &Path) -> (String, String) {
     let store = opened(path);
-    let keys = KeyFile::parse(&fs::read_to_string(path.join("store.key")).unwrap()).unwrap();
+    let keys = keys(path);
+    let (state, seals) = walk(&*store, &keys).unwrap();
     let keyring = Arc::new(Keyring::new(store.clone(), Arc::new(keys)));
-    let (state, seals) = walk(&*store).unwrap();
     assert!(state.size() > 300, "{} entries", state.size());
     let layouts = [&seals[0], seals.last().unwrap()].map(|sealed| {
         let layout = open_sealed(&*store, &keyring, sealed).unwrap().layout;
@@ -158,7 +162,7 @@ fn show(what: &str, output: &Output) {
 /// Writes the proof of one entry and the entry itself beside the store.
 fn write_proof(bench: &Bench) {
     let store = opened(bench.path());
-    let (state, _) = walk(&*store).unwrap();
+    let (state, _) = walk(&*store, &keys(bench.path())).unwrap();
     let mut leaves: Vec<Vec<u8>> = Vec::new();
     for seq in 0..state.next_claim().seq {
         let bytes = store.get(&claim_key(seq).unwrap(), None).unwrap().unwrap();

@@ -74,7 +74,7 @@ impl Run<'_> {
             .collect();
         let assignments = assign(&facts, &stored, |input, length| {
             let (_, inspected) = inputs.get(input)?;
-            Some(prefix_mac(&self.origin_key, inspected.prefix.get(..length)?))
+            Some(prefix_mac(&self.origin_key, &stream.name, inspected.prefix.get(..length)?))
         });
         let mut slots: Vec<Option<_>> = inputs.into_iter().map(Some).collect();
         let mut jobs = Vec::new();
@@ -134,8 +134,9 @@ impl Run<'_> {
 }
 
 /// The keyed digest of a file's first bytes.
-pub(super) fn prefix_mac(key: &OriginKey, prefix: &[u8]) -> [u8; 32] {
-    *key.prefix_mac(prefix).as_bytes()
+pub(super) fn prefix_mac(key: &OriginKey, stream: &str, prefix: &[u8]) -> [u8; 32] {
+    // INVARIANT: a stream's name has at most 63 bytes.
+    key.prefix_mac(stream, prefix).map_or([0; 32], |mac| *mac.as_bytes())
 }
 
 /// Names that a file may have had before rotation: without `.gz` and the like, without a number or date at the end.

@@ -25,9 +25,19 @@ struct Work<'r, 'a> {
     row: Row,
     shaper: Shaper,
     identities: Vec<Identity>,
-    /// Stored segments, by their place in the row.
+    /// Stored segments that an open one has to precede, by their place in the row.
     stored: Vec<(u64, Pending)>,
     read: u64,
+}
+
+/// A file being read.
+struct Reading<'j> {
+    job: &'j Job,
+    reader: Reader,
+    /// Its way along the row.
+    way: Way,
+    /// The decoded bytes up to here are in segments.
+    at: u64,
 }
 
 impl Run<'_> {
@@ -84,7 +94,7 @@ impl Work<'_, '_> {
             max_record: self.run.request.limits.max_record_bytes,
             follow: source.follow.then_some(Follow { now_ms, max_age_ms }),
         };
-        let mut reader = match Reader::open(&job.path, &job.inspected, job.start, &options) {
+        let reader = match Reader::open(&job.path, &job.inspected, job.start, &options) {
             Ok(reader) => reader,
             Err(error) => {
                 self.run.failure(&job.path.display().to_string(), &error);
@@ -100,11 +110,12 @@ impl Work<'_, '_> {
             origin: job.origin.clone(),
             generation: job.generation,
             prefix_len: prefix.len(),
-            prefix_mac: prefix_mac(&self.run.origin_key, prefix),
+            prefix_mac: prefix_mac(&self.run.origin_key, &self.stream.name, prefix),
         });
-        let (mut way, mut at, mut ticked) = (Way::default(), job.start, job.start);
+        let mut file = Reading { job, reader, way: Way::default(), at: job.start };
+        let mut ticked = job.start;
         let complete = loop {
-            match self.record(job, &mut reader, &mut way, &mut at) {
+            match self.record(&mut file) {
                 Ok(true) => {}
                 Ok(false) => break true,
                 Err(ArchiveError::Source(error)) => {
@@ -113,30 +124,25 @@ impl Work<'_, '_> {
                 }
                 Err(error) => return Err(error),
             }
-            if at >= ticked + TICK_BYTES {
-                self.run.progress.read(at - ticked);
-                ticked = at;
+            if file.at >= ticked + TICK_BYTES {
+                self.run.progress.read(file.at - ticked);
+                ticked = file.at;
+                self.hurry(&mut file)?;
                 if self.run.stop.load(Ordering::Relaxed) {
                     break true;
                 }
             }
         };
         if complete {
-            self.end_file(job, &mut reader, &mut way, &mut at)?;
+            self.end_file(&mut file)?;
         }
-        self.run.progress.read(at - ticked);
+        self.run.progress.read(file.at - ticked);
         Ok(())
     }
 
     /// Moves one record into its segment; false at the end of the file.
-    fn record(
-        &mut self,
-        job: &Job,
-        reader: &mut Reader,
-        way: &mut Way,
-        at: &mut u64,
-    ) -> Result<bool, ArchiveError> {
-        let Some(record) = reader.next_record()? else { return Ok(false) };
+    fn record(&mut self, file: &mut Reading<'_>) -> Result<bool, ArchiveError> {
+        let Some(record) = file.reader.next_record()? else { return Ok(false) };
         let shape = match record.parse {
             Framed::Json => self.shaper.shape(record.raw),
             Framed::Text | Framed::Broken => Shape { template: None, json: false, time_us: None },
@@ -147,9 +153,10 @@ impl Work<'_, '_> {
             Framed::Text => false,
         };
         let (run, stream, received_us) = (self.run, &self.stream.name, self.received_us);
-        let placed =
-            self.row.place(way, shape.time_us, |_| run.open_segment(stream, received_us))?;
-        let range = placed.segment.range(&job.origin, job.generation, *at);
+        let placed = self
+            .row
+            .place(&mut file.way, shape.time_us, |_| run.open_segment(stream, received_us))?;
+        let range = placed.segment.range(&file.job.origin, file.job.generation, file.at);
         placed.segment.append(
             &self.shaper,
             shape,
@@ -162,42 +169,67 @@ impl Work<'_, '_> {
                 rejected,
             },
         )?;
-        *at = record.offset + u64::try_from(record.raw.len()).unwrap_or(0);
+        file.at = record.offset + u64::try_from(record.raw.len()).unwrap_or(0);
         self.read += 1;
-        while let Some(mut full) = self.row.take_full(&run.request.limits, run.memory) {
-            if way.is_at(full.order) {
-                let end = reader.end_range();
-                let range = full.segment.range(&job.origin, job.generation, *at);
-                full.segment.set_tail(range, end.tail);
-                *at = end.end_offset;
-            }
-            self.store(full)?;
-        }
+        self.store_full(file)?;
         Ok(true)
     }
 
     /// Gives the bytes after the last record to the segment that has the last range, or to a new one if there were no records.
-    fn end_file(
-        &mut self,
-        job: &Job,
-        reader: &mut Reader,
-        way: &mut Way,
-        at: &mut u64,
-    ) -> Result<(), ArchiveError> {
-        let end = reader.end_range();
-        if end.end_offset == *at {
+    fn end_file(&mut self, file: &mut Reading<'_>) -> Result<(), ArchiveError> {
+        let end = file.reader.end_range();
+        if end.end_offset == file.at {
             return Ok(());
         }
-        *at = end.end_offset;
+        file.at = end.end_offset;
         let (run, stream, received_us) = (self.run, &self.stream.name, self.received_us);
         let start = end.end_offset - u64::try_from(end.tail.len()).unwrap_or(0);
-        let placed = match self.row.current(way) {
+        let placed = match self.row.current(&file.way) {
             Some(placed) => placed,
-            None => self.row.place(way, None, |_| run.open_segment(stream, received_us))?,
+            None => {
+                self.row.place(&mut file.way, None, |_| run.open_segment(stream, received_us))?
+            }
         };
-        let range = placed.segment.range(&job.origin, job.generation, start);
+        let range = placed.segment.range(&file.job.origin, file.job.generation, start);
         placed.segment.set_tail(range, end.tail);
+        self.store_full(file)
+    }
+
+    /// Stores the segments that have reached a bound.
+    fn store_full(&mut self, file: &mut Reading<'_>) -> Result<(), ArchiveError> {
+        while let Some(full) = self.row.take_full(&self.run.request.limits, self.run.memory) {
+            self.close(full, file)?;
+        }
         Ok(())
+    }
+
+    /// Stores a segment while a file is read: one that took its last record ends where the file was read to.
+    fn close(&mut self, mut full: Placed, file: &mut Reading<'_>) -> Result<(), ArchiveError> {
+        if file.way.is_at(full.order) {
+            let end = file.reader.end_range();
+            if end.end_offset > file.at {
+                let range = full.segment.range(&file.job.origin, file.job.generation, file.at);
+                full.segment.set_tail(range, end.tail);
+                file.at = end.end_offset;
+            }
+        }
+        self.store(full)
+    }
+
+    /// A stored segment has to be claimed before its lock is old: the open ones that it waits for are stored now, however few
+    /// rows they have.
+    fn hurry(&mut self, file: &mut Reading<'_>) -> Result<(), ArchiveError> {
+        let oldest =
+            self.stored.iter().map(|(order, pending)| (pending.settle_until, *order)).min();
+        if let Some((settle_until, order)) = oldest
+            && self.run.is_waiting_long(settle_until)?
+        {
+            while self.row.first_open().is_some_and(|open| open < order) {
+                let Some(open) = self.row.take_next() else { break };
+                self.close(open, file)?;
+            }
+        }
+        self.run.queue(Vec::new())
     }
 
     fn store(&mut self, placed: Placed) -> Result<(), ArchiveError> {

@@ -6,7 +6,7 @@ use strongroom_crypto::manifest::{Counts, Manifest};
 use strongroom_crypto::name::{PeriodKeyName, StreamName};
 use strongroom_crypto::range::{OriginRange, RangeList};
 use strongroom_crypto::time::Instant;
-use strongroom_crypto::{Digest, Sha512Digest, manifest};
+use strongroom_crypto::{Digest, Sha512Digest, hex, manifest};
 
 use super::{ArchiveError, Pending, Report, Run, lock};
 use crate::batch::{Day, Placed, date};
@@ -57,24 +57,24 @@ impl Run<'_> {
         let lock_now = lock(&self.log).birth_lock()?;
         let (period, wrapped) = {
             let mut entropy = lock(&self.entropy);
-            let month = (day.0, day.1);
+            let class = UNCLASSIFIED.parse().map_err(bug)?;
+            let stream = name.parse().map_err(bug)?;
             let (period, key) =
-                self.keyring.period(&name, UNCLASSIFIED, month, lock_now, &mut **entropy)?;
+                self.keyring.period(&stream, &class, day, lock_now, &mut **entropy)?;
             (period, key.wrap(placed.segment.key(), archive, id, &mut **entropy).map_err(bug)?)
         };
-        let [period_id, generation] = [period.to_string(), period.generation.to_string()];
-        let period_id =
-            period_id.strip_suffix(&format!("/{generation}")).unwrap_or(&period_id).to_owned();
+        let period_id = hex::encode(&period.id);
         let material = KeyMaterial::new(&period_id, period.generation, wrapped).map_err(bug)?;
         let late = placed.day == Day::Late;
         let sealed = placed.segment.seal(shaper, &material.to_string())?;
-        let key = segment_key(&name, day, &id)?;
+        let key = segment_key(&name, day.date(), &id)?;
         let until = Instant::from_unix_ms(lock_now.until.as_millisecond()).unwrap_or(Instant::MAX);
         // A crash here, or anywhere before the claim, leaves an orphan: no claim names it, its lock lapses.
         let stored = self.put(&key, &sealed.encoded.bytes, lock_now)?;
         let ranges = self.ranges(&name, &sealed, identities)?;
         let manifest = self.manifest(&sealed, &key, &stored, period, lock_now, ranges.clone())?;
         let manifest_bytes = manifest.encode();
+        // A crash here leaves both without a claim: the same as before.
         let stored_manifest = self.put(&manifest_key(&id)?, &manifest_bytes, lock_now)?;
         let seal = Seal {
             bytes: manifest.bytes,

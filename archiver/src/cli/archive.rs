@@ -17,26 +17,26 @@ use crate::source::{Format, StartRule};
 pub(super) struct Arguments {
     #[command(flatten)]
     target: Target,
-    /// Stream that the paths belong to
-    #[arg(long, value_name = "NAME", requires = "paths")]
+    /// Stream that the paths belong to; without paths, the one of the configuration to archive
+    #[arg(long, value_name = "NAME")]
     stream: Option<String>,
     /// Files, directories or quoted globs; without them, the sources of the configuration
     #[arg(value_name = "PATH", requires = "stream")]
     paths: Vec<PathBuf>,
     /// Format of the files: auto, ndjson, json-array, cloudtrail, kubernetes-event-list, json, text
-    #[arg(long, value_name = "FORMAT", default_value = "auto")]
+    #[arg(long, value_name = "FORMAT", default_value = "auto", requires = "paths")]
     format: String,
     /// Regular expression: a line that matches begins a record (text only)
-    #[arg(long, value_name = "REGEX")]
+    #[arg(long, value_name = "REGEX", requires = "paths")]
     multiline_start: Option<String>,
     /// Put before the names of origins, to tell apart files of one name
-    #[arg(long, value_name = "PREFIX")]
+    #[arg(long, value_name = "PREFIX", requires = "paths")]
     origin: Option<String>,
-    /// The files grow: an unfinished last line waits
-    #[arg(long)]
+    /// The files grow: an unfinished last line waits for the next run
+    #[arg(long, requires = "paths")]
     follow: bool,
     /// Streams worked on side by side
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = super::threads)]
     threads: usize,
     /// Print one JSON object
     #[arg(long)]
@@ -73,6 +73,22 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
 
 fn request(arguments: &Arguments, place: &Place) -> Result<Request, Failure> {
     let streams = match (&arguments.stream, &place.config) {
+        (Some(name), Some(config)) if arguments.paths.is_empty() => {
+            let stream = config.streams.iter().find(|stream| stream.name == *name);
+            let stream = stream.ok_or_else(|| {
+                Failure::input(
+                    format!("the configuration has no stream `{name}`"),
+                    "name one of its streams, or give paths for another: `--stream NAME PATH...`",
+                )
+            })?;
+            vec![stream.clone()]
+        }
+        (Some(_), None) if arguments.paths.is_empty() => {
+            return Err(Failure::input(
+                "nothing to archive",
+                "give paths: `--stream NAME PATH...`",
+            ));
+        }
         (Some(name), _) => {
             if name.parse::<strongroom_crypto::name::StreamName>().is_err() {
                 let next = "use lower-case letters, digits, `.`, `_` and `-`, at most 63, beginning with a letter or digit";
@@ -125,10 +141,13 @@ pub(super) fn print(report: &Report, log: &Log, as_json: bool) -> Result<(), Fai
     }
     let (events, rejected) =
         (output::count(report.events_sealed), output::count(report.events_rejected));
-    output::line(format!(
-        "sealed      {events} events in {} segments ({rejected} kept raw)",
-        report.segments
-    ))?;
+    if report.segments == 0 {
+        output::line("sealed      nothing new")?;
+        output::line(format!("checkpoint  size {}, root {}", head.size, head.root))?;
+        return Ok(());
+    }
+    let segments = output::counted(report.segments, "segment", "segments");
+    output::line(format!("sealed      {events} events in {segments} ({rejected} kept raw)"))?;
     let share = (report.bytes_stored * 1_000).checked_div(report.bytes_raw).unwrap_or(0);
     let (raw, stored) = (output::size(report.bytes_raw), output::size(report.bytes_stored));
     output::line(format!("stored      {stored} for {raw} ({}.{} %)", share / 10, share % 10))?;

@@ -8,9 +8,9 @@ use strongroom_crypto::json::{Members, Value};
 use strongroom_crypto::{SegmentId, b64};
 
 use super::target::Target;
-use super::{EXIT_DONE, EXIT_FINDING, Failure, Machine};
+use super::{EXIT_DONE, EXIT_FINDING, Failure, Machine, output};
 use crate::log::{Keyring, Sealed, walk};
-use crate::read::{ReadError, open_by_id, open_sealed, segments_of};
+use crate::read::{ReadError, open_sealed, segments_of};
 use crate::segment::{DecodeError, Decoded, SegmentReader, StoredRange};
 use crate::store::LockedStore;
 
@@ -77,7 +77,7 @@ impl From<ReadError> for Failure {
         match error {
             ReadError::Log(error) => error.into(),
             ReadError::NoSegment(_) => {
-                Self::input(error.to_string(), "`strongroom status` lists what there is")
+                Self::input(error.to_string(), "`strongroom status --segments` lists what there is")
             }
             ReadError::Decode { .. } | ReadError::Altered(_) => {
                 let next = Some("run `strongroom verify --deep` to see what is damaged".to_owned());
@@ -90,14 +90,19 @@ impl From<ReadError> for Failure {
 pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failure> {
     let place = arguments.target.resolve()?;
     let store = place.store_read_only(machine)?;
-    let keyring = Arc::new(Keyring::new(Arc::clone(&store), place.keys()?));
+    let keys = place.keys()?;
+    let (_, seals) = walk(&*store, &keys)?;
+    let keyring = Arc::new(Keyring::new(Arc::clone(&store), keys));
     let mut out = BufWriter::with_capacity(1 << 18, io::stdout().lock());
     match (&arguments.segment, &arguments.origin) {
         (Some(segment), _) => {
-            let reader = open_by_id(&*store, &keyring, segment_id(segment)?)?;
+            let id = segment_id(segment)?;
+            let sealed = seals.iter().find(|sealed| sealed.seal.segment_id == id);
+            let sealed = sealed.ok_or_else(|| ReadError::NoSegment(id.to_string()))?;
+            let reader = open_sealed(&*store, &keyring, sealed)?;
             records(reader, arguments.json, None, &mut out)?;
         }
-        (None, Some(origin)) => cat_origin(&*store, &keyring, arguments, origin, &mut out)?,
+        (None, Some(origin)) => cat_origin(&*store, &keyring, &seals, arguments, origin, &mut out)?,
         (None, None) => {}
     }
     out.flush()?;
@@ -119,12 +124,11 @@ fn segment_id(name: &str) -> Result<SegmentId, Failure> {
 fn cat_origin(
     store: &dyn LockedStore,
     keyring: &Arc<Keyring>,
+    seals: &[Sealed],
     arguments: &Arguments,
     origin: &str,
     out: &mut impl io::Write,
 ) -> Result<(), Failure> {
-    let (state, seals) = walk(store)?;
-    keyring.check_archive(state.archive_id())?;
     let key = keyring.origin()?;
     let mut streams: Vec<&str> = seals.iter().map(|sealed| sealed.seal.stream.as_str()).collect();
     streams.sort_unstable();
@@ -160,7 +164,11 @@ fn cat_origin(
         .filter(|range| range.origin == handle);
     let newest = generations.map(|range| range.generation).max().unwrap_or(0);
     let generation = arguments.generation.unwrap_or(newest);
-    let segments: Vec<&Sealed> = segments_of(&seals, handle, generation);
+    if arguments.generation.is_none() && newest > 0 {
+        let next = "earlier ones of this origin: `--generation N`";
+        output::complain(&format!("this is generation {newest}"), Some(next));
+    }
+    let segments: Vec<&Sealed> = segments_of(seals, handle, generation);
     if segments.is_empty() {
         return Err(Failure::input(
             format!("origin `{origin}` has no generation {generation}"),

@@ -1,5 +1,6 @@
 //! `strongroom init`
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
@@ -12,7 +13,7 @@ use super::target::{Place, Target};
 use super::{EXIT_DONE, Failure, Machine, output};
 use crate::config::parse_duration;
 use crate::limits::Limits;
-use crate::log::Log;
+use crate::log::{Keyring, Log};
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
@@ -70,14 +71,18 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
     ))?;
     output::line(format!("store    {store}"))?;
     output::line(format!(
-        "key      {key}  holds every role: keep it, and keep it apart from the store"
+        "key      {key}  opens and signs everything: back it up, where the store's readers cannot see it"
     ))?;
     output::line(format!("vkey     {vkey}"))?;
-    output::line(format!(
-        "log.open {}  with the vkey the auditor's trust anchor",
-        log.state().log_open_sha256()
-    ))?;
-    output::line(format!("next     strongroom archive --to {store} --stream NAME PATH..."))?;
+    output::line(format!("log.open {}", log.state().log_open_sha256()))?;
+    output::line(
+        "         Give your auditor the vkey and log.open: all later trust begins with them.",
+    )?;
+    let archive = arguments.target.config.as_ref().map_or_else(
+        || format!("--to {store} --stream NAME PATH..."),
+        |config| format!("--config {}", config.display()),
+    );
+    output::line(format!("next     strongroom archive {archive}"))?;
     Ok(EXIT_DONE)
 }
 
@@ -99,6 +104,12 @@ pub(super) fn create(place: &Place, settle: Duration, machine: &Machine) -> Resu
     }
     if !place.key.exists() {
         place.write_keys(&KeyFile::generate(ArchiveId::generate(&mut fill), &mut fill))?;
+    } else if !Keyring::new(Arc::clone(&store), place.keys()?).has_origin()? {
+        // One key for two logs would make each look like a fork of the other.
+        let next = "name another place for the new key with `--key FILE`; remove this one only if no archive was ever made with it";
+        let message =
+            format!("`{}` is there already: it is another archive's key", place.key.display());
+        return Err(Failure::input(message, next));
     }
     Log::create(store, place.keys()?, settle, &mut fill)?.ok_or_else(taken)
 }

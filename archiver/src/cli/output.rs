@@ -8,16 +8,38 @@ use strongroom_crypto::json::Value;
 
 use crate::archive::Progress;
 
-/// Prints a line of output.
+/// Prints a line of output. Names and messages come from stores and sources that nobody vouches for:
+/// what would move a terminal's cursor, or pass for another line, is shown as an escape.
 pub(super) fn line(text: impl std::fmt::Display) -> io::Result<()> {
-    writeln!(io::stdout().lock(), "{text}")
+    unless_closed(writeln!(io::stdout().lock(), "{}", plain(&text.to_string())))
 }
 
 /// Prints JSON on one line.
 pub(super) fn json(value: &Value) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    out.write_all(&value.to_canonical())?;
-    out.write_all(b"\n")
+    let mut bytes = value.to_canonical();
+    bytes.push(b'\n');
+    unless_closed(io::stdout().lock().write_all(&bytes))
+}
+
+/// Whoever closed the pipe has read enough: the exit code still says what became of the command.
+fn unless_closed(written: io::Result<()>) -> io::Result<()> {
+    match written {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
+}
+
+/// Escapes control characters, and those that change the direction of writing.
+fn plain(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => shown.extend(c.escape_unicode()),
+            c if c.is_control() => shown.extend(c.escape_default()),
+            c => shown.push(c),
+        }
+    }
+    shown
 }
 
 /// Says on standard error what went wrong and what to do next.
@@ -25,9 +47,9 @@ pub(super) fn complain(message: &str, next: Option<&str>) {
     if message.is_empty() {
         return;
     }
-    let next = next.map(|next| format!("\n  next: {next}")).unwrap_or_default();
+    let next = next.map(|next| format!("\n  next: {}", plain(next))).unwrap_or_default();
     // If even standard error is closed, the exit code has to do.
-    if writeln!(io::stderr().lock(), "strongroom: {message}{next}").is_err() {}
+    if writeln!(io::stderr().lock(), "strongroom: {}{next}", plain(message)).is_err() {}
 }
 
 /// Bytes as people read them.
@@ -102,6 +124,11 @@ impl Drop for Bar {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_moves_the_cursor_or_turns_the_line_is_escaped() {
+        assert_eq!(plain("a\nb\u{1b}[2J\u{9b}\u{202e}ä"), "a\\nb\\u{1b}[2J\\u{9b}\\u{202e}ä");
+    }
 
     #[test]
     fn sizes_and_counts_are_readable() {

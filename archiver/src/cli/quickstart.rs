@@ -56,24 +56,37 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
             next,
         ));
     }
-    fs::create_dir_all(&dir)?;
-    let gzipped = write_events(&dir.join("events"), date)?;
     let config_path = dir.join("strongroom.yaml");
-    fs::write(&config_path, configuration(&dir))?;
+    let begun = begin(&dir, &config_path, date);
+    let gzipped = begun.map_err(|error| {
+        Failure::input(
+            format!("cannot write to `{}`: {error}", dir.display()),
+            "name a new directory, `strongroom quickstart DIR`",
+        )
+    })?;
     let target = Target { config: Some(config_path), ..Target::default() };
     let place = target.resolve()?;
     let log = init::create(&place, Limits::TEST_LOCK, machine)?;
     drop(log);
     output::line(format!(
-        "A made-up day of a made-up company ({date}), archived in {}\n",
+        "A made-up day of a made-up company ({date}), archived in {}",
         dir.display()
     ))?;
+    output::line("")?;
     let (report, mut log) = seal(&place, machine)?;
-    show_segments(&log)?;
+    if report.interrupted {
+        return Err(Failure {
+            code: EXIT_FINDING,
+            message: "interrupted: what was read is sealed".to_owned(),
+            next: Some(format!("remove `{}` to begin again", dir.display())),
+        });
+    }
+    show_segments(&place, &log)?;
     show_sizes(&report, gzipped)?;
     let verdict = verify::check(&place, machine, true)?;
     log.follow()?;
-    output::line(format!("\nlog         {} entries, root {}", log.head().size, log.head().root))?;
+    output::line("")?;
+    output::line(format!("log         {} entries, root {}", log.head().size, log.head().root))?;
     output::line(format!("checkpoint  {}", log.head().note.lines().last().unwrap_or_default()))?;
     output::line(format!(
         "verify      {} (--deep: every record, leaf, lock and tile)",
@@ -82,6 +95,17 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
     show_actors(&place, machine)?;
     show_next(&dir)?;
     Ok(if verdict.verdict == Verdict::Pass { super::EXIT_DONE } else { EXIT_FINDING })
+}
+
+/// Writes sources and configuration into a new or empty directory; returns the events' size as gzip.
+fn begin(dir: &Path, config: &Path, date: Date) -> io::Result<u64> {
+    fs::create_dir_all(dir)?;
+    if fs::read_dir(dir)?.next().is_some() {
+        return Err(io::Error::other("it is not empty"));
+    }
+    let gzipped = write_events(&dir.join("events"), date)?;
+    fs::write(config, configuration(dir))?;
+    Ok(gzipped)
 }
 
 fn yesterday(now: Timestamp) -> Date {
@@ -93,7 +117,7 @@ fn yesterday(now: Timestamp) -> Date {
 type Writer = fn(&Day, &mut dyn Write, usize) -> io::Result<()>;
 
 /// Writes the day's files and returns what `gzip -6` makes of each stream.
-fn write_events(dir: &Path, date: Date) -> Result<u64, Failure> {
+fn write_events(dir: &Path, date: Date) -> io::Result<u64> {
     let day = Day { date, seed: SEED };
     let mut gzipped = 0;
     for name in ["cloudtrail", "kubernetes", "postgresql", "application"] {
@@ -188,8 +212,8 @@ fn seal(place: &Place, machine: &Machine) -> Result<(Report, Log), Failure> {
     Ok((report, log))
 }
 
-fn show_segments(log: &Log) -> Result<(), Failure> {
-    let (_, seals) = walk(&**log.store())?;
+fn show_segments(place: &Place, log: &Log) -> Result<(), Failure> {
+    let (_, seals) = walk(&**log.store(), &*place.keys()?)?;
     output::line(format!(
         "{:<18} {:>8} {:>10} {:>8}  SEGMENT",
         "STREAM", "EVENTS", "BYTES", "B/EVENT"
@@ -211,8 +235,9 @@ fn show_sizes(report: &Report, gzipped: u64) -> Result<(), Failure> {
     let share = |part: u64, whole: u64| (part * 1_000).checked_div(whole).unwrap_or(0);
     let raw = share(report.bytes_stored, report.bytes_raw);
     let gzip = share(report.bytes_stored, gzipped);
+    output::line("")?;
     output::line(format!(
-        "\nevents      {} in {} segments, {} kept raw",
+        "events      {} in {} segments, {} kept raw",
         output::count(report.events_sealed),
         report.segments,
         report.events_rejected
@@ -240,7 +265,7 @@ type Deeds = BTreeMap<(String, String), (u64, String)>;
 fn show_actors(place: &Place, machine: &Machine) -> Result<(), Failure> {
     let store = place.store_read_only(machine)?;
     let keyring = Arc::new(Keyring::new(Arc::clone(&store), place.keys()?));
-    let (_, seals) = walk(&*store)?;
+    let (_, seals) = walk(&*store, &*place.keys()?)?;
     let (mut done, mut refused, mut unmapped) = (Deeds::new(), Deeds::new(), 0_u64);
     for sealed in &seals {
         let reader = open_sealed(&*store, &keyring, sealed)?;

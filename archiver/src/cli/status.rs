@@ -9,13 +9,16 @@ use strongroom_crypto::origin::OriginHandle;
 
 use super::target::Target;
 use super::{EXIT_DONE, Failure, Machine, output};
-use crate::log::{Keyring, newest_checkpoint, walk};
+use crate::log::{Keyring, Sealed, newest_checkpoint, walk};
 use crate::read::{OriginStatus, origins};
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
     #[command(flatten)]
     target: Target,
+    /// List the segments too
+    #[arg(long)]
+    segments: bool,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -25,20 +28,20 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
     let place = arguments.target.resolve()?;
     let store = place.store_read_only(machine)?;
     let keys = place.keys()?;
-    let (state, seals) = walk(&*store)?;
+    let (state, seals) = walk(&*store, &keys)?;
     let keyring = Arc::new(Keyring::new(Arc::clone(&store), Arc::clone(&keys)));
-    keyring.check_archive(state.archive_id())?;
     let head = newest_checkpoint(&*store, keys.log().verifier())?;
     let vkey = keys.log().verifier().to_string();
     let origins = origins(&*store, Some(&keyring), &seals)?;
-    let events: u64 = seals.iter().map(|sealed| sealed.seal.events.count).sum();
-    let bytes: u64 = seals.iter().map(|sealed| sealed.seal.bytes).sum();
+    let sum = |of: fn(&Sealed) -> u64| seals.iter().map(of).fold(0, u64::saturating_add);
+    let (events, bytes) = (sum(|sealed| sealed.seal.events.count), sum(|sealed| sealed.seal.bytes));
     let size = head.as_ref().map_or(0, |head| head.size);
     if arguments.json {
         let origins = array(origins.iter().map(|(handle, origin)| {
             object([
                 ("end", origin.end.into()),
                 ("generation", origin.generation.into()),
+                ("generations", origin.generations.into()),
                 ("handle", text(handle)),
                 (
                     "origin",
@@ -47,6 +50,8 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
                 ("stream", origin.stream.as_str().into()),
             ])
         }));
+        let listed =
+            if arguments.segments { array(seals.iter().map(describe)) } else { Value::Null };
         output::json(&object([
             ("archive_id", text(state.archive_id())),
             ("bytes_segments", bytes.into()),
@@ -57,6 +62,7 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
             ("latest", text(state.latest())),
             ("log_open_sha256", text(state.log_open_sha256())),
             ("origins", origins),
+            ("segment_list", listed),
             ("segments", state.live_segments().into()),
             ("store", state.store().into()),
             ("vkey", vkey.into()),
@@ -81,19 +87,49 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
         "retention   no policy in force: every segment is unclassified, under a rolling settling lock",
     )?;
     show_origins(origins)?;
+    if arguments.segments {
+        show_segments(&seals)?;
+    }
     Ok(EXIT_DONE)
+}
+
+fn describe(sealed: &Sealed) -> Value {
+    let seal = &sealed.seal;
+    object([
+        ("bytes", seal.bytes.into()),
+        ("events", seal.events.count.into()),
+        ("object", seal.object.as_str().into()),
+        ("segment_id", text(seal.segment_id)),
+        ("settle_until", text(seal.settle_until)),
+        ("stream", seal.stream.as_str().into()),
+    ])
+}
+
+fn show_segments(seals: &[Sealed]) -> Result<(), Failure> {
+    output::line("")?;
+    output::line(format!("{:<24} {:>14} {:>14}  SEGMENT", "STREAM", "EVENTS", "BYTES"))?;
+    for Sealed { seal, .. } in seals {
+        let (events, bytes) = (output::count(seal.events.count), output::count(seal.bytes));
+        let (stream, id) = (seal.stream.as_str(), seal.segment_id);
+        output::line(format!("{stream:<24} {events:>14} {bytes:>14}  {id}"))?;
+    }
+    Ok(())
 }
 
 fn show_origins(origins: BTreeMap<OriginHandle, OriginStatus>) -> Result<(), Failure> {
     if !origins.is_empty() {
-        output::line(format!("\n{:<24} {:>3} {:>14}  ORIGIN", "STREAM", "GEN", "SEALED TO"))?;
+        output::line("")?;
+        output::line(format!("{:<24} {:>3} {:>14}  ORIGIN", "STREAM", "GEN", "SEALED BYTES"))?;
     }
     let mut rows: Vec<_> = origins.into_iter().collect();
     rows.sort_by(|(_, a), (_, b)| (&a.stream, &a.name).cmp(&(&b.stream, &b.name)));
     for (handle, origin) in rows {
         let name = origin.name.unwrap_or_else(|| format!("(handle {handle})"));
+        let earlier = origin.generations.saturating_sub(1);
+        let earlier =
+            if earlier == 0 { String::new() } else { format!("  (and {earlier} earlier)") };
         output::line(format!(
-            "{:<24} {:>3} {:>14}  {name}",
+            "{:<24} {:>3} {:>14}  {name}{earlier}",
             origin.stream,
             origin.generation,
             output::count(origin.end)

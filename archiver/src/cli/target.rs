@@ -71,6 +71,16 @@ impl Target {
         let sibling = PathBuf::from(format!("{}.key", root.display()));
         let from_config = config.as_ref().and_then(|config| config.key_file.clone());
         let variable = || std::env::var_os(KEY_VARIABLE).map(PathBuf::from);
+        if std::env::var_os(KEY_VARIABLE)
+            .is_some_and(|value| KeyFile::is_text(value.as_encoded_bytes()))
+        {
+            return Err(Failure::input(
+                format!("`{KEY_VARIABLE}` holds a key itself"),
+                format!(
+                    "write the key to a file that only its owner can read, and give its path in `{KEY_VARIABLE}`"
+                ),
+            ));
+        }
         let key = self.key.clone().or(from_config).or_else(variable).unwrap_or(sibling);
         let limits = config.as_ref().map_or_else(Limits::default, |config| config.limits);
         Ok(Place { config, limits, url, key })
@@ -160,15 +170,24 @@ impl Place {
             message: format!("cannot write key file `{}`: {error}", self.key.display()),
             next: None,
         };
-        let mut file = OpenOptions::new()
+        // Under another name first: what a crash leaves is never half a key in the key's place.
+        let mut staged = self.key.clone().into_os_string();
+        staged.push(".new");
+        let staged = PathBuf::from(staged);
+        let mut options = OpenOptions::new();
+        let mut file = options
             .write(true)
-            .create_new(true)
+            .create(true)
+            .truncate(true)
             .mode(0o600)
-            .open(&self.key)
+            .open(&staged)
             .map_err(wrong)?;
         file.write_all(keys.to_text().as_bytes()).map_err(wrong)?;
         // Whatever is sealed under these keys is lost without them: they are on disk first.
         file.sync_all().map_err(wrong)?;
+        let linked = std::fs::hard_link(&staged, &self.key);
+        std::fs::remove_file(&staged).map_err(wrong)?;
+        linked.map_err(wrong)?;
         let parent = self
             .key
             .parent()

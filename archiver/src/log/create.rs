@@ -13,6 +13,14 @@ use strongroom_retention::Settling;
 use super::{Keyring, Log, LogError, claim_key, instant, put_once};
 use crate::store::{Lock, LockMode, LockedStore};
 
+/// What a log registers for a key file: all its role keys, in order.
+pub(super) fn role_keys(keys: &KeyFile) -> Vec<RegisteredKey> {
+    let register = |&role: &Role| RegisteredKey::new(keys.role(role).public(), role.into());
+    let mut registered: Vec<RegisteredKey> = Role::ALL.iter().map(register).collect();
+    registered.sort_by_key(|key| (key.role, key.id));
+    registered
+}
+
 impl Log {
     /// Whether a store holds a log.
     ///
@@ -48,15 +56,10 @@ impl Log {
             Ok(()) | Err(LogError::Damaged { .. }) => keyring.origin()?,
             Err(error) => return Err(error),
         };
-        let mut registered: Vec<RegisteredKey> = Role::ALL
-            .iter()
-            .map(|&role| RegisteredKey::new(keys.role(role).public(), role.into()))
-            .collect();
-        registered.sort_by_key(|key| (key.role, key.id));
         let open = LogOpen {
             archive_id: keys.archive_id(),
             environment: Environment::Test,
-            keys: registered,
+            keys: role_keys(&keys),
             log_vkey: keys.log().verifier().to_string(),
             min_reader: 1,
             min_writer: 1,

@@ -3,14 +3,20 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use strongroom_crypto::Hasher;
+use jiff::{SignedDuration, Timestamp};
 use strongroom_crypto::keys::{DataKey, Entropy, KeyFile, KeyMaterial, OriginKey, PeriodKey};
-use strongroom_crypto::name::PeriodKeyName;
-use strongroom_crypto::wrapped_key::{StoredKey, WrappedKey, WrappedKeyError};
+use strongroom_crypto::name::{ClassName, PeriodKeyName, StreamName};
+use strongroom_crypto::time::Instant;
+use strongroom_crypto::wrapped_key::{
+    MAX_WRAPPED_KEY_BYTES, StoredKey, WrappedKey, WrappedKeyError,
+};
 use strongroom_crypto::{ArchiveId, SegmentId};
 
-use super::{LogError, put_once};
-use crate::store::{Lock, LockedStore, ObjectKey};
+use super::{LogError, extend_to, put_once};
+use crate::store::{Lock, LockedStore, ObjectKey, get_bounded};
+
+/// A key's lock may end this much before that of a segment: both are extended long before.
+const LOCK_CHECK_SECONDS: i64 = 60;
 
 /// A key of the archive cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +39,8 @@ pub struct Keyring {
     store: Arc<dyn LockedStore>,
     file: Arc<KeyFile>,
     periods: Mutex<HashMap<PeriodKeyName, Arc<PeriodKey>>>,
+    /// Until when the keys that were looked at are locked.
+    locked: Mutex<HashMap<ObjectKey, Timestamp>>,
 }
 
 impl std::fmt::Debug for Keyring {
@@ -44,22 +52,12 @@ impl std::fmt::Debug for Keyring {
 impl Keyring {
     /// The keys of `store` that `file` opens.
     pub fn new(store: Arc<dyn LockedStore>, file: Arc<KeyFile>) -> Self {
-        Self { store, file, periods: Mutex::default() }
+        Self { store, file, periods: Mutex::default(), locked: Mutex::default() }
     }
 
     /// The archive.
     pub fn archive_id(&self) -> ArchiveId {
         self.file.archive_id()
-    }
-
-    /// Refuses the key file of another archive than `store`, before what it cannot open is taken for damaged.
-    ///
-    /// # Errors
-    ///
-    /// [`LogError::WrongKey`].
-    pub fn check_archive(&self, store: ArchiveId) -> Result<(), LogError> {
-        let key = self.archive_id();
-        if key == store { Ok(()) } else { Err(LogError::wrong_key(key, store)) }
     }
 
     /// Makes the origin key, which every archive has one of.
@@ -70,6 +68,15 @@ impl Keyring {
     pub fn create_origin(&self, lock: Lock, entropy: &mut dyn Entropy) -> Result<(), LogError> {
         let key = OriginKey::generate(entropy);
         self.create(StoredKey::Origin { generation: 0 }, key.expose(), lock, entropy)
+    }
+
+    /// Whether the store holds the origin key of this key file: what a crash of `init` leaves.
+    ///
+    /// # Errors
+    ///
+    /// [`LogError`] if it is another's.
+    pub fn has_origin(&self) -> Result<bool, LogError> {
+        Ok(self.open(StoredKey::Origin { generation: 0 })?.is_some())
     }
 
     /// The origin key.
@@ -85,25 +92,28 @@ impl Keyring {
         }
     }
 
-    /// The period key of a stream's class in a month, made now if nobody has.
+    /// The period key of a stream's class in the month of `day`, made now if nobody has, and locked
+    /// at least as long as `lock`, for that is how long the segment is that it opens.
     ///
     /// # Errors
     ///
     /// [`LogError`].
     pub fn period(
         &self,
-        stream: &str,
-        class: &str,
-        (year, month): (i64, i64),
+        stream: &StreamName,
+        class: &ClassName,
+        day: Instant,
         lock: Lock,
         entropy: &mut dyn Entropy,
     ) -> Result<(PeriodKeyName, Arc<PeriodKey>), LogError> {
-        let name = PeriodKeyName { id: period_id(stream, class, year, month), generation: 0 };
+        let name = PeriodKeyName::of(stream, class, day, 0);
         if let Some(key) = self.existing(name)? {
+            self.lock_at_least(StoredKey::Period(name), lock)?;
             return Ok((name, key));
         }
         let fresh = PeriodKey::generate(entropy);
-        // Two workers may be here at once: whoever stores first is right, and both read that.
+        // A crash here leaves a key that nothing uses. Two workers may be here at once: whoever
+        // stores first is right, and both read that.
         match self.create(StoredKey::Period(name), fresh.expose(), lock, entropy) {
             Ok(()) | Err(LogError::Damaged { .. }) => {}
             Err(error) => return Err(error),
@@ -139,6 +149,31 @@ impl Keyring {
         Ok(Some(key))
     }
 
+    /// Moves the lock of the origin key on to `lock`, unless it lasts as long already.
+    ///
+    /// # Errors
+    ///
+    /// [`LogError`].
+    pub fn lock_origin(&self, lock: Lock) -> Result<(), LogError> {
+        self.lock_at_least(StoredKey::Origin { generation: 0 }, lock)
+    }
+
+    /// A key that was made long ago may be needed again when its lock is nearly over. Whether it is
+    /// locked long enough is looked up once a run.
+    fn lock_at_least(&self, name: StoredKey, lock: Lock) -> Result<(), LogError> {
+        let key = object(name)?;
+        let mut checked = self.locked.lock().unwrap_or_else(PoisonError::into_inner);
+        let slack = SignedDuration::from_secs(LOCK_CHECK_SECONDS);
+        let enough = |until: Timestamp| lock.until.duration_since(until) <= slack;
+        if checked.get(&key).is_some_and(|until| enough(*until)) {
+            return Ok(());
+        }
+        let missing = || KeyError::Missing(key.to_string());
+        let until = extend_to(&*self.store, &key, lock)?.ok_or_else(missing)?;
+        checked.insert(key, until);
+        Ok(())
+    }
+
     fn create(
         &self,
         name: StoredKey,
@@ -154,7 +189,9 @@ impl Keyring {
 
     fn open(&self, name: StoredKey) -> Result<Option<zeroize::Zeroizing<[u8; 32]>>, LogError> {
         let key = object(name)?;
-        let Some(bytes) = self.store.get(&key, None)? else { return Ok(None) };
+        let Some(bytes) = get_bounded(&*self.store, &key, MAX_WRAPPED_KEY_BYTES)? else {
+            return Ok(None);
+        };
         let secret = WrappedKey::parse(&bytes)
             .and_then(|wrapped| wrapped.unwrap(self.file.kek(), self.archive_id(), name));
         secret
@@ -165,22 +202,4 @@ impl Keyring {
 
 fn object(name: StoredKey) -> Result<ObjectKey, LogError> {
     Ok(ObjectKey::new(format!("keys/{name}"))?)
-}
-
-/// `crypto/FORMAT.md` section 11: what the period key of a stream, class and month is called.
-fn period_id(stream: &str, class: &str, year: i64, month: i64) -> [u8; 16] {
-    let mut hasher = Hasher::new();
-    hasher.update(b"strongroom/period/v1\0");
-    for text in [stream, class] {
-        // INVARIANT: names are at most 63 bytes.
-        hasher.update(&u16::try_from(text.len()).unwrap_or(u16::MAX).to_be_bytes());
-        hasher.update(text.as_bytes());
-    }
-    hasher.update(format!("{year:04}-{month:02}").as_bytes());
-    let digest = hasher.finish();
-    let mut id = [0; 16];
-    for (to, from) in id.iter_mut().zip(digest.as_bytes()) {
-        *to = *from;
-    }
-    id
 }

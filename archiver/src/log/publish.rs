@@ -5,7 +5,7 @@ use strongroom_crypto::checkpoint::Checkpoint;
 use strongroom_crypto::merkle::{HashSource, leaf_hash, node_hash, root_at};
 use strongroom_crypto::tile::{TileCoordinate, TileReader, encode_bundle, tiles_for};
 
-use super::read::{self, Head, unreadable};
+use super::read::{self, Head, MAX_TILE_BYTES, unreadable};
 use super::{Log, LogError, checkpoint_key, tile_key};
 use crate::store::ObjectKey;
 
@@ -69,22 +69,28 @@ impl Log {
 
     /// Publishes on top of what was published: the head's tiles and its last bundle.
     fn publish_from_head(&mut self) -> Result<(), LogError> {
-        let size = self.state.size();
         let old = self.head.size;
-        if size <= old {
+        if self.state.size() <= old {
             return Ok(());
         }
-        let fetch = |tile: &TileCoordinate| read::derived(&*self.store, &tile_key(tile)?);
+        let newer = read::newest_after(&*self.store, self.keys.log().verifier(), old)?;
+        if let Some(newer) = newer.as_ref().filter(|newer| newer.size > self.state.size()) {
+            // Another worker has gone on.
+            self.follow()?;
+            read::require_claims(&self.state, newer.size)?;
+        }
+        let size = self.state.size();
+        let fetch =
+            |tile: &TileCoordinate| read::derived(&*self.store, &tile_key(tile)?, MAX_TILE_BYTES);
         let reader = TileReader::open(old, &self.head.root, fetch).map_err(unreadable)?;
         let published = Published(&reader);
         let fresh = self.fresh.iter().map(|leaf| leaf_hash(leaf)).collect();
         let grown = Grown { old: &published, old_size: old, fresh };
         let root = root_at(&grown, size)?;
-        for newer in read::checkpoints_after(&*self.store, self.keys.log().verifier(), old)? {
-            read::require_claims(&self.state, newer.size)?;
-            if root_at(&grown, newer.size)? != newer.root {
-                return Err(LogError::forked(&checkpoint_key(newer.size)?));
-            }
+        if let Some(newer) = newer
+            && root_at(&grown, newer.size)? != newer.root
+        {
+            return Err(LogError::forked(&checkpoint_key(newer.size)?));
         }
         for tile in tiles_for(old, size) {
             let bytes = if tile.is_entries() {
@@ -126,7 +132,7 @@ impl Log {
             let width = u16::try_from(self.head.size - range.start).unwrap_or(u16::MAX);
             let old = TileCoordinate::entries(tile.index(), width)
                 .map_err(|error| unreadable(error.into()))?;
-            let bytes = read::derived(&*self.store, &tile_key(&old)?)?;
+            let bytes = read::derived(&*self.store, &tile_key(&old)?, MAX_TILE_BYTES)?;
             // Nothing is copied that the head does not sign: a full bundle is locked for good.
             let known = published.check_bundle(&old, &bytes).map_err(unreadable)?;
             entries.extend(known.into_iter().map(<[u8]>::to_vec));

@@ -4,23 +4,25 @@ use std::sync::Arc;
 
 use strongroom_crypto::Digest;
 use strongroom_crypto::checkpoint::Checkpoint;
-use strongroom_crypto::claim::{UnverifiedClaim, VerifiedClaim};
-use strongroom_crypto::entry::{Entry, EntryKind};
+use strongroom_crypto::claim::{MAX_CLAIM_BYTES, UnverifiedClaim, VerifiedClaim};
+use strongroom_crypto::entry::{Entry, EntryKind, LogOpen};
 use strongroom_crypto::keys::{KeyFile, KeyId, Role};
 use strongroom_crypto::merkle::{HashSource as _, empty_root, leaf_hash};
-use strongroom_crypto::note::VerifierKey;
-use strongroom_crypto::state::{Outcome, PageRef, State};
-use strongroom_crypto::tile::{TILE_WIDTH, TileCoordinate, TileReadError, TileReader};
+use strongroom_crypto::note::{MAX_NOTE_BYTES, VerifierKey};
+use strongroom_crypto::state::{MAX_PAGE_BYTES, MAX_ROOT_BYTES, Outcome, PageRef, State};
+use strongroom_crypto::tile::{
+    MAX_ENTRY_BYTES, TILE_WIDTH, TileCoordinate, TileReadError, TileReader,
+};
 
 use super::{Log, LogError, claim_key, page_key, root_key, tile_key};
-use crate::store::{LockedStore, ObjectKey};
+use crate::store::{LockedStore, ObjectKey, StoreError, get_bounded};
 
 /// How many bundles are searched for the last closed window before the log is folded from its beginning.
 const BUNDLES_BACK: u64 = 4;
 /// Checkpoints are listed this many at a time.
 const PAGE: usize = 1_000;
-/// So many of the newest checkpoints are read.
-const NEWEST: usize = 8;
+/// No tile or bundle is longer: 256 entries with their lengths.
+pub(super) const MAX_TILE_BYTES: usize = 256 * (2 + MAX_ENTRY_BYTES);
 /// The writer's version of this program (`min_writer` of `log.open`).
 const WRITER: u64 = 1;
 
@@ -43,9 +45,31 @@ impl Head {
 }
 
 /// Reads an object that the claims can make again.
-pub(super) fn derived(store: &dyn LockedStore, key: &ObjectKey) -> Result<Vec<u8>, LogError> {
-    let missing = || LogError::Derived { object: key.to_string(), detail: "it is missing".into() };
-    store.get(key, None)?.ok_or_else(missing)
+pub(super) fn derived(
+    store: &dyn LockedStore,
+    key: &ObjectKey,
+    limit: usize,
+) -> Result<Vec<u8>, LogError> {
+    let lost = |detail: &str| LogError::Derived { object: key.to_string(), detail: detail.into() };
+    match get_bounded(store, key, limit) {
+        Ok(Some(bytes)) => Ok(bytes),
+        Ok(None) => Err(lost("it is missing")),
+        Err(StoreError::Corrupt { detail, .. }) => Err(lost(&detail)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Reads a note; what is not one is none.
+fn note(
+    store: &dyn LockedStore,
+    key: &ObjectKey,
+    vkey: &VerifierKey,
+) -> Result<Option<Head>, LogError> {
+    match get_bounded(store, key, MAX_NOTE_BYTES) {
+        Ok(note) => Ok(note.and_then(|note| open(&note, vkey))),
+        Err(StoreError::Corrupt { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// The largest checkpoint that verifies, the hint included: a hint that verifies is one of them.
@@ -57,44 +81,54 @@ pub fn newest_checkpoint(
     store: &dyn LockedStore,
     vkey: &VerifierKey,
 ) -> Result<Option<Head>, LogError> {
-    let hint = store.get(&ObjectKey::new("log/checkpoint")?, None)?;
-    let hint = hint.and_then(|note| open(&note, vkey));
+    let hint = note(store, &ObjectKey::new("log/checkpoint")?, vkey)?;
     let hinted = hint.as_ref().map_or(0, |head| head.size);
-    let listed = checkpoints_after(store, vkey, hinted.saturating_sub(1))?.pop();
-    Ok(listed.into_iter().chain(hint).max_by_key(|head| head.size))
+    Ok(newest_after(store, vkey, hinted)?.or(hint))
 }
 
-/// The newest checkpoints that verify and are larger than `size`, in ascending order; the others
-/// are read by `verify`.
-pub(super) fn checkpoints_after(
+/// The largest checkpoint that verifies and is larger than `size`.
+pub(super) fn newest_after(
     store: &dyn LockedStore,
     vkey: &VerifierKey,
     size: u64,
-) -> Result<Vec<Head>, LogError> {
-    let mut newest: Vec<ObjectKey> = Vec::new();
+) -> Result<Option<Head>, LogError> {
+    let mut listed: Vec<ObjectKey> = Vec::new();
     let mut after = super::checkpoint_key(size)?.to_string();
     loop {
-        let listed = store.list("log/checkpoints/", Some(&after), PAGE)?;
-        let whole = listed.len() == PAGE;
-        newest.extend(listed.into_iter().map(|item| item.key));
-        newest.drain(..newest.len().saturating_sub(NEWEST));
-        match newest.last() {
-            Some(last) if whole => after = last.to_string(),
-            _ => break,
+        let page = store.list("log/checkpoints/", Some(&after), PAGE)?;
+        let Some(last) = page.last() else { break };
+        after = last.key.to_string();
+        let whole = page.len() == PAGE;
+        listed.extend(page.into_iter().map(|item| item.key));
+        if !whole {
+            break;
         }
     }
-    let mut heads = Vec::new();
-    for key in newest {
-        let note = store.get(&key, None)?;
-        heads.extend(note.and_then(|note| open(&note, vkey)));
+    // Anybody may have put names there: what does not verify hides nothing.
+    for key in listed.iter().rev() {
+        if let Some(head) = note(store, key, vkey)?.filter(|head| head.size > size) {
+            return Ok(Some(head));
+        }
     }
-    Ok(heads)
+    Ok(None)
 }
 
 fn open(note: &[u8], vkey: &VerifierKey) -> Option<Head> {
     let checkpoint = Checkpoint::open(note, vkey).ok()?;
     let note = String::from_utf8(note.to_vec()).ok()?;
     Some(Head { size: checkpoint.size(), root: *checkpoint.root(), note })
+}
+
+/// The first claim is signed by a key that it registers itself: what makes it ours is that it
+/// registers our keys and no others.
+pub(super) fn check_opening(opening: &LogOpen, keys: &KeyFile) -> Result<(), LogError> {
+    if opening.log_vkey != keys.log().verifier().to_string() {
+        return Err(LogError::Opening("names another log key"));
+    }
+    if opening.keys != super::create::role_keys(keys) {
+        return Err(LogError::Opening("registers other role keys"));
+    }
+    Ok(())
 }
 
 /// Refuses to go on where claims are gone that a signed size covers: others would take their places.
@@ -110,8 +144,7 @@ pub(super) fn require_claims(state: &State, size: u64) -> Result<(), LogError> {
 
 /// Reads the first claim of a log.
 pub(super) fn first_claim(store: &dyn LockedStore) -> Result<VerifiedClaim, LogError> {
-    let bytes = store
-        .get(&claim_key(0)?, None)?
+    let bytes = get_bounded(store, &claim_key(0)?, MAX_CLAIM_BYTES)?
         .ok_or_else(|| LogError::Missing(store.url().to_owned()))?;
     Ok(UnverifiedClaim::parse(&bytes)?.verify_first()?)
 }
@@ -135,6 +168,7 @@ impl Log {
         if opening.store != store.url() {
             return Err(LogError::Moved { named: opening.store, found: store.url().to_owned() });
         }
+        check_opening(&opening, &keys)?;
         let state = State::open(&first)?;
         let newest = newest_checkpoint(&*store, keys.log().verifier())?;
         let mut log =
@@ -158,7 +192,7 @@ impl Log {
     /// takes is as the head signs it; tells whether that was so.
     fn resume(&mut self, head: Head) -> Result<bool, LogError> {
         let store = Arc::clone(&self.store);
-        let fetch = |tile: &TileCoordinate| derived(&*store, &tile_key(tile)?);
+        let fetch = |tile: &TileCoordinate| derived(&*store, &tile_key(tile)?, MAX_TILE_BYTES);
         let tiles = TileReader::open(head.size, &head.root, fetch).map_err(unreadable)?;
         let opening = self.state.clone();
         let own = self.keys.role(Role::Archive).id();
@@ -210,7 +244,7 @@ impl Log {
     /// Reads the claim that comes next, if there is one.
     fn next_claim(&self) -> Result<Option<VerifiedClaim>, LogError> {
         let key = claim_key(self.state.next_claim().seq)?;
-        let bytes = self.store.get(&key, None)?;
+        let bytes = get_bounded(&*self.store, &key, MAX_CLAIM_BYTES)?;
         bytes.map(|bytes| self.open_claim(&bytes, &key)).transpose()
     }
 
@@ -218,7 +252,7 @@ impl Log {
     pub(super) fn load_pages(&self, state: &mut State, pages: &[PageRef]) -> Result<(), LogError> {
         for page in pages {
             let key = page_key(page.digest)?;
-            let bytes = derived(&*self.store, &key)?;
+            let bytes = derived(&*self.store, &key, MAX_PAGE_BYTES)?;
             state.load_page(&bytes).map_err(|error| LogError::Derived {
                 object: key.to_string(),
                 detail: error.to_string(),
@@ -269,9 +303,7 @@ where
             let filled = (size - bundle * width).min(width);
             let filled = u16::try_from(filled).unwrap_or(TILE_WIDTH);
             let Ok(coordinate) = TileCoordinate::entries(bundle, filled) else { return Ok(None) };
-            let Some(bytes) = self.store.get(&tile_key(&coordinate)?, None)? else {
-                return Ok(None);
-            };
+            let bytes = derived(self.store, &tile_key(&coordinate)?, MAX_TILE_BYTES)?;
             let entries = self.tiles.check_bundle(&coordinate, &bytes).map_err(unreadable)?;
             let numbered: Vec<(u64, &[u8])> = (bundle * width..).zip(entries).collect();
             for (index, leaf) in numbered.into_iter().rev() {
@@ -289,14 +321,18 @@ where
     /// The snapshot of a size, if the entry there is a window that names it, stands in the tree
     /// that the checkpoint signs, takes effect, and is signed by a trusted key.
     fn at(&self, index: u64) -> Result<Option<(State, VerifiedClaim)>, LogError> {
-        let Some(root) = self.store.get(&root_key(index)?, None)? else { return Ok(None) };
+        let Some(root) = get_bounded(self.store, &root_key(index)?, MAX_ROOT_BYTES)? else {
+            return Ok(None);
+        };
         // Nothing is taken from the root before the entry has vouched for it, but where to look.
         let Ok(state) = State::load(&root, Digest::of(&root)) else { return Ok(None) };
         if state.size() != index {
             return Ok(None);
         }
         let next = state.next_claim();
-        let Some(bytes) = self.store.get(&claim_key(next.seq)?, None)? else { return Ok(None) };
+        let Some(bytes) = get_bounded(self.store, &claim_key(next.seq)?, MAX_CLAIM_BYTES)? else {
+            return Ok(None);
+        };
         let verified = UnverifiedClaim::parse(&bytes)
             .and_then(|claim| claim.verify(|id| state.registered(id)));
         let Ok(claim) = verified else { return Ok(None) };

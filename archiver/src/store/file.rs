@@ -195,6 +195,10 @@ impl Layout {
         match fs::metadata(&marker) {
             Ok(meta) if meta.is_dir() => Ok(()),
             Err(error) if !durable::is_absent(&error) => Err(failed(&error, "open", &marker)),
+            _ if self.root().join("log/claim").is_dir() => Err(StoreError::invalid(format!(
+                "`{}` is an incomplete copy of a store: its directory `.versions` is missing; copy it again with everything in it, e.g. by `cp -a`",
+                self.root().display()
+            ))),
             _ => Err(StoreError::NotFound {
                 detail: format!("`{}` is not a store", self.root().display()),
             }),
@@ -206,6 +210,14 @@ fn make_private_dir(path: &Path) -> Result<(), StoreError> {
     match DirBuilder::new().mode(0o700).create(path) {
         Ok(()) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory
+            ) =>
+        {
+            Err(StoreError::invalid(format!("`{}` is not a directory", path.display())))
+        }
         Err(error) => Err(failed(&error, "create", path)),
     }
 }

@@ -7,7 +7,7 @@ use strongroom_crypto::merkle::Tree;
 use strongroom_crypto::range::OriginRange;
 use strongroom_crypto::record::{FieldTooLong, LeafHasher, RecordRef};
 use strongroom_crypto::time::Instant;
-use strongroom_crypto::{ArchiveId, Digest};
+use strongroom_crypto::ArchiveId;
 
 use crate::segment::{DecodeError, Decoded, StoredRange};
 
@@ -186,10 +186,11 @@ impl Replay {
                 "its records do not make the root that was sealed".to_owned(),
             ));
         }
+        let stream = seal.stream.as_str();
         if let Some(covered) = self
             .ranges
             .iter()
-            .find(|covered| origin.is_some_and(|key| !covered.prefix_is_right(key)))
+            .find(|covered| origin.is_some_and(|key| !covered.prefix_is_right(key, stream)))
         {
             let handle = covered.named.map_or_else(String::new, |named| named.origin.to_string());
             return Err(Refused::new(
@@ -222,12 +223,12 @@ impl Covered {
     }
 
     /// Whether the keyed digest of the prefix fits; a prefix that reaches beyond this segment is not looked at.
-    fn prefix_is_right(&self, key: &OriginKey) -> bool {
+    fn prefix_is_right(&self, key: &OriginKey, stream: &str) -> bool {
         let Some(OriginRange { start: 0, prefix_len, prefix_mac, .. }) = self.named else {
             return true;
         };
         self.prefix.len() < usize::from(prefix_len)
-            || Digest::eq(&key.prefix_mac(&self.prefix), &prefix_mac)
+            || key.prefix_mac(stream, &self.prefix).is_ok_and(|mac| mac == prefix_mac)
     }
 }
 

@@ -55,6 +55,11 @@ pub enum KeyFileError {
 }
 
 impl KeyFile {
+    /// Whether bytes begin like a key file: what holds every secret is neither archived nor printed.
+    pub fn is_text(bytes: &[u8]) -> bool {
+        bytes.trim_ascii_start().starts_with(HEADER.as_bytes())
+    }
+
     /// Draws all keys of a new archive.
     pub fn generate(archive_id: ArchiveId, entropy: &mut dyn Entropy) -> Self {
         let kek = Kek::generate(entropy);

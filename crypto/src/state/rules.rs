@@ -51,7 +51,12 @@ pub(super) fn check(
         return Err(Void::ClockBehind { at, latest }.into());
     }
     let kind = entry.kind();
-    if !appenders(kind).iter().any(|role| state.is_active(*role, signer)) {
+    let may_append = match kind {
+        // Whose it is to append is not known here, but a key that is revoked may append nothing.
+        EntryKind::Unknown(_) => state.is_active_in_any_role(signer),
+        kind => appenders(kind).iter().any(|role| state.is_active(*role, signer)),
+    };
+    if !may_append {
         return Err(Void::Signer { signer, kind: kind.as_str().to_owned() }.into());
     }
     match kind {
@@ -59,7 +64,7 @@ pub(super) fn check(
         EntryKind::KeySet(change) => key_set(state, change).map_err(Refusal::Void),
         EntryKind::SegmentSeal(seal) => segment_seal(state, entry, seal, ranges),
         EntryKind::SegmentAbandon(abandon) => segment_abandon(state, abandon),
-        EntryKind::WindowClose(close) => window_close(state, close).map_err(Refusal::Void),
+        EntryKind::WindowClose(close) => window_close(state, entry, close).map_err(Refusal::Void),
         EntryKind::Unknown(_) => Ok(()),
     }
 }
@@ -131,8 +136,17 @@ fn segment_abandon(state: &State, abandon: &Abandon) -> Result<(), Refusal> {
     }
 }
 
-fn window_close(state: &State, close: &WindowClose) -> Result<(), Void> {
+fn window_close(state: &State, entry: &Entry, close: &WindowClose) -> Result<(), Void> {
     let (shard, found) = (close.shard, close.number);
     let expected = state.next_window(shard);
-    if found == expected { Ok(()) } else { Err(Void::Window { shard, expected, found }) }
+    if found != expected {
+        return Err(Void::Window { shard, expected, found });
+    }
+    // Later than any lock can have been set: who believed it would extend no lock any more.
+    let settle_ms = i64::try_from(state.settle_ms).unwrap_or(i64::MAX);
+    let latest = entry.at().saturating_add_ms(settle_ms);
+    match close.extended_until {
+        Some(until) if until > latest => Err(Void::Extended { until, latest }),
+        _ => Ok(()),
+    }
 }

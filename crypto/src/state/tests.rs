@@ -316,6 +316,23 @@ fn windows_are_numbered_by_shard_without_gaps() {
 }
 
 #[test]
+fn locks_are_extended_by_a_settling_period_at_most() {
+    let mut state = opened();
+    let settle_ms = i64::try_from(state.settle_ms()).unwrap();
+    let mut close = |extended: i64| {
+        let (shard, extended_until) = ("0/1".parse().unwrap(), Some(at(extended)));
+        let close =
+            WindowClose { extended_until, index_sha256: None, number: 0, segments: 0, shard };
+        let entry = Entry::new(at(HOUR), EntryKind::WindowClose(close));
+        (fold(&mut state, vec![(entry, None)], 1), state.extended_until())
+    };
+    let (until, latest) = (at(HOUR + settle_ms + 1), at(HOUR + settle_ms));
+    let refused = Outcome::Void(Void::Extended { until, latest });
+    assert_eq!(close(HOUR + settle_ms + 1), (refused, None));
+    assert_eq!(close(HOUR + settle_ms), (Outcome::Valid, Some(latest)));
+}
+
+#[test]
 fn a_clock_may_be_a_day_behind_and_no_more() {
     let mut state = opened();
     let latest = 48 * HOUR;
@@ -352,6 +369,12 @@ fn an_unknown_type_has_no_effect_and_if_critical_ends_decisions() {
         Entry::parse(&object(members).to_canonical()).unwrap()
     };
     let before = state.snapshot().unwrap();
+    let mut gone = state.clone();
+    let add = KeySet::add(key(9).public(), archive());
+    assert_eq!(fold(&mut gone, vec![key_item(1, add)], 2), Outcome::Valid);
+    assert_eq!(fold(&mut gone, vec![key_item(1, revoke(9, archive()))], 2), Outcome::Valid);
+    let revoked = fold(&mut gone, vec![(unknown(true), None)], 9);
+    assert!(matches!(void(revoked), Void::Signer { .. }));
     let outcome = fold(&mut state, vec![(unknown(false), None)], 5);
     assert_eq!(outcome, Outcome::Unknown { crit: false });
     assert_eq!((state.latest(), state.unknown_critical()), (at(0), None));

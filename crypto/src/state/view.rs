@@ -68,6 +68,11 @@ impl State {
         self.keys.get(&(role, id)).is_some_and(|record| !record.revoked)
     }
 
+    /// Whether a key may append anything now.
+    pub fn is_active_in_any_role(&self, id: KeyId) -> bool {
+        self.keys.iter().any(|((_, known), record)| *known == id && !record.revoked)
+    }
+
     /// The generations kept of an origin, oldest first, and where they stand.
     pub fn positions(
         &self,

@@ -51,6 +51,14 @@ pub enum Void {
         /// The type.
         kind: String,
     },
+    /// Locks cannot have been extended that far.
+    #[error("locks cannot have been extended until {until}, at most until {latest}")]
+    Extended {
+        /// What the entry says.
+        until: Instant,
+        /// Its own time and a settling period.
+        latest: Instant,
+    },
     /// A key that is or was registered already.
     #[error("key `{id}` was registered for role `{role}` before")]
     KeyKnown {

@@ -8,6 +8,7 @@ use strongroom_crypto::json::{Value, text as json_text};
 use strongroom_crypto::keys::{Role, RoleKey};
 use strongroom_crypto::name::Shard;
 use strongroom_crypto::range::{OriginRange, RangeList};
+use strongroom_crypto::time::Instant;
 use strongroom_crypto::{Digest, SegmentId};
 
 use super::{Fault, Good, fault, flipped, leaf, members, next, swap, text, with, with_items};
@@ -65,6 +66,14 @@ pub(super) fn closing(golden: &Golden, number: u64) -> (Entry, Option<RangeList>
         segments,
         shard: Shard::WHOLE,
     };
+    (next(golden, EntryKind::WindowClose(close)), None)
+}
+
+/// A window that says that all locks were extended until the year 9999.
+pub(super) fn closing_for_ever(golden: &Golden, number: u64) -> (Entry, Option<RangeList>) {
+    let (entry, _) = closing(golden, number);
+    let EntryKind::WindowClose(mut close) = entry.into_kind() else { panic!("no window") };
+    close.extended_until = Some(Instant::MAX);
     (next(golden, EntryKind::WindowClose(close)), None)
 }
 

@@ -6,7 +6,7 @@ use strongroom_crypto::name::{LogRole, Shard};
 use strongroom_crypto::range::OriginRange;
 use strongroom_crypto::time::Instant;
 
-use super::claims::{claim, closing, range, resigned, seal, sealing};
+use super::claims::{claim, closing, closing_for_ever, range, resigned, seal, sealing};
 use super::{Fault, fault, leaf, next, swap, text};
 use crate::archive::Golden;
 
@@ -115,6 +115,11 @@ fn others(golden: &Golden) -> Vec<Fault> {
             "claim_void_window_skipped.json",
             "a window is left out",
             claim(golden, vec![closing(golden, window + 1)]),
+        ),
+        fault(
+            "claim_void_window_extended_too_far.json",
+            "locks extended further than a settling period",
+            claim(golden, vec![closing_for_ever(golden, window)]),
         ),
         fault(
             "claim_void_live_segment_abandoned.json",
