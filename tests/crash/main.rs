@@ -61,6 +61,8 @@ fn kind(seed: u64) -> (Point, Way) {
 fn fault(seed: u64, dice: &mut Dice) -> Fault {
     let (point, way) = kind(seed);
     let scene = Scene::prepare(seed, point);
+    // As `run_seed` does: it reads the clock too.
+    scene.archive.audit();
     let store = Arc::new(FaultyStore::new(scene.archive.store(FAULTY_RUN), Vec::new()));
     scene
         .archive

@@ -7,7 +7,7 @@ use strongroom_crypto::checkpoint::Checkpoint;
 use strongroom_crypto::claim::{MAX_CLAIM_BYTES, UnverifiedClaim, VerifiedClaim};
 use strongroom_crypto::entry::{Entry, EntryKind, LogOpen};
 use strongroom_crypto::keys::{KeyFile, KeyId, Role};
-use strongroom_crypto::merkle::{HashSource as _, empty_root, leaf_hash};
+use strongroom_crypto::merkle::{HashSource as _, empty_root, leaf_hash, root_of};
 use strongroom_crypto::note::{MAX_NOTE_BYTES, VerifierKey};
 use strongroom_crypto::state::{MAX_PAGE_BYTES, MAX_ROOT_BYTES, Outcome, PageRef, State};
 use strongroom_crypto::tile::{
@@ -173,14 +173,15 @@ impl Log {
         let newest = newest_checkpoint(&*store, keys.log().verifier())?;
         let mut log =
             Self { store, keys, state, fresh: Vec::new(), head: Head::empty(), extended: None };
-        let resumed = match newest {
-            Some(head) => log.resume(head),
-            None => Ok(false),
-        };
-        match resumed {
-            Ok(true) => {}
-            Ok(false) | Err(LogError::Derived { .. }) => log.start_over()?,
-            Err(error) => return Err(error),
+        let resumed = newest.as_ref().map_or(Ok(false), |head| log.resume(head));
+        match (resumed, newest) {
+            (Ok(true), _) => {}
+            (Ok(false), Some(head)) => {
+                log.start_over()?;
+                log.adopt(head)?;
+            }
+            (Ok(false), None) | (Err(LogError::Derived { .. }), _) => log.start_over()?,
+            (Err(error), _) => return Err(error),
         }
         log.require_known()?;
         log.now()?;
@@ -190,7 +191,7 @@ impl Log {
 
     /// Goes on from the snapshot of the last closed window, if one is near `head` and all that it
     /// takes is as the head signs it; tells whether that was so.
-    fn resume(&mut self, head: Head) -> Result<bool, LogError> {
+    fn resume(&mut self, head: &Head) -> Result<bool, LogError> {
         let store = Arc::clone(&self.store);
         let fetch = |tile: &TileCoordinate| derived(&*store, &tile_key(tile)?, MAX_TILE_BYTES);
         let tiles = TileReader::open(head.size, &head.root, fetch).map_err(unreadable)?;
@@ -199,7 +200,7 @@ impl Log {
         let trusted = |id| id == own || opening.is_active(Role::Archive.into(), id);
         let windows = Windows { store: &*store, tiles: &tiles, trusted: &trusted };
         let Some((state, window)) = windows.newest(head.size)? else { return Ok(false) };
-        (self.state, self.head) = (state, head);
+        (self.state, self.head) = (state, head.clone());
         self.fresh.clear();
         let mut next = Some(window);
         while let Some(claim) = next {
@@ -227,6 +228,19 @@ impl Log {
         self.fresh = first.items().iter().map(|item| item.leaf().to_vec()).collect();
         self.follow()?;
         require_claims(&self.state, size.max(head))
+    }
+
+    /// Goes on from a head whose tiles are there, after a fold from the beginning: nothing up to it
+    /// is published again.
+    fn adopt(&mut self, head: Head) -> Result<(), LogError> {
+        require_claims(&self.state, head.size)?;
+        let published = usize::try_from(head.size).unwrap_or(usize::MAX).min(self.fresh.len());
+        let behind = self.fresh.split_off(published);
+        if root_of(self.fresh.iter().map(|leaf| leaf_hash(leaf))) != head.root {
+            return Err(LogError::forked(&super::checkpoint_key(head.size)?));
+        }
+        (self.fresh, self.head) = (behind, head);
+        Ok(())
     }
 
     /// Folds the claims that others have added.
