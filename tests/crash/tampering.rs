@@ -36,7 +36,7 @@ fn last_below(archive: &TestArchive, prefix: &str) -> std::path::PathBuf {
     archive.store_path().join(listed.last().unwrap().key.as_str())
 }
 
-fn rewrite(path: &Path, change: impl FnOnce(&mut Vec<u8>)) {
+pub(crate) fn rewrite(path: &Path, change: impl FnOnce(&mut Vec<u8>)) {
     let mut bytes = fs::read(path).unwrap();
     change(&mut bytes);
     let mut permissions = fs::metadata(path).unwrap().permissions();
@@ -75,7 +75,7 @@ fn put(archive: &TestArchive, name: Option<&str>, bytes: &[u8]) {
     store.put(&key, bytes, &how).unwrap();
 }
 
-fn findings(archive: &TestArchive) -> Option<String> {
+pub(crate) fn findings(archive: &TestArchive) -> Option<String> {
     let store = FileStore::open_read_only(&archive.store_path(), archive.clock.closure()).unwrap();
     let store: Arc<dyn LockedStore> = Arc::new(store);
     audit(&store, archive.keys()).err().map(|findings| findings.to_string())

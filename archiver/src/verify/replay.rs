@@ -1,5 +1,6 @@
 //! The records of a segment, row by row: the tree that they make and the bytes that they cover.
 
+use strongroom_crypto::ArchiveId;
 use strongroom_crypto::entry::{Seal, TimeRange};
 use strongroom_crypto::keys::{DataKey, OriginKey};
 use strongroom_crypto::manifest::Manifest;
@@ -7,7 +8,6 @@ use strongroom_crypto::merkle::Tree;
 use strongroom_crypto::range::OriginRange;
 use strongroom_crypto::record::{FieldTooLong, LeafHasher, RecordRef};
 use strongroom_crypto::time::Instant;
-use strongroom_crypto::ArchiveId;
 
 use crate::segment::{DecodeError, Decoded, StoredRange};
 
