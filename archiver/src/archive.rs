@@ -42,7 +42,7 @@ pub struct Request {
     pub limits: Limits,
     /// Streams worked on side by side.
     pub threads: usize,
-    /// Which share of the streams this worker has.
+    /// Which worker this is: each numbers its own windows. All read all streams that they are given.
     pub shard: Shard,
 }
 

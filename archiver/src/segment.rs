@@ -8,28 +8,31 @@ mod column;
 mod decode;
 mod encode;
 mod form;
+mod meaning;
+mod path;
 mod ranges;
 mod rebuild;
 mod template;
 mod token;
 
-use std::collections::{BTreeMap, HashSet};
-use std::hash::{BuildHasher, RandomState};
+use std::collections::BTreeMap;
 
 use strongroom_crypto::keys::DataKey;
 use strongroom_crypto::merkle::Tree;
 use strongroom_crypto::record::{FieldTooLong, LeafHasher, RecordRef};
 use strongroom_crypto::{ArchiveId, Digest, SegmentId};
 
-use canonical::{COUNT, Canon, Home, Type};
+use canonical::Columns;
 use column::{Column, Stored};
 use form::{Form, Typed};
+use meaning::{Meaning, NativeIds};
 use template::Registry;
 pub(crate) use template::Shape;
-use token::{Class, Leaf};
+use token::{Leaf, Tokens};
 
-pub use decode::{DecodeError, Decoded, OwnedRecord, SegmentReader};
+pub use decode::{DecodeError, Decoded, SegmentReader};
 pub use encode::{EncodeError, Encoded, Layout};
+pub use meaning::{Meanings, Said};
 pub use ranges::StoredRange;
 
 /// While a segment is this small, its records are also kept whole, so that the raw layout can be tried at the end.
@@ -102,21 +105,22 @@ pub struct OpenSegment {
     lead: Column,
     raw: Column,
     template: Column,
-    canonical: [Column; COUNT],
+    canonical: Columns,
     /// By the registry's slot number.
     slots: Vec<SlotCells>,
     /// The segment's own template numbers by the registry's, and the other way round.
     local: BTreeMap<usize, i32>,
     templates: Vec<usize>,
     raw_copy: Option<Column>,
-    native_ids: HashSet<u64>,
-    id_hash: RandomState,
+    native_ids: NativeIds,
     counts: Counts,
     event_time: Option<(i64, i64)>,
     receive_time: Option<(i64, i64)>,
     memory: usize,
     tail_bytes: usize,
     typed: Vec<Typed>,
+    /// Of records without a template.
+    tokens: Tokens,
     scratch: Vec<u8>,
 }
 
@@ -158,14 +162,6 @@ pub enum AppendError {
 impl OpenSegment {
     /// Opens an empty segment.
     pub fn new(archive: ArchiveId, id: SegmentId, stream: &str, key: DataKey) -> Self {
-        let canonical = std::array::from_fn(|place| {
-            Column::new(match canonical::columns().nth(place) {
-                Some((_, Type::Int)) => Stored::Int,
-                Some((_, Type::Uuid)) => Stored::Uuid,
-                Some((_, Type::Time)) => Stored::Timestamp,
-                Some((_, Type::Text)) | None => Stored::Utf8,
-            })
-        });
         Self {
             id,
             archive,
@@ -181,19 +177,19 @@ impl OpenSegment {
             lead: Column::new(Stored::Binary),
             raw: Column::new(Stored::Binary),
             template: Column::new(Stored::Int),
-            canonical,
+            canonical: Columns::new(),
             slots: Vec::new(),
             local: BTreeMap::new(),
             templates: Vec::new(),
             raw_copy: Some(Column::new(Stored::Binary)),
-            native_ids: HashSet::new(),
-            id_hash: RandomState::new(),
+            native_ids: NativeIds::default(),
             counts: Counts::default(),
             event_time: None,
             receive_time: None,
             memory: 0,
             tail_bytes: 0,
             typed: Vec::new(),
+            tokens: Tokens::default(),
             scratch: Vec::new(),
         }
     }
@@ -296,19 +292,34 @@ impl OpenSegment {
         self.lead.push_bytes(row, record.lead);
         self.counts.rejected += u64::from(record.rejected);
         self.receive_time = Some(widen(self.receive_time, record.received_us));
-        if let Some(time) = shape.time_us {
-            self.event_time = Some(widen(self.event_time, time));
-        }
+        self.understand(shaper, shape, record.raw);
         let shredded =
             shape.template.is_some_and(|template| self.shred(&shaper.0, template, row, record.raw));
         if !shredded {
             self.raw.push_bytes(row, record.raw);
-            self.push_canon_int(canonical::CLASS_UID, row, 0);
+            self.canonical.derive(&Meaning::default(), &[], record.raw, row);
         }
         self.copy_raw(row, record.raw);
         self.rows += 1;
         self.memory += record.raw.len() + record.lead.len() + 32;
         Ok(())
+    }
+
+    /// Takes up when the event happened, and counts native ids that were seen before.
+    fn understand(&mut self, shaper: &Shaper, shape: Shape, raw: &[u8]) {
+        let known = shape.template.and_then(|id| shaper.0.templates.get(id));
+        let (said, repeats) = if let Some(template) = known {
+            let leaves = &shaper.0.tokens.leaves;
+            (shape.time_us, self.native_ids.repeats(&template.meaning, leaves, raw))
+        } else {
+            let meaning = Meaning::read(raw, &mut self.tokens);
+            let leaves = &self.tokens.leaves;
+            (meaning.time_us(raw, leaves), self.native_ids.repeats(&meaning, leaves, raw))
+        };
+        self.counts.duplicates += u64::from(repeats);
+        if let Some(time) = said {
+            self.event_time = Some(widen(self.event_time, time));
+        }
     }
 
     /// Keeps the whole record too while the segment is small.
@@ -334,7 +345,7 @@ impl OpenSegment {
             let text = raw.get(leaf.start..leaf.end).unwrap_or_default();
             let home =
                 registry.slots.get(slot).and_then(|slot| slot.home).filter(|_| !leaf.escaped);
-            if !home.is_some_and(|home| self.push_home(home, row, text, value)) {
+            if !home.is_some_and(|home| self.canonical.push_home(home, row, text, value)) {
                 self.push_leaf(slot, row, text, value);
             }
         }
@@ -348,7 +359,7 @@ impl OpenSegment {
             next
         });
         self.template.push_int(row, local);
-        self.derive(template, leaves, raw, row);
+        self.canonical.derive(&template.meaning, leaves, raw, row);
         true
     }
 
@@ -357,54 +368,9 @@ impl OpenSegment {
         self.typed.clear();
         leaves.iter().all(|leaf| {
             let Some(text) = raw.get(leaf.start..leaf.end) else { return false };
-            let value = match leaf.class {
-                Class::Text if !leaf.escaped => form::of_text(text),
-                Class::Number => form::of_number(text),
-                Class::Text | Class::Boolean => Typed::Text,
-            };
-            self.typed.push(value);
+            self.typed.push(form::of_leaf(leaf, text));
             true
         })
-    }
-
-    fn push_home(&mut self, home: Home, row: usize, text: &[u8], value: Typed) -> bool {
-        match home {
-            Home::Text(column) => self.push_canon_text(column, row, text),
-            Home::Ip(ip, other) => {
-                self.push_canon_text(if canonical::is_ip(text) { ip } else { other }, row, text)
-            }
-            Home::Uid(other, uuid) => match (value, self.canonical.get_mut(uuid.0)) {
-                (Typed::Uuid(bytes), Some(column)) => {
-                    column.push_uuid(row, bytes);
-                    true
-                }
-                _ => self.push_canon_text(other, row, text),
-            },
-            Home::Time => {
-                let Typed::Instant(instant, fraction) = value else { return false };
-                let Some(micros) = instant.checked_mul(1_000_000 / fraction.per_second()) else {
-                    return false;
-                };
-                self.push_canon_int(canonical::TIME_FORM, row, fraction.digits());
-                if let Some(column) = self.canonical.get_mut(canonical::TIME.0) {
-                    column.push_long(row, micros);
-                }
-                true
-            }
-        }
-    }
-
-    fn push_canon_text(&mut self, place: Canon, row: usize, text: &[u8]) -> bool {
-        self.canonical.get_mut(place.0).is_some_and(|column| {
-            column.push_bytes(row, text);
-            true
-        })
-    }
-
-    fn push_canon_int(&mut self, place: Canon, row: usize, value: i32) {
-        if let Some(column) = self.canonical.get_mut(place.0) {
-            column.push_int(row, value);
-        }
     }
 
     fn push_leaf(&mut self, slot: usize, row: usize, text: &[u8], value: Typed) {
@@ -438,30 +404,6 @@ impl OpenSegment {
         // Thousands of columns with few values each hold little else.
         self.memory += column.mark_bytes() - marks;
     }
-
-    /// Fills the computed columns and counts native ids that were seen before.
-    fn derive(&mut self, template: &template::Template, leaves: &[Leaf], raw: &[u8], row: usize) {
-        let Some(kind) = template.kind else {
-            return self.push_canon_int(canonical::CLASS_UID, row, 0);
-        };
-        let text = |index: usize| leaves.get(index).and_then(|leaf| raw.get(leaf.start..leaf.end));
-        let derived = canonical::derive(kind, template.derived.map(|index| index.and_then(text)));
-        self.push_canon_text(canonical::SOURCE, row, derived.source.as_bytes());
-        self.push_canon_int(canonical::CLASS_UID, row, derived.class_uid);
-        self.push_canon_int(canonical::ACTIVITY_ID, row, derived.activity_id);
-        self.push_canon_int(
-            canonical::TYPE_UID,
-            row,
-            derived.class_uid * 100 + derived.activity_id,
-        );
-        self.push_canon_int(canonical::STATUS_ID, row, derived.status_id);
-        if !template.native_id.is_empty() {
-            let id: Vec<&[u8]> =
-                template.native_id.iter().filter_map(|&index| text(index)).collect();
-            let fresh = self.native_ids.insert(self.id_hash.hash_one(id));
-            self.counts.duplicates += u64::from(!fresh);
-        }
-    }
 }
 
 fn widen(range: Option<(i64, i64)>, value: i64) -> (i64, i64) {
@@ -490,3 +432,6 @@ pub struct SealedSegment {
     /// Least and greatest receive time, µs.
     pub receive_time: Option<(i64, i64)>,
 }
+
+#[cfg(test)]
+mod tests;

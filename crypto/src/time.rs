@@ -112,9 +112,12 @@ fn instant([year, month, day, hour, minute, second, ms]: [i64; 7]) -> Option<Ins
 
 /// Days since 1970-01-01 to year, month, day in the proleptic Gregorian calendar, counted in
 /// 400-year eras that begin in March: <https://howardhinnant.github.io/date_algorithms.html>.
-#[expect(clippy::arithmetic_side_effects, reason = "bounded by the days of the year 9999")]
-fn civil_from_days(days: i64) -> (i64, i64, i64) {
-    // INVARIANT: 0 <= days <= 2,932,896, so nothing below leaves an i64.
+///
+/// `days` is at most that of an `i64` of seconds.
+#[inline]
+#[expect(clippy::arithmetic_side_effects, reason = "bounded by the days of 2^63 seconds")]
+pub fn civil_from_days(days: i64) -> (i64, i64, i64) {
+    // INVARIANT: |days| < 2^47, so nothing below leaves an i64.
     let shifted = days + 719_468;
     let (era, day_of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
     let year_of_era =
@@ -127,9 +130,10 @@ fn civil_from_days(days: i64) -> (i64, i64, i64) {
     (year, month, day)
 }
 
-/// The inverse of [`civil_from_days`], from the same source.
+/// The inverse of [`civil_from_days`], from the same source, for years of at most four digits.
+#[inline]
 #[expect(clippy::arithmetic_side_effects, reason = "bounded by four digits of year")]
-fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
+pub fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     // INVARIANT: year has four digits, month and day two, so nothing below leaves an i64.
     let march_year = year - i64::from(month <= 2);
     let (era, year_of_era) = (march_year.div_euclid(400), march_year.rem_euclid(400));

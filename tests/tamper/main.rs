@@ -5,6 +5,7 @@
 
 mod archive;
 mod cases;
+mod reseal;
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -2,7 +2,11 @@
 //!
 //! Nothing is invented: a column is filled from what the event says, or stays null.
 
+mod columns;
+
 use super::token::Class;
+
+pub(crate) use columns::Columns;
 
 /// Whose events these are.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -25,7 +29,7 @@ pub(crate) enum Type {
 pub(crate) struct Canon(pub(crate) usize);
 
 /// Canonical columns in file order.
-pub(crate) const COLUMNS: [(&str, Type); 26] = [
+pub(crate) const COLUMNS: [(&str, Type); 28] = [
     ("time", Type::Time),
     ("time_form", Type::Int),
     ("source", Type::Text),
@@ -52,14 +56,9 @@ pub(crate) const COLUMNS: [(&str, Type); 26] = [
     ("request_uid_uuid", Type::Uuid),
     ("original_event_uid", Type::Text),
     ("original_event_uid_uuid", Type::Uuid),
+    ("cloud_region", Type::Text),
+    ("cloud_account_uid", Type::Text),
 ];
-
-/// Columns without a leaf of their own to be home to, beside the list above.
-pub(crate) const EXTRA: [(&str, Type); 2] =
-    [("cloud_region", Type::Text), ("cloud_account_uid", Type::Text)];
-
-/// Number of canonical columns.
-pub(crate) const COUNT: usize = COLUMNS.len() + EXTRA.len();
 
 pub(crate) const TIME: Canon = Canon(0);
 pub(crate) const TIME_FORM: Canon = Canon(1);
@@ -69,13 +68,8 @@ pub(crate) const ACTIVITY_ID: Canon = Canon(4);
 pub(crate) const TYPE_UID: Canon = Canon(5);
 pub(crate) const STATUS_ID: Canon = Canon(6);
 
-/// All canonical columns: name and type.
-pub(crate) fn columns() -> impl Iterator<Item = (&'static str, Type)> {
-    COLUMNS.into_iter().chain(EXTRA)
-}
-
 fn canon(name: &str) -> Option<Canon> {
-    columns().position(|(column, _)| column == name).map(Canon)
+    COLUMNS.iter().position(|(column, _)| *column == name).map(Canon)
 }
 
 /// The canonical columns that hold a leaf verbatim.
@@ -91,28 +85,93 @@ pub(crate) enum Home {
     Time,
 }
 
-impl Home {
-    /// The columns that it may fill.
-    pub(crate) fn columns(self) -> impl Iterator<Item = Canon> {
-        let (first, second) = match self {
-            Self::Text(column) => (column, None),
-            Self::Ip(first, second) | Self::Uid(first, second) => (first, Some(second)),
-            Self::Time => (TIME, Some(TIME_FORM)),
-        };
-        std::iter::once(first).chain(second)
+/// Where the text of a leaf goes, by the names of the columns.
+#[derive(Clone, Copy, Debug)]
+enum To {
+    Text(&'static str),
+    Ip(&'static str, &'static str),
+    Uid(&'static str, &'static str),
+}
+
+const CLOUDTRAIL: [(&str, To); 17] = [
+    (r#"$["sourceIPAddress"]"#, To::Ip("src_ip", "src_ip_raw")),
+    (r#"$["requestID"]"#, To::Uid("request_uid", "request_uid_uuid")),
+    (r#"$["eventID"]"#, To::Uid("original_event_uid", "original_event_uid_uuid")),
+    (r#"$["userIdentity"]["arn"]"#, To::Text("actor_user_uid")),
+    (r#"$["userIdentity"]["userName"]"#, To::Text("actor_user_name")),
+    (r#"$["userIdentity"]["type"]"#, To::Text("actor_user_type")),
+    (r#"$["userIdentity"]["accessKeyId"]"#, To::Text("actor_credential_uid")),
+    (
+        r#"$["userIdentity"]["sessionContext"]["sessionIssuer"]["arn"]"#,
+        To::Text("actor_on_behalf_of"),
+    ),
+    (r#"$["eventSource"]"#, To::Text("api_service")),
+    (r#"$["eventName"]"#, To::Text("api_operation")),
+    (r#"$["errorCode"]"#, To::Text("status_code")),
+    (r#"$["errorMessage"]"#, To::Text("status_detail")),
+    (r#"$["resources"][0]["type"]"#, To::Text("resource_type")),
+    (r#"$["resources"][0]["ARN"]"#, To::Text("resource_uid")),
+    (r#"$["userAgent"]"#, To::Text("user_agent")),
+    (r#"$["awsRegion"]"#, To::Text("cloud_region")),
+    (r#"$["recipientAccountId"]"#, To::Text("cloud_account_uid")),
+];
+
+/// The one leaf that is copied although it is a number.
+const CODE: &str = r#"$["responseStatus"]["code"]"#;
+
+const KUBERNETES: [(&str, To); 12] = [
+    (r#"$["sourceIPs"][0]"#, To::Ip("src_ip", "src_ip_raw")),
+    (r#"$["auditID"]"#, To::Uid("request_uid", "request_uid_uuid")),
+    (r#"$["user"]["uid"]"#, To::Text("actor_user_uid")),
+    (r#"$["user"]["username"]"#, To::Text("actor_user_name")),
+    (r#"$["impersonatedUser"]["username"]"#, To::Text("actor_on_behalf_of")),
+    (r#"$["verb"]"#, To::Text("api_operation")),
+    (r#"$["objectRef"]["resource"]"#, To::Text("resource_type")),
+    (r#"$["objectRef"]["uid"]"#, To::Text("resource_uid")),
+    (r#"$["objectRef"]["name"]"#, To::Text("resource_name")),
+    (CODE, To::Text("status_code")),
+    (r#"$["responseStatus"]["message"]"#, To::Text("status_detail")),
+    (r#"$["userAgent"]"#, To::Text("user_agent")),
+];
+
+impl Kind {
+    const ALL: [Self; 2] = [Self::CloudTrail, Self::Kubernetes];
+
+    /// Leaves that tell whose event it is.
+    fn marks(self) -> [&'static str; 3] {
+        match self {
+            Self::CloudTrail => {
+                [r#"$["eventVersion"]"#, r#"$["eventSource"]"#, r#"$["eventName"]"#]
+            }
+            Self::Kubernetes => [r#"$["auditID"]"#, r#"$["stage"]"#, r#"$["verb"]"#],
+        }
+    }
+
+    fn copied(self) -> &'static [(&'static str, To)] {
+        match self {
+            Self::CloudTrail => &CLOUDTRAIL,
+            Self::Kubernetes => &KUBERNETES,
+        }
+    }
+
+    /// Every leaf that decides about a canonical column.
+    fn paths(self) -> impl Iterator<Item = &'static str> {
+        let copied = self.copied().iter().map(|(path, _)| *path);
+        let others = [time_path(self), native_id_paths(self)].into_iter().flatten().copied();
+        copied.chain(self.marks()).chain(derived_paths(self)).chain(others)
+    }
+
+    /// Whether `path` leads to a leaf that decides about a canonical column, or is one.
+    pub(crate) fn leads(self, path: &str) -> bool {
+        let below = |rest: &str| rest.is_empty() || rest.starts_with('[');
+        self.paths().any(|known| known.strip_prefix(path).is_some_and(below))
     }
 }
 
 /// Tells whose event has these leaf paths, if we know.
-pub(crate) fn recognise<'a>(paths: &(impl Iterator<Item = &'a str> + Clone)) -> Option<Kind> {
-    let has = |name: &str| paths.clone().any(|path| path == name);
-    if has(r#"$["eventVersion"]"#) && has(r#"$["eventSource"]"#) && has(r#"$["eventName"]"#) {
-        Some(Kind::CloudTrail)
-    } else if has(r#"$["auditID"]"#) && has(r#"$["stage"]"#) && has(r#"$["verb"]"#) {
-        Some(Kind::Kubernetes)
-    } else {
-        None
-    }
+pub(crate) fn recognise(paths: &[String]) -> Option<Kind> {
+    let has = |name: &str| paths.iter().any(|path| path == name);
+    Kind::ALL.into_iter().find(|kind| kind.marks().into_iter().all(has))
 }
 
 /// The leaf that is an event's time.
@@ -133,52 +192,15 @@ pub(crate) fn native_id_paths(kind: Kind) -> &'static [&'static str] {
 
 /// The home of a leaf, if its value is a canonical column's.
 pub(crate) fn home(kind: Kind, path: &str, class: Class) -> Option<Home> {
-    let column = |name| canon(name).map(Home::Text);
-    let pair =
-        |first, second, make: fn(Canon, Canon) -> Home| Some(make(canon(first)?, canon(second)?));
-    match (kind, path) {
-        (Kind::Kubernetes, r#"$["responseStatus"]["code"]"#) => return column("status_code"),
-        _ if class != Class::Text => return None,
-        _ => {}
+    if class != Class::Text && path != CODE {
+        return None;
     }
-    match kind {
-        Kind::CloudTrail => match path {
-            r#"$["sourceIPAddress"]"# => pair("src_ip", "src_ip_raw", Home::Ip),
-            r#"$["requestID"]"# => pair("request_uid", "request_uid_uuid", Home::Uid),
-            r#"$["eventID"]"# => pair("original_event_uid", "original_event_uid_uuid", Home::Uid),
-            r#"$["userIdentity"]["arn"]"# => column("actor_user_uid"),
-            r#"$["userIdentity"]["userName"]"# => column("actor_user_name"),
-            r#"$["userIdentity"]["type"]"# => column("actor_user_type"),
-            r#"$["userIdentity"]["accessKeyId"]"# => column("actor_credential_uid"),
-            r#"$["userIdentity"]["sessionContext"]["sessionIssuer"]["arn"]"# => {
-                column("actor_on_behalf_of")
-            }
-            r#"$["eventSource"]"# => column("api_service"),
-            r#"$["eventName"]"# => column("api_operation"),
-            r#"$["errorCode"]"# => column("status_code"),
-            r#"$["errorMessage"]"# => column("status_detail"),
-            r#"$["resources"][0]["type"]"# => column("resource_type"),
-            r#"$["resources"][0]["ARN"]"# => column("resource_uid"),
-            r#"$["userAgent"]"# => column("user_agent"),
-            r#"$["awsRegion"]"# => column("cloud_region"),
-            r#"$["recipientAccountId"]"# => column("cloud_account_uid"),
-            _ => None,
-        },
-        Kind::Kubernetes => match path {
-            r#"$["sourceIPs"][0]"# => pair("src_ip", "src_ip_raw", Home::Ip),
-            r#"$["auditID"]"# => pair("request_uid", "request_uid_uuid", Home::Uid),
-            r#"$["user"]["uid"]"# => column("actor_user_uid"),
-            r#"$["user"]["username"]"# => column("actor_user_name"),
-            r#"$["impersonatedUser"]["username"]"# => column("actor_on_behalf_of"),
-            r#"$["verb"]"# => column("api_operation"),
-            r#"$["objectRef"]["resource"]"# => column("resource_type"),
-            r#"$["objectRef"]["uid"]"# => column("resource_uid"),
-            r#"$["objectRef"]["name"]"# => column("resource_name"),
-            r#"$["responseStatus"]["message"]"# => column("status_detail"),
-            r#"$["userAgent"]"# => column("user_agent"),
-            _ => None,
-        },
-    }
+    let (_, to) = kind.copied().iter().find(|(known, _)| *known == path)?;
+    Some(match *to {
+        To::Text(column) => Home::Text(canon(column)?),
+        To::Ip(address, other) => Home::Ip(canon(address)?, canon(other)?),
+        To::Uid(other, uuid) => Home::Uid(canon(other)?, canon(uuid)?),
+    })
 }
 
 /// Leaves that the derived columns are computed from, in the order of [`derive()`]'s argument.
@@ -190,7 +212,7 @@ pub(crate) fn derived_paths(kind: Kind) -> [&'static str; 4] {
             r#"$["errorCode"]"#,
             r#"$["responseElements"]["ConsoleLogin"]"#,
         ],
-        Kind::Kubernetes => [r#"$["verb"]"#, r#"$["responseStatus"]["code"]"#, "", ""],
+        Kind::Kubernetes => [r#"$["verb"]"#, CODE, "", ""],
     }
 }
 
@@ -267,11 +289,12 @@ fn kubernetes([verb, code, ..]: [Option<&[u8]>; 4]) -> Derived {
         b"delete" | b"deletecollection" => 4,
         _ => 99,
     };
-    // The code's class is its first digit; below 400 is success (informational and redirects included).
+    // The code's class is its first digit; below 400 is success (informational and redirects included). What is no
+    // status code of HTTP is an outcome that OCSF has no word for.
     let status_id = match code {
         None => STATUS_UNKNOWN,
-        Some([b'1'..=b'3', _, _]) => STATUS_SUCCESS,
-        Some([b'4' | b'5', _, _]) => STATUS_FAILURE,
+        Some([b'1'..=b'3', b'0'..=b'9', b'0'..=b'9']) => STATUS_SUCCESS,
+        Some([b'4' | b'5', b'0'..=b'9', b'0'..=b'9']) => STATUS_FAILURE,
         Some(_) => STATUS_OTHER,
     };
     Derived { source: "kubernetes_audit", class_uid: API_ACTIVITY, activity_id, status_id }
@@ -299,7 +322,60 @@ mod tests {
         for (place, name) in fixed.into_iter().chain(more) {
             assert_eq!(canon(name), Some(place));
         }
-        assert_eq!(columns().count(), COUNT);
+    }
+
+    #[test]
+    fn a_column_has_one_leaf_of_a_kind() {
+        for kind in Kind::ALL {
+            let mut taken = Vec::new();
+            for (path, _) in kind.copied() {
+                match home(kind, path, Class::Text).unwrap() {
+                    Home::Text(column) => taken.push(column),
+                    Home::Ip(a, b) | Home::Uid(a, b) => taken.extend([a, b]),
+                    Home::Time => panic!("{path}"),
+                }
+            }
+            let count = taken.len();
+            taken.sort_by_key(|column| column.0);
+            taken.dedup();
+            assert_eq!(taken.len(), count, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn a_path_leads_to_leaves_below_it() {
+        for (path, leads) in [
+            (r#"$["userIdentity"]"#, true),
+            (r#"$["userIdentity"]["sessionContext"]"#, true),
+            (r#"$["userIdentity"]["arn"]"#, true),
+            (r#"$["userIdentity"]["arn"]["x"]"#, false),
+            (r#"$["user"]"#, false),
+            (r#"$["responseElements"]"#, true),
+            (r#"$["requestParameters"]"#, false),
+        ] {
+            assert_eq!(Kind::CloudTrail.leads(path), leads, "{path}");
+        }
+    }
+
+    #[test]
+    fn the_outcome_is_that_of_the_status_code() {
+        for (code, status) in [
+            ("100", STATUS_SUCCESS),
+            ("200", STATUS_SUCCESS),
+            ("399", STATUS_SUCCESS),
+            ("400", STATUS_FAILURE),
+            ("599", STATUS_FAILURE),
+            ("600", STATUS_OTHER),
+            ("0", STATUS_OTHER),
+            ("-200", STATUS_OTHER),
+            ("2e2", STATUS_OTHER),
+            ("4.5", STATUS_OTHER),
+            ("20", STATUS_OTHER),
+            ("2000", STATUS_OTHER),
+        ] {
+            let derived = derive(Kind::Kubernetes, [None, Some(code.as_bytes()), None, None]);
+            assert_eq!(derived.status_id, status, "{code}");
+        }
     }
 
     #[test]

@@ -3,7 +3,9 @@
 mod cell;
 mod definitions;
 
+use std::cell::{OnceCell, RefCell};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow_array::cast::AsArray as _;
 use arrow_array::types::{Int32Type, Int64Type, TimestampMicrosecondType};
@@ -17,22 +19,33 @@ use parquet::arrow::arrow_reader::{
 };
 use parquet::encryption::decrypt::{FileDecryptionProperties, KeyRetriever};
 use parquet::errors::ParquetError;
+use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, RowGroupMetaData};
 use strongroom_crypto::keys::DataKey;
 use strongroom_crypto::{ArchiveId, Digest, SegmentId};
 
 use super::canonical;
 use super::encode::{Layout, schema_digest};
 use super::form::{self, Form, Fraction};
+use super::meaning::Meanings;
 use super::ranges::{StoredRange, parse_ranges};
+use crate::limits::Limits;
 use cell::Cell;
 use definitions::{Definitions, StoredTemplate, first_definitions, read_bytes};
 
 /// Rows decoded at a time: enough to amortise a batch, little enough to stay in cache.
 const BATCH_ROWS: usize = 2_048;
+/// An encrypted Parquet file begins and ends with this.
+const MAGIC: &[u8] = b"PARE";
+/// Most bytes of all columns before compression (`crypto/FORMAT.md` section 4): no leaf takes four times the room in its
+/// column that it takes in its record, which [`Limits::SEGMENT_BYTES`] bounds.
+const MAX_COLUMN_BYTES: u64 = 4 << 30;
 
 /// The file is not a segment, or not this one, or was altered.
 #[derive(Debug, thiserror::Error)]
 pub enum DecodeError {
+    /// Whoever wrote it did not have to have a key.
+    #[error("cannot read the segment: {0}")]
+    Unsealed(&'static str),
     /// The Parquet library refused: damaged, or the wrong key.
     #[error("cannot read the segment: {0}")]
     Parquet(#[from] ParquetError),
@@ -48,7 +61,7 @@ pub enum DecodeError {
 }
 
 /// A record of a segment.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct Decoded<'a> {
     /// Row number.
     pub row: u64,
@@ -64,34 +77,45 @@ pub struct Decoded<'a> {
     pub raw: &'a [u8],
     batch: &'a Batch,
     at: usize,
-}
-
-/// A record that owns its bytes.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct OwnedRecord {
-    /// Index into [`SegmentReader::ranges`].
-    pub range: usize,
-    /// Where `raw` begins in its origin.
-    pub offset: u64,
-    /// Bytes before it.
-    pub lead: Vec<u8>,
-    /// Its bytes.
-    pub raw: Vec<u8>,
+    meanings: &'a RefCell<Meanings>,
+    derived: OnceCell<Vec<(&'static str, String)>>,
 }
 
 impl Decoded<'_> {
-    /// A copy that outlives the reader.
-    pub fn to_owned_record(&self) -> OwnedRecord {
-        OwnedRecord {
-            range: self.range,
-            offset: self.offset,
-            lead: self.lead.to_vec(),
-            raw: self.raw.to_vec(),
-        }
-    }
-
     /// The text of a canonical column, if the record has it.
     pub fn canonical(&self, name: &str) -> Option<String> {
+        if self.is_raw() {
+            let derived = self.derived().iter().find(|(column, _)| *column == name);
+            return derived.map(|(_, text)| text.clone());
+        }
+        self.stored(name)
+    }
+
+    /// All canonical columns that the record has, in file order.
+    pub fn canonical_columns(&self) -> Vec<(&'static str, String)> {
+        if self.is_raw() {
+            return self.derived().to_vec();
+        }
+        let names = canonical::COLUMNS.iter().map(|(name, _)| *name);
+        names.filter_map(|name| Some((name, self.stored(name)?))).collect()
+    }
+
+    /// The record's event time as the file's column has it; `None` where the record has no columns.
+    pub fn stored_time_us(&self) -> Option<Option<i64>> {
+        let time = self.batch.time.as_ref().filter(|time| time.is_valid(self.at));
+        (!self.is_raw()).then(|| time.map(|time| time.value(self.at)))
+    }
+
+    fn is_raw(&self) -> bool {
+        self.batch.raw.as_ref().is_some_and(|raw| raw.is_valid(self.at))
+    }
+
+    /// The canonical columns of a record that is kept raw: those that its bytes say.
+    fn derived(&self) -> &[(&'static str, String)] {
+        self.derived.get_or_init(|| self.meanings.borrow_mut().columns(self.raw))
+    }
+
+    fn stored(&self, name: &str) -> Option<String> {
         let array = self.batch.arrays.get(*self.batch.names.get(name)?)?;
         let mut out = Vec::new();
         let cell = Cell::new(array, Form::Text)?;
@@ -109,11 +133,6 @@ impl Decoded<'_> {
             }
         }
         String::from_utf8(out).ok()
-    }
-
-    /// All canonical columns that the record has, in file order.
-    pub fn canonical_columns(&self) -> Vec<(&'static str, String)> {
-        canonical::columns().filter_map(|(name, _)| Some((name, self.canonical(name)?))).collect()
     }
 }
 
@@ -135,14 +154,49 @@ pub struct SegmentReader {
 }
 
 /// Finds the DEK for the key metadata of a file.
-struct Retriever<F>(F);
+struct Retriever<F> {
+    find: F,
+    /// Whether it was asked and found one.
+    found: Arc<AtomicBool>,
+}
 
 impl<F: Fn(&[u8]) -> Option<DataKey> + Send + Sync> KeyRetriever for Retriever<F> {
     fn retrieve_key(&self, metadata: &[u8]) -> Result<Vec<u8>, ParquetError> {
-        let key = (self.0)(metadata)
+        let key = (self.find)(metadata)
             .ok_or_else(|| ParquetError::General("no key for this segment".to_owned()))?;
+        self.found.store(true, Ordering::SeqCst);
         Ok(key.expose().to_vec())
     }
+}
+
+/// Refuses a file that nobody needed a key to write: what is in it would be believed.
+fn check_encrypted(file: &[u8]) -> Result<(), DecodeError> {
+    if file.starts_with(MAGIC) && file.ends_with(MAGIC) {
+        Ok(())
+    } else {
+        Err(DecodeError::Unsealed("it is not an encrypted Parquet file"))
+    }
+}
+
+/// Refuses a footer that promises more than a segment may hold; gives its rows.
+fn check_size(metadata: &ParquetMetaData) -> Result<u64, DecodeError> {
+    let groups = metadata.row_groups();
+    let rows = sum(groups.iter().map(RowGroupMetaData::num_rows));
+    let columns = groups.iter().flat_map(RowGroupMetaData::columns);
+    let bytes = sum(columns.map(ColumnChunkMetaData::uncompressed_size));
+    let most = u64::try_from(Limits::SEGMENT_ROWS.1).unwrap_or(u64::MAX);
+    let rows = rows.filter(|rows| *rows <= most).ok_or(DecodeError::Malformed("too many rows"))?;
+    if u64::try_from(metadata.file_metadata().num_rows()) != Ok(rows) {
+        return Err(DecodeError::Malformed("its row groups have other rows than its footer"));
+    }
+    if bytes.is_none_or(|bytes| bytes > MAX_COLUMN_BYTES) {
+        return Err(DecodeError::Malformed("its columns are too large"));
+    }
+    Ok(rows)
+}
+
+fn sum(mut sizes: impl Iterator<Item = i64>) -> Option<u64> {
+    sizes.try_fold(0_u64, |sum, size| sum.checked_add(u64::try_from(size).ok()?))
 }
 
 impl SegmentReader {
@@ -160,19 +214,24 @@ impl SegmentReader {
     where
         F: Fn(&[u8]) -> Option<DataKey> + Send + Sync + 'static,
     {
+        check_encrypted(&file)?;
         // Giving the prefix refuses a file that carries another archive's or segment's.
         let mut prefix = archive.as_bytes().to_vec();
         prefix.extend_from_slice(id.as_bytes());
-        let decryption = FileDecryptionProperties::with_key_retriever(Arc::new(Retriever(key)))
+        let found = Arc::<AtomicBool>::default();
+        let retriever = Retriever { find: key, found: Arc::clone(&found) };
+        let decryption = FileDecryptionProperties::with_key_retriever(Arc::new(retriever))
             .with_aad_prefix(prefix)
             .build()?;
         let options = ArrowReaderOptions::new()
             .with_file_decryption_properties(decryption)
             .with_skip_arrow_metadata(true);
         let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options)?;
+        if !found.load(Ordering::SeqCst) {
+            return Err(DecodeError::Unsealed("it was opened without a key"));
+        }
+        let rows = check_size(builder.metadata())?;
         let metadata = builder.metadata().file_metadata();
-        let rows = u64::try_from(metadata.num_rows())
-            .map_err(|_| DecodeError::Malformed("negative row count"))?;
         let value = |key: &str| {
             let pairs = metadata.key_value_metadata().into_iter().flatten();
             let mut found = pairs.filter(|pair| pair.key.strip_prefix("strongroom.") == Some(key));
@@ -208,6 +267,7 @@ impl SegmentReader {
     ) -> Result<(), E> {
         let mut row = 0_u64;
         let mut raw = Vec::new();
+        let meanings = RefCell::new(Meanings::default());
         for batch in self.reader.by_ref() {
             let batch = batch.map_err(DecodeError::from)?;
             if row == 0 && self.layout == Layout::Shredded {
@@ -232,6 +292,8 @@ impl SegmentReader {
                     raw: &raw,
                     batch: &batch,
                     at,
+                    meanings: &meanings,
+                    derived: OnceCell::new(),
                 })?;
                 row += 1;
             }
@@ -247,6 +309,7 @@ struct Batch {
     arrays: Vec<ArrayRef>,
     names: std::collections::HashMap<String, usize>,
     received: TimestampMicrosecondArray,
+    time: Option<TimestampMicrosecondArray>,
     origin: Int32Array,
     offset: Int64Array,
     lead: BinaryArray,
@@ -271,10 +334,8 @@ impl Batch {
         let fixed = |array: Option<&ArrayRef>| {
             array.filter(|array| array.null_count() == 0).cloned().ok_or(MISSING)
         };
-        let received = fixed(column("received"))?
-            .as_primitive_opt::<TimestampMicrosecondType>()
-            .cloned()
-            .ok_or(MISSING)?;
+        let time = |array: &ArrayRef| array.as_primitive_opt::<TimestampMicrosecondType>().cloned();
+        let received = time(&fixed(column("received"))?).ok_or(MISSING)?;
         let origin =
             fixed(column("origin"))?.as_primitive_opt::<Int32Type>().cloned().ok_or(MISSING)?;
         let offset =
@@ -294,6 +355,7 @@ impl Batch {
             arrays: batch.columns().to_vec(),
             names,
             received,
+            time: column("time").and_then(time),
             origin,
             offset,
             lead,
@@ -388,5 +450,58 @@ impl Plan<'_> {
             }
         }
         if packed.is_empty() { Ok(out) } else { Err(SHORT) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use parquet::file::metadata::FileMetaData;
+    use parquet::schema::parser::parse_message_type;
+    use parquet::schema::types::SchemaDescriptor;
+
+    /// The footer of a file of one column.
+    fn footer(rows: i64, groups: &[(i64, i64)]) -> ParquetMetaData {
+        let schema = Arc::new(parse_message_type("message m { required int32 a; }").unwrap());
+        let schema = Arc::new(SchemaDescriptor::new(schema));
+        let group = |&(rows, bytes): &(i64, i64)| {
+            let column = ColumnChunkMetaData::builder(schema.column(0));
+            let column = column.set_total_uncompressed_size(bytes).build().unwrap();
+            let group = RowGroupMetaData::builder(Arc::clone(&schema)).set_num_rows(rows);
+            group.add_column_metadata(column).build().unwrap()
+        };
+        let file = FileMetaData::new(1, rows, None, None, Arc::clone(&schema), None);
+        ParquetMetaData::new(file, groups.iter().map(group).collect())
+    }
+
+    #[test]
+    fn a_footer_that_promises_too_much_is_refused() {
+        let most = 1 << 20;
+        assert_eq!(check_size(&footer(most, &[(most, 4 << 30)])).unwrap(), 1 << 20);
+        for (rows, groups) in [
+            (most + 1, &[(most + 1, 8)][..]),
+            (i64::MAX, &[(i64::MAX, 8)]),
+            (most, &[(most, 8), (most, 8)]),
+            (1, &[(2, 8)]),
+            (-1, &[(-1, 8)]),
+            (1, &[(1, (4 << 30) + 1)]),
+            (2, &[(1, 3 << 30), (1, 3 << 30)]),
+            (1, &[(1, -1)]),
+        ] {
+            let refused = check_size(&footer(rows, groups));
+            assert!(matches!(refused, Err(DecodeError::Malformed(_))), "{rows} {groups:?}");
+        }
+    }
+
+    #[test]
+    fn what_nobody_needed_a_key_to_write_is_refused() {
+        let archive = ArchiveId::from_bytes([1; 16]);
+        let id = SegmentId::new(1, &mut |_: &mut [u8]| ()).unwrap();
+        for file in ["", "PARE", "PAR1..PAR1", "PAR1..PARE", "PARE..PAR1", "PARE..PARE"] {
+            let key = |_: &[u8]| Some(DataKey::from_bytes(&[7; 32]));
+            let opened = SegmentReader::open(Bytes::from(file), archive, id, key);
+            let error = opened.unwrap_err().to_string();
+            assert!(error.starts_with("cannot read the segment: "), "{file}: {error}");
+        }
     }
 }

@@ -20,7 +20,7 @@ use parquet::schema::types::ColumnPath;
 use strongroom_crypto::record::FieldTooLong;
 use strongroom_crypto::{Digest, b64};
 
-use super::canonical;
+use super::canonical::Columns;
 use super::column::{Column, Stored, Values};
 use super::form::Form;
 use super::template::Registry;
@@ -268,17 +268,13 @@ impl FileContext {
             planned("raw", take(&mut segment.raw), false),
             planned("template", take(&mut segment.template), false),
         ];
-        let names = canonical::columns().map(|(name, _)| name);
-        let canonical =
-            segment.canonical.iter_mut().zip(names).filter(|(column, _)| column.count() > 0);
-        let canonical: Vec<Planned> =
-            canonical.map(|(column, name)| planned(name, take(column), true)).collect();
+        let canonical = std::mem::replace(&mut segment.canonical, Columns::new()).into_filled();
         let leaves = Leaves::arrange(segment, registry, rows);
         let mut definitions = Column::new(Stored::Binary);
         definitions.push_bytes(0, &leaves.definitions(segment, registry));
         plans.push(planned("definitions", definitions, false));
         plans.push(planned("packed", leaves.packed, false));
-        plans.extend(canonical);
+        plans.extend(canonical.map(|(name, column)| planned(name, column, true)));
         plans.extend(leaves.columns);
         self.write(Layout::Shredded, rows, fixed, plans)
     }

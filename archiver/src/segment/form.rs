@@ -3,6 +3,10 @@
 //! A form is chosen only if formatting the typed value gives back the very same text: that is what makes a segment
 //! byte-exact although it stores numbers, identifiers and instants instead of text.
 
+use strongroom_crypto::time::{civil_from_days, days_from_civil};
+
+use super::token::{Class, Leaf};
+
 /// How a cell stores text (`crypto/FORMAT.md` section 4.2).
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub(crate) enum Form {
@@ -97,6 +101,15 @@ impl Form {
         ]
         .into_iter()
         .find(|form| form.code() == code)
+    }
+}
+
+/// Chooses the form of a leaf, whose text is `text`.
+pub(crate) fn of_leaf(leaf: &Leaf, text: &[u8]) -> Typed {
+    match leaf.class {
+        Class::Text if !leaf.escaped => of_text(text),
+        Class::Number => of_number(text),
+        Class::Text | Class::Boolean => Typed::Text,
     }
 }
 
@@ -231,28 +244,6 @@ fn days_in_month(year: i64, month: i64) -> i64 {
         4 | 6 | 9 | 11 => 30,
         _ => 31,
     }
-}
-
-/// Days since 1970-01-01 of a proleptic Gregorian date (Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms").
-fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let era = year.div_euclid(400);
-    let of_era = year.rem_euclid(400);
-    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
-}
-
-/// The date of a day since 1970-01-01: the inverse of [`days_from_civil`].
-pub(crate) fn civil_from_days(days: i64) -> (i64, i64, i64) {
-    let days = days + 719_468;
-    let era = days.div_euclid(146_097);
-    let of_era = days.rem_euclid(146_097);
-    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
 }
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
@@ -413,9 +404,18 @@ mod tests {
     #[test]
     fn every_day_of_four_centuries_round_trips() {
         for day in 0..146_097 {
-            let (year, month, date) = civil_from_days(day);
-            assert_eq!(days_from_civil(year, month, date), day);
-            assert!((1..=days_in_month(year, month)).contains(&date));
+            let mut text = Vec::new();
+            write_instant(day * DAY_SECONDS, Fraction::Seconds, &mut text);
+            assert_eq!(instant(&text), Some((day * DAY_SECONDS, Fraction::Seconds)));
+        }
+    }
+
+    #[test]
+    fn whatever_number_a_file_holds_has_some_text() {
+        for value in [i64::MIN, i64::MIN + 1, -1, i64::MAX] {
+            for fraction in [Fraction::Seconds, Fraction::Millis, Fraction::Micros] {
+                write_instant(value, fraction, &mut Vec::new());
+            }
         }
     }
 }

@@ -42,9 +42,7 @@ impl OpenSegment {
 
     /// Reads a home of the last row.
     fn read_home(&self, home: Home, row: usize, text: &[u8], scratch: &mut Vec<u8>) -> Read {
-        let column = |place: Canon| {
-            self.canonical.get(place.0).filter(|column| column.next_row() == row + 1)
-        };
+        let column = |place: Canon| self.canonical.at(place, row);
         let read = |place, form, scratch: &mut Vec<u8>| {
             column(place).map(|column| column.last_is(row, form, text, scratch))
         };

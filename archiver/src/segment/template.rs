@@ -5,18 +5,19 @@
 
 use std::collections::HashMap;
 
-use super::canonical::{self, Canon, Home, Kind};
-use super::form;
-use super::token::{Class, Leaf, Tokens, string_end};
+use super::canonical::Home;
+use super::meaning::Meaning;
+use super::path;
+use super::token::{Class, Leaf, Tokens};
 
 /// Most templates of one stream at a time (`crypto/FORMAT.md` section 4.2).
 pub(crate) const MAX_TEMPLATES: usize = 4_096;
 /// Most bytes of template text.
-const MAX_TEMPLATE_TEXT: usize = 8 << 20;
+pub(super) const MAX_TEMPLATE_TEXT: usize = 8 << 20;
 /// Most leaves of a record.
-const MAX_LEAVES: usize = 4_096;
+pub(super) const MAX_LEAVES: usize = 4_096;
 /// Deepest nesting.
-const MAX_DEPTH: usize = 64;
+pub(super) const MAX_DEPTH: usize = 64;
 /// Most distinct slots; a segment keeps columns only for the fullest of them.
 const MAX_SLOTS: usize = 20_000;
 
@@ -46,13 +47,7 @@ pub(crate) struct Template {
     /// Where each literal ends in `text`; one more than there are slots.
     ends: Vec<usize>,
     pub(crate) slots: Vec<usize>,
-    pub(crate) kind: Option<Kind>,
-    /// Which leaf is the event's time.
-    time: Option<usize>,
-    /// Which leaves are the event's native id.
-    pub(crate) native_id: Vec<usize>,
-    /// Which leaves the derived columns are computed from.
-    pub(crate) derived: [Option<usize>; 4],
+    pub(crate) meaning: Meaning,
 }
 
 impl Template {
@@ -104,12 +99,8 @@ impl Registry {
         let mut tokens = std::mem::take(&mut self.tokens);
         let json = tokens.read(raw).is_ok();
         let template = if json { self.find(raw, &tokens) } else { None };
-        let time =
-            template.and_then(|id| self.templates.get(id)).and_then(|template| template.time);
-        let time_us = time.and_then(|index| tokens.leaves.get(index)).and_then(|leaf| {
-            let (value, fraction) = form::instant(raw.get(leaf.start..leaf.end)?)?;
-            value.checked_mul(1_000_000 / fraction.per_second())
-        });
+        let meaning = template.and_then(|id| self.templates.get(id)).map(|known| &known.meaning);
+        let time_us = meaning.and_then(|meaning| meaning.time_us(raw, &tokens.leaves));
         self.tokens = tokens;
         Shape { template, json, time_us }
     }
@@ -140,9 +131,8 @@ impl Registry {
     }
 
     fn cut(&mut self, raw: &[u8], leaves: &[Leaf]) -> Option<Template> {
-        let paths = paths(raw, leaves)?;
-        let kind = canonical::recognise(&paths.iter().map(String::as_str));
-        let place = |name: &str| paths.iter().position(|path| path == name);
+        let paths = path::of_leaves(raw, leaves)?;
+        let meaning = Meaning::new(raw, leaves, &paths);
         let (mut text, mut ends, mut from) = (Vec::new(), Vec::new(), 0);
         for (start, end) in
             leaves.iter().map(|leaf| (leaf.start, leaf.end)).chain([(raw.len(), raw.len())])
@@ -151,33 +141,17 @@ impl Registry {
             ends.push(text.len());
             from = end;
         }
-        let time =
-            kind.and_then(|kind| canonical::time_path(kind).iter().find_map(|name| place(name)));
-        let native_id = kind.map_or(Vec::new(), |kind| {
-            canonical::native_id_paths(kind).iter().filter_map(|name| place(name)).collect()
-        });
-        let derived = kind.map_or([None; 4], |kind| canonical::derived_paths(kind).map(place));
         let mut seen: HashMap<(&str, Class), usize> = HashMap::new();
-        let mut taken: Vec<Canon> = Vec::new();
         let mut slots = Vec::with_capacity(leaves.len());
         for (index, (path, leaf)) in paths.iter().zip(leaves).enumerate() {
             let repetition = seen.entry((path, leaf.class)).or_default();
-            let home = kind.filter(|_| *repetition == 0).and_then(|kind| {
-                if Some(index) == time {
-                    Some(Home::Time)
-                } else {
-                    canonical::home(kind, path, leaf.class)
-                }
-            });
-            // A column takes one value of a record: the first leaf that has it for a home.
-            let home = home.filter(|home| home.columns().all(|column| !taken.contains(&column)));
-            taken.extend(home.iter().flat_map(|home| home.columns()));
+            let home = meaning.homes.get(index).copied().flatten();
             let key =
                 SlotKey { path: path.clone(), class: leaf.class, repetition: *repetition, home };
             *repetition += 1;
             slots.push(self.slot(key));
         }
-        Some(Template { text, ends, slots, kind, time, native_id, derived })
+        Some(Template { text, ends, slots, meaning })
     }
 
     fn slot(&mut self, key: SlotKey) -> usize {
@@ -190,99 +164,9 @@ impl Registry {
     }
 }
 
-/// One step of a path.
-enum Step<'a> {
-    Name(&'a [u8]),
-    Index(usize),
-}
-
-/// The path of every leaf: RFC 9535 with double-quoted names, spelled as in the record.
-///
-/// `raw` was read by [`Tokens::read`], so only what tells names from values is looked at again.
-fn paths(raw: &[u8], leaves: &[Leaf]) -> Option<Vec<String>> {
-    let mut out = Vec::with_capacity(leaves.len());
-    let mut stack: Vec<Step<'_>> = Vec::new();
-    let (mut at, mut next) = (0, leaves.iter());
-    let mut leaf = next.next();
-    let mut name_next = false;
-    while at < raw.len() {
-        if let Some(found) =
-            leaf.filter(|leaf| at + usize::from(leaf.class == Class::Text) == leaf.start)
-        {
-            out.push(render(&stack)?);
-            at = found.end + usize::from(found.class == Class::Text);
-            leaf = next.next();
-            continue;
-        }
-        match raw.get(at)? {
-            b'{' => {
-                stack.push(Step::Name(b""));
-                name_next = true;
-            }
-            b'[' => {
-                stack.push(Step::Index(0));
-                name_next = false;
-            }
-            b'}' | b']' => {
-                stack.pop();
-                name_next = false;
-            }
-            b',' => match stack.last_mut()? {
-                Step::Name(_) => name_next = true,
-                Step::Index(index) => *index += 1,
-            },
-            b'"' => {
-                let (end, _) = string_end(raw, at + 1).ok()?;
-                if name_next {
-                    *stack.last_mut()? = Step::Name(raw.get(at + 1..end)?);
-                    name_next = false;
-                }
-                at = end;
-            }
-            _ => {}
-        }
-        at += 1;
-    }
-    Some(out)
-}
-
-fn render(stack: &[Step<'_>]) -> Option<String> {
-    let mut path = String::from("$");
-    for step in stack {
-        match step {
-            Step::Name(name) => {
-                path.push_str("[\"");
-                path.push_str(std::str::from_utf8(name).ok()?);
-                path.push_str("\"]");
-            }
-            Step::Index(index) => {
-                path.push('[');
-                path.push_str(&index.to_string());
-                path.push(']');
-            }
-        }
-    }
-    Some(path)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_leaf_has_its_path() {
-        let raw = br#"{"a":{"b,{\"":["x",{"c":1},null,true]},"d":[[],[2]],"a":"again"}"#;
-        let mut tokens = Tokens::default();
-        tokens.read(raw).unwrap();
-        let expected = [
-            r#"$["a"]["b,{\""][0]"#,
-            r#"$["a"]["b,{\""][1]["c"]"#,
-            r#"$["a"]["b,{\""][3]"#,
-            r#"$["d"][1][0]"#,
-            r#"$["a"]"#,
-        ];
-        assert_eq!(paths(raw, &tokens.leaves).unwrap(), expected);
-    }
 
     #[test]
     fn records_of_one_shape_share_a_template_and_its_slots() {
@@ -320,9 +204,6 @@ mod tests {
             let times = homes(&mut registry, raw).into_iter().filter(|home| *home == Home::Time);
             assert_eq!(times.count(), 1, "{raw}");
         }
-        let twice =
-            r#"{"auditID":"a","stage":"s","verb":"get","responseStatus":{"code":200,"code":"x"}}"#;
-        assert_eq!(homes(&mut registry, twice).len(), 3);
     }
 
     #[test]

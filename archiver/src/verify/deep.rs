@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use strongroom_crypto::entry::Seal;
+use strongroom_crypto::entry::{Seal, TimeRange};
 use strongroom_crypto::keys::{DataKey, KeyMaterial, OriginKey};
 use strongroom_crypto::manifest::Manifest;
 use strongroom_crypto::name::PeriodKeyName;
@@ -15,7 +15,7 @@ use super::fold::Fold;
 use super::replay::{Refused, Replay};
 use super::{Audit, Mark, VerifyError};
 use crate::log::Keyring;
-use crate::segment::SegmentReader;
+use crate::segment::{Decoded, Meanings, SegmentReader};
 use crate::store::{ObjectKey, StoreError};
 
 /// What it takes to open segments.
@@ -106,8 +106,13 @@ impl<'a, 'b> Deep<'a, 'b> {
         if let (Some(origin), Some(manifest)) = (&self.origin, manifest) {
             replay.compare(origin, manifest)?;
         }
-        reader.for_each(|record| replay.record(record))?;
-        replay.finish(self.origin.as_ref(), seal)
+        let mut told = Told::default();
+        reader.for_each(|record| {
+            replay.record(record)?;
+            told.record(record)
+        })?;
+        replay.finish(self.origin.as_ref(), seal)?;
+        told.compare(seal, manifest)
     }
 
     fn open(&self, bytes: Bytes, seal: &Seal) -> Result<(SegmentReader, DataKey), Refused> {
@@ -126,6 +131,52 @@ impl<'a, 'b> Deep<'a, 'b> {
             (Err(error), _) => Err(Refused::new("decode", error.to_string())),
             (Ok(_), None) => Err(Refused::new("decode", "it is not encrypted".to_owned())),
             (Ok(reader), Some(Ok(key))) => Ok((reader, key)),
+        }
+    }
+}
+
+/// What the records of a segment say of their events.
+#[derive(Default)]
+struct Told {
+    meanings: Meanings,
+    event_time: Option<(i64, i64)>,
+    duplicates: u64,
+}
+
+impl Told {
+    /// Takes the next row.
+    fn record(&mut self, record: &Decoded<'_>) -> Result<(), Refused> {
+        let said = self.meanings.read(record.raw);
+        if record.stored_time_us().is_some_and(|stored| stored != said.time_us) {
+            let detail =
+                format!("row {}: its column `time` is not what its record says", record.row);
+            return Err(Refused::new("times", detail));
+        }
+        if let Some(time) = said.time_us {
+            let (least, most) = self.event_time.unwrap_or((time, time));
+            self.event_time = Some((least.min(time), most.max(time)));
+        }
+        self.duplicates += u64::from(said.repeats);
+        Ok(())
+    }
+
+    /// Compares with what was stated.
+    fn compare(&self, seal: &Seal, manifest: Option<&Manifest>) -> Result<(), Refused> {
+        let ms = |us: i64| Instant::from_unix_ms(us.div_euclid(1_000));
+        let found = self.event_time;
+        let found = found.and_then(|(least, most)| TimeRange::new(ms(least)?, ms(most)?));
+        if found != seal.event_time {
+            let detail = "its event times are not those that were sealed".to_owned();
+            return Err(Refused::new("times", detail));
+        }
+        // How many were rejected depends on how the source was framed, which the segment does not say.
+        match manifest.map(|manifest| manifest.counts.duplicates) {
+            Some(stated) if stated != self.duplicates => {
+                let detail =
+                    format!("it has {} duplicates, its manifest says {stated}", self.duplicates);
+                Err(Refused::new("counts", detail))
+            }
+            _ => Ok(()),
         }
     }
 }

@@ -1,5 +1,13 @@
 //! Segments: the first of the golden archive, which is the smallest.
 
+use std::sync::Arc;
+
+use arrow_array::{
+    ArrayRef, BinaryArray, Int32Array, Int64Array, RecordBatch, TimestampMicrosecondArray,
+};
+use parquet::arrow::ArrowWriter;
+use parquet::file::metadata::KeyValue;
+use parquet::file::properties::WriterProperties;
 use strongroom_archiver::segment::{OpenSegment, Shaper};
 use strongroom_crypto::keys::{DataKey, KeyMaterial};
 use strongroom_crypto::{ArchiveId, SegmentId};
@@ -82,5 +90,31 @@ pub(super) fn faults(golden: &Golden) -> Vec<Fault> {
         fault("segment_cut_off.parquet", "the last byte is missing", &good[..end - 1]),
         fault("segment_empty.parquet", "no bytes", ""),
         fault("segment_not_encrypted.parquet", "not Parquet", "PAR1 no segment at all PAR1"),
+        fault("segment_in_the_clear.parquet", "a file that needs no key", forged()),
     ]
+}
+
+/// What somebody without a key can write in the place of a segment: all that a reader looks for, but not encrypted.
+fn forged() -> Vec<u8> {
+    let raw: &[u8] = b"never archived";
+    let received = TimestampMicrosecondArray::from(vec![0]).with_timezone("UTC");
+    let columns: [(&str, ArrayRef); 5] = [
+        ("received", Arc::new(received)),
+        ("origin", Arc::new(Int32Array::from(vec![0]))),
+        ("offset", Arc::new(Int64Array::from(vec![0]))),
+        ("lead", Arc::new(BinaryArray::from(vec![&b""[..]]))),
+        ("raw", Arc::new(BinaryArray::from(vec![raw]))),
+    ];
+    let batch = RecordBatch::try_from_iter(columns).unwrap();
+    let range = r#"[{"end":14,"generation":0,"origin":"file:app.log","start":0,"tail":""}]"#;
+    let pairs = [("format", "1"), ("layout", "raw"), ("ranges", range), ("stream", "app")];
+    let pair =
+        |(key, value): (&str, &str)| KeyValue::new(format!("strongroom.{key}"), value.to_owned());
+    let properties = WriterProperties::builder()
+        .set_created_by("somebody".to_owned())
+        .set_key_value_metadata(Some(pairs.map(pair).to_vec()))
+        .build();
+    let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), Some(properties)).unwrap();
+    writer.write(&batch).unwrap();
+    writer.into_inner().unwrap()
 }

@@ -96,8 +96,8 @@ impl Leaves {
 
 fn home_cells(home: Home) -> Vec<(Form, String)> {
     let cell = |form, place: canonical::Canon| {
-        canonical::columns().nth(place.0).map(|(name, kind)| {
-            (if kind == Type::Time { Form::Time } else { form }, name.to_owned())
+        canonical::COLUMNS.get(place.0).map(|(name, kind)| {
+            (if *kind == Type::Time { Form::Time } else { form }, (*name).to_owned())
         })
     };
     let cells = match home {
