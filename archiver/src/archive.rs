@@ -9,6 +9,7 @@ mod stream;
 mod upload;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -44,6 +45,23 @@ pub struct Request {
     pub threads: usize,
     /// Which worker this is: each numbers its own windows. All read all streams that they are given.
     pub shard: Shard,
+    /// The store's directory, if it has one here: nothing below it is archived.
+    pub store_root: Option<PathBuf>,
+}
+
+/// A file that could not be read.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Unread {
+    /// Which, and why.
+    pub message: String,
+    /// What to do.
+    pub next: &'static str,
+}
+
+impl From<&SourceError> for Unread {
+    fn from(error: &SourceError) -> Self {
+        Self { message: error.to_string(), next: error.next_step() }
+    }
 }
 
 /// What a run did.
@@ -64,9 +82,13 @@ pub struct Report {
     /// Claimed segments.
     pub segments: u64,
     /// Files that could not be read, each with what to do.
-    pub failures: Vec<String>,
-    /// Globs that matched nothing.
+    pub failures: Vec<Unread>,
+    /// Globs that matched no file.
     pub unmatched: Vec<String>,
+    /// What was found and is not to be read, each with why.
+    pub skipped: Vec<String>,
+    /// Files that were read, but hardly as they were meant to be.
+    pub warnings: Vec<String>,
     /// The run was asked to stop before it had read everything.
     pub interrupted: bool,
 }
@@ -171,7 +193,7 @@ struct Shared {
     /// Streams whose sources cannot be used at all; the others go on.
     unusable: BTreeMap<usize, SourceError>,
     report: Report,
-    /// Files already complained about.
+    /// What was already complained about.
     failed: BTreeSet<String>,
 }
 
@@ -197,8 +219,9 @@ pub fn archive(
     keyring.lock_origin(log.birth_lock()?)?;
     let failures = missing
         .iter()
-        .map(|key| {
-            format!("`{key}` is missing: run `strongroom verify`; its lock could not be extended")
+        .map(|key| Unread {
+            message: format!("`{key}` is missing: its lock could not be extended"),
+            next: "run `strongroom verify` to see what is damaged",
         })
         .collect();
     let threads = request.threads.clamp(1, request.streams.len().max(1));
@@ -228,7 +251,7 @@ pub fn archive(
         (Ok(()), Some((_, error))) if unusable => Err(error.into()),
         (done, first) => {
             let others = shared.unusable.into_iter();
-            let errors = first.into_iter().chain(others).map(|(_, error)| error.to_string());
+            let errors = first.into_iter().chain(others).map(|(_, error)| Unread::from(&error));
             shared.report.failures.extend(errors);
             done
         }
@@ -345,10 +368,10 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn failure(&self, what: &str, error: &dyn std::fmt::Display) {
+    fn failure(&self, what: &str, error: &SourceError) {
         let mut shared = lock(&self.shared);
         if shared.failed.insert(what.to_owned()) {
-            shared.report.failures.push(error.to_string());
+            shared.report.failures.push(error.into());
         }
     }
 }

@@ -16,20 +16,20 @@ mod reader;
 
 pub use decode::Compression;
 pub use detect::detect;
-pub use discover::{Discovery, Input, discover};
+pub use discover::{Discovery, Input, Reason, Scope, Skipped, discover};
 pub use format::{Format, StartRule};
 pub use frame::Framed;
-pub use generation::{Assignment, InputFacts, StoredPrefix, assign, generation};
+pub use generation::{Assignment, InputFacts, StoredPrefix, assign};
 pub use inspect::{Inspected, inspect};
 pub use reader::{End, Follow, Options, Reader, Record};
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// The largest record kept in one piece, in bytes, unless configured otherwise: DESIGN.md section 4.
+/// The largest record kept in one piece, in bytes, unless configured otherwise.
 pub const MAX_RECORD_BYTES: usize = 16 * 1024 * 1024;
 
-/// How many decoded bytes identify the content of a file: DESIGN.md section 4.
+/// How many decoded bytes identify the content of a file.
 pub const PREFIX_BYTES: usize = 4096;
 
 /// How many decoded bytes the format is told from. Enough for the head of every envelope seen, and
@@ -93,6 +93,12 @@ pub enum SourceError {
         after_bytes: u64,
         /// What the decoder said.
         reason: String,
+    },
+    /// A file holds the secrets of an archive: they are never sealed under themselves.
+    #[error("`{}` is a key file of Strongroom: its secrets are not archived", path.display())]
+    KeyFile {
+        /// The file.
+        path: PathBuf,
     },
     /// A file decodes to more than [`MAX_DECODED_BYTES`].
     #[error("`{}` decodes to more than {limit_bytes} bytes", path.display())]
@@ -168,6 +174,23 @@ pub enum SourceError {
 }
 
 impl SourceError {
+    /// What to do about a file that was left out for this, while the run went on with others.
+    pub fn next_step(&self) -> &'static str {
+        match self {
+            Self::Truncated { .. } => {
+                "it is tried again in every run; if it stays like this, give `--format binary` to keep the file as it is"
+            }
+            Self::Corrupt { .. } => "give `--format binary` to keep the file as it is",
+            Self::TooLarge { .. } => {
+                "if it is compressed, give `--format binary` to keep the file as it is; else split it"
+            }
+            Self::KeyFile { .. } => {
+                "move it out of the paths to archive; if others could read it there, think about who did"
+            }
+            _ => "this file was left out or left half-read; run again when it is readable",
+        }
+    }
+
     /// Names the file in an error of the operating system; one that is gone has its own variant.
     fn io(path: &Path, source: io::Error) -> Self {
         let path = path.to_path_buf();

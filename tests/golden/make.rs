@@ -120,8 +120,13 @@ pub(crate) fn make() {
             stream("app", &inputs, "app.log"),
             stream("kubernetes-audit", &inputs, "audit.log.gz"),
         ];
-        let request =
-            Request { streams, limits: Limits::default(), threads: 1, shard: Shard::WHOLE };
+        let request = Request {
+            streams,
+            limits: Limits::default(),
+            threads: 1,
+            shard: Shard::WHOLE,
+            store_root: None,
+        };
         archive(&mut log, &keyring, &request, &mut entropy, &AtomicBool::new(false), &Silent)
             .unwrap();
     }

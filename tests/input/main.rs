@@ -1,6 +1,8 @@
 //! Input that nobody would write on purpose: nothing is lost, nothing is changed, nothing is doubled.
 
 mod cases;
+mod damaged;
+mod found;
 mod random;
 
 use std::{

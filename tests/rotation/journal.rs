@@ -26,6 +26,8 @@ pub(crate) struct Journal {
     expected: Vec<Source>,
     run: u64,
     last: Audit,
+    /// Segments and windows since then.
+    unseen: (u64, u64),
     table: String,
     temp: TempDir,
 }
@@ -40,7 +42,7 @@ impl Journal {
             "{:38}{:>8}{:>10}{:>10}{:>9}{:>9}",
             "step", "events", "segments", "failures", "entries", "windows"
         );
-        Self { archive, follow, expected: Vec::new(), run: 0, last, table, temp }
+        Self { archive, follow, expected: Vec::new(), run: 0, last, unseen: (0, 0), table, temp }
     }
 
     pub(crate) fn archive(&self) -> &TestArchive {
@@ -145,6 +147,16 @@ impl Journal {
         assert_eq!(after, (segments, windows + 1, entries + 1), "after `{name}`, without news");
     }
 
+    /// A run that has to seal `events`, without a look at what was stored: the next step has it.
+    pub(crate) fn quick_step(&mut self, events: u64) {
+        self.archive.clock.pass(2_000);
+        self.run += 1;
+        let report = self.archive.clean_run(self.run, &self.request());
+        assert_eq!((report.events_sealed, report.failures.len()), (events, 0), "{report:?}");
+        self.unseen.0 += report.segments;
+        self.unseen.1 += 1;
+    }
+
     fn one_run(&mut self, name: &str, events: u64, failures: usize) -> String {
         self.archive.clock.pass(2_000);
         self.run += 1;
@@ -154,8 +166,9 @@ impl Journal {
         compare(&audit, &self.expected).unwrap_or_else(|findings| panic!("{name}: {findings}"));
         assert_eq!(report.events_sealed, events, "{name}");
         assert_eq!(report.events_read, events, "{name}");
-        assert_eq!(report.segments, audit.segments - self.last.segments, "{name}");
-        assert_eq!(audit.windows, self.last.windows + 1, "{name}");
+        let (segments, windows) = std::mem::take(&mut self.unseen);
+        assert_eq!(report.segments + segments, audit.segments - self.last.segments, "{name}");
+        assert_eq!(audit.windows, self.last.windows + windows + 1, "{name}");
         assert_eq!(audit.published, audit.entries, "{name}");
         assert_eq!((audit.orphans, audit.stale_roots, audit.void.len()), (0, 0, 0), "{name}");
         self.last = audit;

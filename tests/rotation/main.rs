@@ -7,6 +7,7 @@ mod journal;
 use std::{fs, io::Write};
 
 use flate2::{Compression, write::GzEncoder};
+use strongroom_crypto::state::MAX_GENERATIONS;
 
 use self::journal::{Journal, MAX_AGE_MS};
 
@@ -88,21 +89,52 @@ fn truncate(journal: &mut Journal) {
     journal.rename("audit.log", "audit.log-20261121");
     journal.append("audit.log", 6, &lines("after the date", 2));
     journal.step("renamed with a date", 3, 0);
-    // More generations than the log remembers of an origin, and no file left of the first ones.
     journal.remove("audit.log.1");
     journal.remove("audit.log-20261121");
-    for generation in 7..17 {
-        journal.truncate("audit.log");
-        journal.append("audit.log", generation, &lines(&format!("again {generation}"), 2));
-        journal.step(&format!("cut again: generation {generation}"), 2, 0);
-    }
+    forget(journal, 7);
 }
+
+/// The file is cut until the log has forgotten its first generation; a copy of that is new content then, and one of the
+/// oldest generation that is kept is not.
+fn forget(journal: &mut Journal, next: u64) {
+    let again = |generation: u64| lines(&format!("again {generation}"), 2);
+    for generation in next..=kept() {
+        journal.truncate("audit.log");
+        journal.append("audit.log", generation, &again(generation));
+        journal.quick_step(2);
+    }
+    journal.step("more generations than are kept", 0, 0);
+    journal.write("audit.log", &again(next));
+    journal.step("the content of one that is kept", 0, 0);
+    // Now so many come that the one just seen is forgotten.
+    for generation in kept() + 1..=kept() + next {
+        journal.truncate("audit.log");
+        journal.append("audit.log", generation, &again(generation));
+        journal.quick_step(2);
+    }
+    journal.write("audit.log", &again(next));
+    journal.expect("audit.log", kept() + next + 1, &again(next));
+    journal.step("the content of one that is forgotten", 2, 0);
+    journal.write("audit.log", &again(next + 2));
+    journal.step("the oldest that is kept", 0, 0);
+    journal.truncate("audit.log");
+    journal.append("audit.log", LAST, &again(LAST));
+    journal.step("and a new one", 2, 0);
+}
+
+/// How many generations of an origin the log keeps (`FORMAT.md`, section 8).
+fn kept() -> u64 {
+    MAX_GENERATIONS as u64
+}
+
+/// The generation of `audit.log` after all that was done to it.
+const LAST: u64 = MAX_GENERATIONS as u64 + 9;
 
 /// Files that were compressed before they were seen.
 fn compressed(journal: &mut Journal) {
     let whole = gzip(&lines("cut", 400));
     journal.write("old.json.gz", &whole[..whole.len() / 2]);
-    journal.append("audit.log", 16, &lines("beside a damaged file", 1));
+    journal.append("audit.log", LAST, &lines("beside a damaged file", 1));
     journal.step("half a gzip file", 1, 1);
     journal.write("old.json.gz", &whole);
     journal.expect("old.json.gz", 0, &lines("cut", 400));
@@ -139,25 +171,52 @@ fn rotation_loses_no_line_and_archives_none_twice() {
     journal.print("followed files");
 }
 
-/// `rotate 7` of `logrotate`: with the file itself as many as the generations that the log keeps of an
-/// origin (`FORMAT.md`, section 8). An older file would be taken for a new origin.
+/// Rotates once and writes the lines of a day: of the days before, `keep` files stay.
+fn next_day(journal: &mut Journal, day: u64, keep: u64) {
+    let rotated = day.min(keep);
+    if day > keep {
+        journal.remove(&format!("audit.log.{keep}"));
+    }
+    for n in (1..=rotated).rev() {
+        let from = if n == 1 { "audit.log".to_owned() } else { format!("audit.log.{}", n - 1) };
+        journal.rename(&from, &format!("audit.log.{n}"));
+    }
+    journal.append("audit.log", day, &of_day(day));
+}
+
+fn of_day(day: u64) -> Vec<u8> {
+    lines(&format!("day {day}"), 3)
+}
+
+/// `rotate 63` of `logrotate`: with the file itself as many as the generations that the log keeps of an origin.
 #[test]
 fn as_many_rotated_files_as_generations_are_kept_are_archived_once() {
-    const ROTATED: u64 = 7;
     let mut journal = Journal::new(true);
-    for day in 0..16 {
-        let rotated = day.min(ROTATED);
-        if day > ROTATED {
-            journal.remove(&format!("audit.log.{ROTATED}"));
-        }
-        for n in (1..=rotated).rev() {
-            let from = if n == 1 { "audit.log".to_owned() } else { format!("audit.log.{}", n - 1) };
-            journal.rename(&from, &format!("audit.log.{n}"));
-        }
-        journal.append("audit.log", day, &lines(&format!("day {day}"), 3));
-        journal.step(&format!("day {day}, {rotated} rotated files"), 3, 0);
+    for day in 0..kept() + 3 {
+        next_day(&mut journal, day, kept() - 1);
+        journal.quick_step(3);
     }
-    journal.print("rotated every day, seven kept");
+    journal.step("rotated every day, as many kept as the log keeps", 0, 0);
+    journal.print("rotated every day");
+}
+
+/// One more rotated file than that: the oldest is forgotten when the newest is sealed, and the run after that takes it for new
+/// content. It is archived a second time under the name that it has by then, and no line is lost.
+#[test]
+fn one_rotated_file_more_than_generations_are_kept_is_archived_twice() {
+    let mut journal = Journal::new(true);
+    for day in 0..=kept() {
+        next_day(&mut journal, day, kept());
+        journal.quick_step(3);
+    }
+    let oldest = format!("audit.log.{}", kept());
+    journal.expect(&oldest, 0, &of_day(0));
+    journal.step("the oldest file, a second time", 3, 0);
+    next_day(&mut journal, kept() + 1, kept());
+    journal.quick_step(3);
+    journal.expect(&oldest, 1, &of_day(1));
+    journal.step("the next one, a second time", 3, 0);
+    journal.print("rotated every day, one file too many kept");
 }
 
 #[test]

@@ -141,5 +141,5 @@ pub fn stream(name: &str, path: &Path, follow: bool) -> Stream {
 /// A run over streams one after the other, with segments of at most `segment_rows`.
 pub fn request(streams: Vec<Stream>, segment_rows: usize) -> Request {
     let limits = Limits { segment_rows, ..Limits::default() };
-    Request { streams, limits, threads: 1, shard: Shard::WHOLE }
+    Request { streams, limits, threads: 1, shard: Shard::WHOLE, store_root: None }
 }

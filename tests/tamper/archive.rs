@@ -129,6 +129,7 @@ impl Archive {
             limits: Limits::default(),
             threads: 1,
             shard: Shard::WHOLE,
+            store_root: None,
         };
         let store = self.store();
         let mut log = Log::open(Arc::clone(&store), Arc::clone(&self.keys)).unwrap();

@@ -5,9 +5,12 @@ use std::path::PathBuf;
 
 use strongroom_crypto::keys::OriginKey;
 
-use super::{ArchiveError, Run, lock};
+use super::{ArchiveError, Report, Run, lock};
 use crate::config::{Source, Stream};
-use crate::source::{self, InputFacts, Inspected, StoredPrefix, assign, discover, inspect};
+use crate::source::{
+    Discovery, Format, Input, InputFacts, Inspected, Reason, Scope, Skipped, SourceError,
+    StoredPrefix, assign, discover, inspect,
+};
 
 /// A file to read on.
 #[derive(Debug)]
@@ -33,7 +36,7 @@ impl Run<'_> {
             if let Some(first) = seen.insert((job.origin.clone(), job.generation), job.path.clone())
             {
                 let (origin, second) = (job.origin.clone(), job.path.clone());
-                return Err(source::SourceError::SameOrigin { origin, first, second }.into());
+                return Err(SourceError::SameOrigin { origin, first, second }.into());
             }
         }
         Ok(jobs)
@@ -45,26 +48,31 @@ impl Run<'_> {
         place: usize,
         source: &Source,
     ) -> Result<Vec<Job>, ArchiveError> {
-        let found = discover(&source.paths, source.origin.as_deref())?;
-        for error in &found.unreadable {
-            self.failure(&error.to_string(), error);
-        }
-        for pattern in &found.unmatched {
-            let name = pattern.display().to_string();
-            let report = &mut lock(&self.shared).report;
-            if !report.unmatched.contains(&name) {
-                report.unmatched.push(name);
-            }
-        }
-        let mut inputs = Vec::new();
-        for input in found.inputs {
-            match inspect(&input.path) {
+        let scope = Scope {
+            prefix: source.origin.as_deref(),
+            store_root: self.request.store_root.as_deref(),
+        };
+        let mut found = discover(&source.paths, scope)?;
+        self.report_discovery(&found);
+        let (mut inputs, mut unread) = (Vec::new(), Vec::new());
+        for input in std::mem::take(&mut found.inputs) {
+            match inspect(&input.path, source.format) {
                 Ok(inspected) => inputs.push((input, inspected)),
-                Err(error) => self.failure(&input.path.display().to_string(), &error),
+                Err(error) => unread.push((input, error)),
             }
         }
-        let names = inputs.iter().map(|(input, _)| input.origin.as_str());
+        let known = inputs.iter().map(|(input, _)| input);
+        let known = known.chain(unread.iter().map(|(input, _)| input));
+        let names = known.map(|input| &input.origin).chain(&found.aliases).map(String::as_str);
         let stored = self.stored(&stream.name, names)?;
+        for (input, error) in unread {
+            if self.is_kept_as_it_is(&stream.name, &input, &error, &stored) {
+                let skipped = Skipped { path: input.path, reason: Reason::KeptAsItIs };
+                self.note(skipped.to_string(), |report| &mut report.skipped);
+            } else {
+                self.failure(&input.path.display().to_string(), &error);
+            }
+        }
         let facts: Vec<InputFacts<'_>> = inputs
             .iter()
             .map(|(input, inspected)| InputFacts {
@@ -86,6 +94,13 @@ impl Run<'_> {
             if inspected.decoded_len <= assignment.start {
                 continue;
             }
+            if let (Format::Auto, Some(packed_as)) = (source.format, inspected.packed_as) {
+                let text = format!(
+                    "`{}` is {packed_as} data, which is not decompressed: it is kept as lines of text",
+                    input.path.display()
+                );
+                self.note(text, |report| &mut report.warnings);
+            }
             self.progress.found(inspected.decoded_len - assignment.start);
             jobs.push(Job {
                 path: input.path,
@@ -97,6 +112,54 @@ impl Run<'_> {
             });
         }
         Ok(jobs)
+    }
+
+    /// Says what of a source is not read.
+    fn report_discovery(&self, found: &Discovery) {
+        for error in &found.unreadable {
+            self.failure(&error.to_string(), error);
+        }
+        for skipped in &found.skipped {
+            self.note(skipped.to_string(), |report| &mut report.skipped);
+        }
+        for pattern in &found.unmatched {
+            self.note(pattern.display().to_string(), |report| &mut report.unmatched);
+        }
+    }
+
+    /// Puts a line in a list of the report, once in a run.
+    fn note(&self, line: String, list: impl FnOnce(&mut Report) -> &mut Vec<String>) {
+        let mut shared = lock(&self.shared);
+        if shared.failed.insert(line.clone()) {
+            list(&mut shared.report).push(line);
+        }
+    }
+
+    /// Whether a file that cannot be decoded was archived as [`Format::Binary`], and all of it.
+    fn is_kept_as_it_is(
+        &self,
+        stream: &str,
+        input: &Input,
+        error: &SourceError,
+        stored: &[StoredPrefix],
+    ) -> bool {
+        let undecodable = matches!(
+            error,
+            SourceError::Truncated { .. }
+                | SourceError::Corrupt { .. }
+                | SourceError::TooLarge { .. }
+        );
+        let inspected = undecodable.then(|| inspect(&input.path, Format::Binary));
+        let Some(Ok(inspected)) = inspected else { return false };
+        stored.iter().any(|stored| {
+            let prefix =
+                inspected.prefix.get(..stored.prefix_len).filter(|prefix| !prefix.is_empty());
+            stored.origin == input.origin
+                && stored.position == inspected.decoded_len
+                && prefix.is_some_and(|prefix| {
+                    prefix_mac(&self.origin_key, stream, prefix) == stored.mac
+                })
+        })
     }
 
     /// What the log knows of these origins, and of those whose names a rotation could have made them from.

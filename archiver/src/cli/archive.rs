@@ -23,7 +23,7 @@ pub(super) struct Arguments {
     /// Files, directories or quoted globs; without them, the sources of the configuration
     #[arg(value_name = "PATH", requires = "stream")]
     paths: Vec<PathBuf>,
-    /// Format of the files: auto, ndjson, json-array, cloudtrail, kubernetes-event-list, json, text
+    /// Format of the files: auto, ndjson, json-array, cloudtrail, kubernetes-event-list, json, text; or binary: kept as it is, not decompressed, cut only at the longest record, no part counted as rejected
     #[arg(long, value_name = "FORMAT", default_value = "auto", requires = "paths")]
     format: String,
     /// Regular expression: a line that matches begins a record (text only)
@@ -52,23 +52,38 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
     let keyring = Keyring::new(store, keys);
     let bar = output::Bar::new("archive", arguments.json);
     let mut fill = machine.fill;
-    let report = archive(&mut log, &keyring, &request, &mut fill, &machine.stop, &bar)?;
+    let mut report = archive(&mut log, &keyring, &request, &mut fill, &machine.stop, &bar)?;
     drop(bar);
+    report.warnings.extend(misfit(&request, &report));
     print(&report, &log, arguments.json)?;
     for failure in &report.failures {
-        output::complain(
-            failure,
-            Some("this file was left out or left half-read; run again when it is readable"),
-        );
+        output::complain(&failure.message, Some(failure.next));
     }
     for pattern in &report.unmatched {
         output::complain(&format!("`{pattern}` matches no file"), None);
+    }
+    for line in report.skipped.iter().chain(&report.warnings) {
+        output::complain(line, None);
     }
     if report.interrupted {
         output::complain("interrupted: what was read is sealed", Some("run again for the rest"));
     }
     let complete = report.failures.is_empty() && !report.interrupted;
     Ok(if complete { EXIT_DONE } else { EXIT_FINDING })
+}
+
+/// A warning where nothing was left to be told from the content, and most of it was none of what was asked for.
+fn misfit(request: &Request, report: &Report) -> Option<String> {
+    let mut sources = request.streams.iter().flat_map(|stream| &stream.sources);
+    let forced = sources.all(|source| source.format != Format::Auto);
+    let most = report.events_rejected > report.events_sealed / 2;
+    (forced && most).then(|| {
+        format!(
+            "{} of {} records are kept raw: is the format the right one?",
+            output::count(report.events_rejected),
+            output::count(report.events_sealed)
+        )
+    })
 }
 
 fn request(arguments: &Arguments, place: &Place) -> Result<Request, Failure> {
@@ -116,13 +131,22 @@ fn request(arguments: &Arguments, place: &Place) -> Result<Request, Failure> {
             return Err(Failure::input("nothing to archive", "give `--stream NAME PATH...`"));
         }
     };
-    Ok(Request { streams, limits: place.limits, threads: arguments.threads, shard: Shard::WHOLE })
+    Ok(Request {
+        streams,
+        limits: place.limits,
+        threads: arguments.threads,
+        shard: Shard::WHOLE,
+        store_root: Some(place.root().to_owned()),
+    })
 }
 
 pub(super) fn print(report: &Report, log: &Log, as_json: bool) -> Result<(), Failure> {
     let head = log.head();
     if as_json {
         let checkpoint = object([("root", text(head.root)), ("size", head.size.into())]);
+        let failures = report.failures.iter();
+        let failures = failures.map(|unread| format!("{}; {}", unread.message, unread.next));
+        let failures = strings(&failures.collect::<Vec<_>>());
         output::json(&object([
             ("bytes_raw", report.bytes_raw.into()),
             ("bytes_stored", report.bytes_stored.into()),
@@ -132,10 +156,12 @@ pub(super) fn print(report: &Report, log: &Log, as_json: bool) -> Result<(), Fai
             ("events_read", report.events_read.into()),
             ("events_rejected", report.events_rejected.into()),
             ("events_sealed", report.events_sealed.into()),
-            ("failures", strings(&report.failures)),
+            ("failures", failures),
             ("interrupted", report.interrupted.into()),
             ("segments", report.segments.into()),
+            ("skipped", strings(&report.skipped)),
             ("unmatched", strings(&report.unmatched)),
+            ("warnings", strings(&report.warnings)),
         ]))?;
         return Ok(());
     }

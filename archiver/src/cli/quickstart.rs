@@ -204,7 +204,13 @@ fn seal(place: &Place, machine: &Machine) -> Result<(Report, Log), Failure> {
     let mut log = Log::open(Arc::clone(&store), Arc::clone(&keys))?;
     let streams =
         place.config.as_ref().map(|config: &Config| config.streams.clone()).unwrap_or_default();
-    let request = Request { streams, limits: place.limits, threads: 2, shard: Shard::WHOLE };
+    let request = Request {
+        streams,
+        limits: place.limits,
+        threads: 2,
+        shard: Shard::WHOLE,
+        store_root: None,
+    };
     let mut fill = machine.fill;
     let bar = output::Bar::new("archive", false);
     let report =

@@ -71,9 +71,9 @@ impl Target {
         let sibling = PathBuf::from(format!("{}.key", root.display()));
         let from_config = config.as_ref().and_then(|config| config.key_file.clone());
         let variable = || std::env::var_os(KEY_VARIABLE).map(PathBuf::from);
-        if std::env::var_os(KEY_VARIABLE)
-            .is_some_and(|value| KeyFile::is_text(value.as_encoded_bytes()))
-        {
+        if std::env::var_os(KEY_VARIABLE).is_some_and(|value| {
+            value.as_encoded_bytes().starts_with(KeyFile::FIRST_LINE.trim_end().as_bytes())
+        }) {
             return Err(Failure::input(
                 format!("`{KEY_VARIABLE}` holds a key itself"),
                 format!(

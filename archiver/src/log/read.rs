@@ -162,6 +162,7 @@ impl Log {
         if opening.archive_id != keys.archive_id() {
             return Err(LogError::wrong_key(keys.archive_id(), opening.archive_id));
         }
+        let state = State::open(&first)?;
         if opening.min_writer > WRITER {
             return Err(LogError::Newer(opening.min_writer));
         }
@@ -169,7 +170,6 @@ impl Log {
             return Err(LogError::Moved { named: opening.store, found: store.url().to_owned() });
         }
         check_opening(&opening, &keys)?;
-        let state = State::open(&first)?;
         let newest = newest_checkpoint(&*store, keys.log().verifier())?;
         let mut log =
             Self { store, keys, state, fresh: Vec::new(), head: Head::empty(), extended: None };

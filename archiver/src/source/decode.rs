@@ -33,6 +33,21 @@ impl Compression {
     }
 }
 
+/// Names the compression of a file that is not one of ours, from its first bytes.
+pub(super) fn foreign(first: &[u8]) -> Option<&'static str> {
+    // bzip2: the block size, then the mark of a block or of the end.
+    let bzip2 = first.strip_prefix(b"BZh").and_then(|rest| rest.get(1..)).is_some_and(|rest| {
+        rest.starts_with(b"1AY&SY") || rest.starts_with(b"\x17\x72\x45\x38\x50\x90")
+    });
+    if bzip2 {
+        Some("bzip2")
+    } else if first.starts_with(b"\xfd7zXZ\0") {
+        Some("xz")
+    } else {
+        None
+    }
+}
+
 impl fmt::Display for Compression {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -23,16 +23,28 @@ pub enum Format {
     Document,
     /// Lines of text, or groups of lines where a [`StartRule`] is set.
     Text,
+    /// Bytes as they are stored, not decompressed, in parts of the size limit. No part is counted
+    /// as rejected, for nothing was expected of it.
+    Binary,
 }
 
 impl Format {
     /// The names of all formats, in the order the documentation lists them.
-    pub const NAMES: [&str; 7] =
-        ["auto", "ndjson", "json-array", "cloudtrail", "kubernetes-event-list", "json", "text"];
+    pub const NAMES: [&str; 8] = [
+        "auto",
+        "ndjson",
+        "json-array",
+        "cloudtrail",
+        "kubernetes-event-list",
+        "json",
+        "text",
+        "binary",
+    ];
 
-    /// Whether a record ends with its line, so that reading can begin in the middle of a file.
-    pub(super) fn is_lines(self) -> bool {
-        matches!(self, Self::Ndjson | Self::Text)
+    /// Whether reading can begin in the middle of a file, because a record ends with its line or
+    /// anywhere.
+    pub(super) fn can_begin_anywhere(self) -> bool {
+        matches!(self, Self::Ndjson | Self::Text | Self::Binary)
     }
 }
 
@@ -46,6 +58,7 @@ impl fmt::Display for Format {
             Self::EventList => "kubernetes-event-list",
             Self::Document => "json",
             Self::Text => "text",
+            Self::Binary => "binary",
         })
     }
 }
@@ -62,6 +75,7 @@ impl FromStr for Format {
             "kubernetes-event-list" => Self::EventList,
             "json" => Self::Document,
             "text" => Self::Text,
+            "binary" => Self::Binary,
             _ => return Err(SourceError::UnknownFormat { name: name.to_owned() }),
         })
     }
@@ -78,11 +92,6 @@ impl StartRule {
     /// Whether a line, without its line break, begins a record.
     pub(super) fn starts(&self, line: &[u8]) -> bool {
         self.0.is_match(line)
-    }
-
-    /// The expression as it was written.
-    pub fn as_str(&self) -> &str {
-        self.0.as_str()
     }
 }
 

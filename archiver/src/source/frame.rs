@@ -5,12 +5,14 @@
 //! positions, so the caller's buffer is the only memory in use. Where a record is cut depends on
 //! byte positions alone, never on how the bytes happened to arrive.
 
+mod bytes;
 mod group;
 mod json;
 mod line;
 mod value;
 
 use super::{Format, StartRule};
+use bytes::Bytes;
 use group::Groups;
 use json::{Json, Shape};
 use line::Lines;
@@ -85,6 +87,7 @@ enum Unit {
     Lines(Lines),
     Groups(Groups),
     Json(Json),
+    Bytes(Bytes),
 }
 
 impl Framer {
@@ -99,19 +102,20 @@ impl Framer {
             (Format::CloudTrail, _) => json(Shape::Member(b"Records")),
             (Format::EventList, _) => json(Shape::Member(b"items")),
             (Format::Document, _) => json(Shape::Document),
+            (Format::Binary, _) => Unit::Bytes(Bytes::new(max_record)),
             (Format::Text | Format::Auto, Some(rule)) => Unit::Groups(Groups::new(rule)),
             (Format::Text | Format::Auto, None) => Unit::Lines(Lines::text(max_record)),
         };
         Self { unit, max_record, held: None }
     }
 
-    /// Frames a file of lines from the middle. In the middle of a line, what is left of the line is
+    /// Frames a file from the middle. In the middle of a line, what is left of the line is
     /// no record of its own making and comes out as [`Framed::Broken`].
     pub(super) fn resume(mut self, in_line: bool) -> Self {
         match &mut self.unit {
             Unit::Lines(lines) => lines.resume(in_line),
             Unit::Groups(groups) => groups.resume(in_line),
-            Unit::Json(_) => {}
+            Unit::Json(_) | Unit::Bytes(_) => {}
         }
         self
     }
@@ -167,7 +171,7 @@ impl Framer {
         let length = match &mut self.unit {
             Unit::Lines(lines) => lines.take_line_break(),
             Unit::Groups(groups) => groups.take_line_break(),
-            Unit::Json(_) => 0,
+            Unit::Json(_) | Unit::Bytes(_) => 0,
         };
         self.unit.advance(length);
         length
@@ -180,6 +184,7 @@ impl Unit {
             Self::Lines(lines) => lines.step(window, eof),
             Self::Groups(groups) => groups.step(window, eof),
             Self::Json(json) => json.step(window, eof),
+            Self::Bytes(bytes) => bytes.step(window, eof),
         }
     }
 
@@ -189,6 +194,7 @@ impl Unit {
             Self::Lines(lines) => lines.advance(count),
             Self::Groups(groups) => groups.advance(count),
             Self::Json(json) => json.advance(count),
+            Self::Bytes(_) => {}
         }
     }
 
@@ -198,6 +204,7 @@ impl Unit {
             Self::Lines(lines) => lines.cut(count),
             Self::Groups(groups) => groups.cut(count),
             Self::Json(json) => json.cut(count),
+            Self::Bytes(_) => {}
         }
     }
 }
@@ -440,6 +447,22 @@ mod tests {
     }
 
     #[test]
+    fn bytes_are_cut_at_the_limit_and_nowhere_else() {
+        let parts = |data: &str, at_end| {
+            let (pieces, tail) =
+                Way { max: 3, at_end, ..way(Format::Binary) }.agree(data.as_bytes());
+            assert!(pieces.iter().all(|(lead, ..)| lead.is_empty()) && tail.is_empty());
+            assert!(pieces.iter().all(|(_, _, parse)| *parse == Framed::Text), "none is rejected");
+            let text = pieces.into_iter().map(|(_, raw, _)| String::from_utf8(raw).unwrap());
+            text.collect::<Vec<_>>()
+        };
+        assert_eq!(parts("\u{feff}\n\nab\r\n", Eof::Final), ["\u{feff}", "\n\na", "b\r\n"]);
+        assert_eq!(parts("abcd", Eof::Final), ["abc", "d"]);
+        assert_eq!(parts("abcd", Eof::Growing), ["abc"]);
+        assert_eq!(parts("", Eof::Final), [""; 0]);
+    }
+
+    #[test]
     fn a_record_without_an_end_waits_while_the_file_grows() {
         let growing = |format| Way { at_end: Eof::Growing, ..way(format) };
         assert_eq!(growing(Format::Ndjson).records("{}\n{\"a\""), ["{}"]);
@@ -502,8 +525,14 @@ mod tests {
 
     #[test]
     fn no_bytes_are_lost_or_cut_differently_however_they_arrive() {
-        let formats =
-            [Format::Ndjson, Format::Array, Format::CloudTrail, Format::Document, Format::Text];
+        let formats = [
+            Format::Ndjson,
+            Format::Array,
+            Format::CloudTrail,
+            Format::Document,
+            Format::Text,
+            Format::Binary,
+        ];
         for seed in 0..25 {
             let data = noise(seed, 60);
             for format in formats {

@@ -57,23 +57,6 @@ impl StoredPrefix {
     }
 }
 
-/// The generation of a file and the offset to read on from, going by the newest generation stored
-/// under its name: the same if the file still holds what is archived, else the next one from its
-/// beginning.
-pub fn generation(
-    stored: Option<&StoredPrefix>,
-    decoded_len: u64,
-    mac_of_prefix: impl FnOnce(usize) -> Option<[u8; 32]>,
-) -> (u64, u64) {
-    match stored {
-        None => (0, 0),
-        Some(stored) if stored.is_held_by(decoded_len, mac_of_prefix) => {
-            (stored.generation, stored.position)
-        }
-        Some(stored) => (stored.generation.saturating_add(1), 0),
-    }
-}
-
 /// Assigns the files of one source, given what is `stored` of the same source. `mac` digests so many
 /// of an input's first decoded bytes, or nothing if it is shorter.
 ///
@@ -118,8 +101,8 @@ pub fn assign(
             let newest = known.newest_first(facts.origin).first();
             let newest = newest.and_then(|place| stored.get(*place));
             // Its own newest generation is not held, or it would have been continued.
-            let (generation, start) = generation(newest, facts.decoded_len, |_| None);
-            Assignment { input, origin: facts.origin.to_owned(), generation, start }
+            let generation = newest.map_or(0, |newest| newest.generation.saturating_add(1));
+            Assignment { input, origin: facts.origin.to_owned(), generation, start: 0 }
         }));
     }
     assignments.sort_by(|a, b| (&a.origin, a.generation).cmp(&(&b.origin, b.generation)));
@@ -317,16 +300,5 @@ mod tests {
         let known = [stored("a", 0, "")];
         assert_eq!(plan(&[("b", FIRST)], &known), ["b -> b#0@0"]);
         assert_eq!(plan(&[("a", FIRST)], &known), ["a -> a#0@0"]);
-    }
-
-    #[test]
-    fn the_generation_of_one_file_goes_by_length_and_prefix() {
-        let known = stored("a", 7, FIRST);
-        let same = |length: usize| FIRST.as_bytes().get(..length).map(digest);
-        assert_eq!(generation(None, 9, same), (0, 0));
-        assert_eq!(generation(Some(&known), 24, same), (7, 24));
-        assert_eq!(generation(Some(&known), 23, same), (8, 0));
-        assert_eq!(generation(Some(&known), 99, |_| Some([0; 32])), (8, 0));
-        assert_eq!(generation(Some(&known), 99, |_| None), (8, 0));
     }
 }

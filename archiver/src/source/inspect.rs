@@ -1,12 +1,13 @@
 //! Looking at a file before it is read: what it is, how long it is once decoded, how it begins.
 
-use super::decode::{Compression, decoder, failure};
+use super::decode::{Compression, decoder, failure, foreign};
 use super::{DETECT_BYTES, Format, MAX_DECODED_BYTES, PREFIX_BYTES, SourceError, detect};
 use std::fs::{self, File, Metadata};
 use std::hash::{DefaultHasher, Hasher};
-use std::io::{self, BufReader, Read, Seek};
+use std::io::{self, BufReader, Cursor, Read, Seek};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use strongroom_crypto::keys::KeyFile;
 
 /// How much compressed data is read at once, in bytes.
 pub(super) const ENCODED_CHUNK_BYTES: usize = 64 * 1024;
@@ -25,8 +26,10 @@ pub struct Inspected {
     /// Its first decoded bytes, [`PREFIX_BYTES`] at most. Only the caller needs them: where many
     /// files are inspected before one is read, they may be dropped.
     pub prefix: Vec<u8>,
-    /// The format its first bytes tell.
+    /// The format its first bytes tell; [`Format::Binary`] where that was asked for.
     pub format: Format,
+    /// A compression that is not decoded here and that its first bytes are of.
+    pub packed_as: Option<&'static str>,
     /// It is a single line without an end, and may be the beginning of anything.
     pub(super) unended_line: bool,
     identity: Identity,
@@ -45,17 +48,23 @@ struct Identity {
 }
 
 /// Looks at a file. One that is compressed is decoded once from beginning to end, so that a
-/// truncated or damaged one is known before the first of its records is taken.
+/// truncated or damaged one is known before the first of its records is taken; but where `asked` is
+/// [`Format::Binary`], nothing is decoded.
 ///
 /// # Errors
 ///
-/// The file is missing, unreadable, truncated, damaged or over [`MAX_DECODED_BYTES`].
-pub fn inspect(path: &Path) -> Result<Inspected, SourceError> {
+/// The file is missing, unreadable, truncated, damaged, a key file or over [`MAX_DECODED_BYTES`].
+pub fn inspect(path: &Path, asked: Format) -> Result<Inspected, SourceError> {
     let (mut file, metadata) = open_regular(path)?;
     let first =
         read_first(&mut file, PREFIX_BYTES).map_err(|error| SourceError::io(path, error))?;
     let identity = Identity::new(&metadata, &first);
-    let compression = Compression::detect(&first);
+    let detected = Compression::detect(&first);
+    if holds_keys(&first, detected) {
+        return Err(SourceError::KeyFile { path: path.to_path_buf() });
+    }
+    let binary = asked == Format::Binary;
+    let compression = if binary { Compression::Plain } else { detected };
     let (head, decoded_len) = if compression == Compression::Plain {
         let head = read_first(&mut file, DETECT_BYTES).map_err(|e| SourceError::io(path, e))?;
         // A file that is written to while it is looked at has at least the bytes just read.
@@ -70,7 +79,8 @@ pub fn inspect(path: &Path) -> Result<Inspected, SourceError> {
     Ok(Inspected {
         compression,
         decoded_len,
-        format: detect(&head, complete),
+        format: if binary { Format::Binary } else { detect(&head, complete) },
+        packed_as: foreign(&first),
         unended_line: complete && memchr::memchr(b'\n', &head).is_none(),
         prefix: head.get(..PREFIX_BYTES).unwrap_or(&head).to_vec(),
         identity,
@@ -125,6 +135,16 @@ fn read_first(file: &mut File, count: usize) -> io::Result<Vec<u8>> {
     let mut first = Vec::new();
     file.take(count as u64).read_to_end(&mut first)?;
     Ok(first)
+}
+
+/// Whether a file that begins so is a key file, packed or not. Its content decides: it may have
+/// been copied or linked to under any name.
+fn holds_keys(first: &[u8], compression: Compression) -> bool {
+    let mut begin = [0; KeyFile::FIRST_LINE.len()];
+    let encoded = Cursor::new(first.to_vec());
+    let decoded = decoder(encoded, compression).and_then(|mut input| input.read_exact(&mut begin));
+    // What cannot be decoded so far is no key file that anybody could use.
+    decoded.is_ok() && begin == KeyFile::FIRST_LINE.as_bytes()
 }
 
 /// Decodes a file to its end. Returns how it begins and how long it is.

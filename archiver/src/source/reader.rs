@@ -134,7 +134,7 @@ impl Reader {
         let framer = Framer::new(format, options.start_rule.clone(), options.max_record);
         let (source, framer, at): (Box<dyn Read + Send>, _, _) = if unread == 0 {
             (Box::new(io::empty()), framer.resume(false), start)
-        } else if plain && format.is_lines() && start > 0 {
+        } else if plain && format.can_begin_anywhere() && start > 0 {
             let in_line = seek_after_byte(&mut file, start).map_err(io)? != b'\n';
             (Box::new(file.take(unread)), framer.resume(in_line), start)
         } else {
@@ -320,7 +320,7 @@ mod tests {
         }
 
         fn open(&self, start: u64, options: &Options) -> Result<Reader, SourceError> {
-            Reader::open(&self.0, &inspect(&self.0)?, start, options)
+            Reader::open(&self.0, &inspect(&self.0, options.format)?, start, options)
         }
 
         fn read(&self, start: u64, options: &Options) -> (Vec<Kept>, End) {
@@ -542,18 +542,67 @@ mod tests {
         let whole = gzip(b"{\"a\":1}\n{\"b\":2}\n");
         let cut = whole.get(..whole.len() - 9).unwrap();
         let file = Scratch::new("truncated", cut);
-        let error = inspect(&file.0).unwrap_err();
+        let error = inspect(&file.0, Format::Auto).unwrap_err();
         assert!(matches!(error, SourceError::Truncated { .. }), "{error}");
         assert!(error.to_string().contains("ends in the middle of its gzip data, after "));
+        assert!(error.next_step().contains("`--format binary`"));
         let file = Scratch::new("corrupt", &[whole, b"garbage".to_vec()].concat());
-        let error = inspect(&file.0).unwrap_err();
-        assert!(matches!(&error, SourceError::Corrupt { after_bytes: 16, .. }), "{error}");
+        for format in [Format::Auto, Format::Text] {
+            let error = inspect(&file.0, format).unwrap_err();
+            assert!(matches!(&error, SourceError::Corrupt { after_bytes: 16, .. }), "{error}");
+            assert_eq!(error.next_step(), "give `--format binary` to keep the file as it is");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_decoded_is_kept_as_it_is_when_asked_for() {
+        let whole = gzip(b"{\"a\":1}\n{\"b\":2}\n");
+        let damaged = [&whole[..whole.len() - 9], b"\ngarbage\n"].concat();
+        let options = Options { max_record: 10, ..format(Format::Binary) };
+        for data in [whole, damaged] {
+            let file = Scratch::new("binary", &data);
+            for start in 0..=data.len() {
+                let (records, end) = file.read(start as u64, &options);
+                assert_eq!(joined(start as u64, &records, &end), &data[start..]);
+                assert_eq!(records.len(), (data.len() - start).div_ceil(10));
+                assert!(records.iter().all(|record| record.parse == Framed::Text));
+            }
+        }
+    }
+
+    #[test]
+    fn a_key_file_is_refused_whatever_it_is_called_and_however_it_is_packed() {
+        let text = b"strongroom-key-v1\narchive ";
+        let packed = [text.to_vec(), gzip(text), zstd::encode_all(&text[..], 1).unwrap()];
+        for content in packed {
+            let file = Scratch::new("key", &content);
+            for format in [Format::Auto, Format::Text, Format::Binary] {
+                let error = inspect(&file.0, format).unwrap_err();
+                assert!(matches!(error, SourceError::KeyFile { .. }), "{format}: {error}");
+                assert!(error.next_step().starts_with("move it out"));
+            }
+        }
+        let file = Scratch::new("no-key", b"strongroom-key-v10\n");
+        assert!(inspect(&file.0, Format::Auto).is_ok());
+    }
+
+    #[test]
+    fn what_is_packed_in_a_way_that_is_not_known_is_named() {
+        for (content, name) in [
+            (b"BZh91AY&SY".as_slice(), Some("bzip2")),
+            (b"\xfd7zXZ\0", Some("xz")),
+            (b"BZh, said the log\n", None),
+            (b"{}\n", None),
+        ] {
+            let file = Scratch::new("packed", content);
+            assert_eq!(inspect(&file.0, Format::Auto).unwrap().packed_as, name);
+        }
     }
 
     #[test]
     fn a_file_that_is_no_longer_the_one_inspected_is_refused() {
         let file = Scratch::new("changed", b"first\nsecond\n");
-        let inspected = inspect(&file.0).unwrap();
+        let inspected = inspect(&file.0, Format::Auto).unwrap();
         let open = || Reader::open(&file.0, &inspected, 6, &Options::default());
         fs::write(&file.0, b"first\nsecond\nthird\n").unwrap();
         assert_eq!(rest(&mut open().unwrap()).0.len(), 2, "it grew");
@@ -583,7 +632,13 @@ mod tests {
 
     #[test]
     fn a_pipe_or_a_directory_is_not_read() {
-        assert!(matches!(inspect(Path::new("/dev/null")), Err(SourceError::NotRegular { .. })));
-        assert!(matches!(inspect(&std::env::temp_dir()), Err(SourceError::NotRegular { .. })));
+        assert!(matches!(
+            inspect(Path::new("/dev/null"), Format::Auto),
+            Err(SourceError::NotRegular { .. })
+        ));
+        assert!(matches!(
+            inspect(&std::env::temp_dir(), Format::Auto),
+            Err(SourceError::NotRegular { .. })
+        ));
     }
 }

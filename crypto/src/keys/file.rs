@@ -55,10 +55,8 @@ pub enum KeyFileError {
 }
 
 impl KeyFile {
-    /// Whether bytes begin like a key file: what holds every secret is neither archived nor printed.
-    pub fn is_text(bytes: &[u8]) -> bool {
-        bytes.trim_ascii_start().starts_with(HEADER.as_bytes())
-    }
+    /// How every key file begins, with the end of its line.
+    pub const FIRST_LINE: &str = "strongroom-key-v1\n";
 
     /// Draws all keys of a new archive.
     pub fn generate(archive_id: ArchiveId, entropy: &mut dyn Entropy) -> Self {
@@ -244,6 +242,7 @@ mod tests {
         for role in Role::ALL {
             assert_eq!(read.role(role).id(), file().role(role).id());
         }
+        assert!(text.starts_with(KeyFile::FIRST_LINE));
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines.len(), 10);
         assert_eq!(lines[2], format!("archive {}", "ab".repeat(16)));
