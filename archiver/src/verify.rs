@@ -4,46 +4,63 @@
 //! for manifests and segments. Whatever is found wrong becomes a [`Finding`] that names the object, and reading goes on, so
 //! that one damaged object never hides another. Which damage is a failure and which is not is decided by
 //! `crypto/FORMAT.md`: what can be made again from the rest is `rebuildable`, and is not believed until it was.
+//!
+//! An archive may go on growing meanwhile. What was listed is what is verified; each thing is listed before what it rests
+//! on, and looked at again before it is called missing.
 
-mod bridge;
+mod anchor;
 mod deep;
 mod fold;
 mod index;
 mod inventory;
 mod keys;
+mod locks;
 mod published;
 mod replay;
 mod seal;
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
+use strongroom_crypto::checkpoint::Checkpoint;
 use strongroom_crypto::json::{Value, array, object, text};
+use strongroom_crypto::keys::KeyFile;
 use strongroom_crypto::name::Environment;
 use strongroom_crypto::note::VerifierKey;
 use strongroom_crypto::{ArchiveId, Digest};
 
 use crate::archive::Progress;
 use crate::log::Keyring;
-use crate::pool::Died;
 use crate::store::{LockedStore, ObjectKey, StoreError};
 
 use fold::Fold;
 use inventory::Inventory;
 
+pub use crate::pool::Died;
+
 /// What to verify and with what.
 #[derive(Clone, Copy, Debug)]
 pub struct Options<'a> {
-    /// Whose signature makes a head: all trust begins here.
+    /// Whose signature makes a head: all trust begins here, and with the next.
     pub vkey: &'a VerifierKey,
+    /// The digest of the first entry, as whoever made the archive told it: without it, or the key file, anyone who can
+    /// write to the store can begin the log anew.
+    pub log_open: Option<Digest>,
+    /// A checkpoint kept from earlier, which the log must still begin with.
+    pub checkpoint: Option<&'a Checkpoint>,
+    /// The key file, whose keys the first entry must register.
+    pub key_file: Option<&'a KeyFile>,
     /// The archive's keys, without which no segment can be opened.
     pub keys: Option<&'a Arc<Keyring>>,
-    /// Whether to read every segment and compute all its leaves again.
+    /// Whether to open every segment and compute all its leaves again.
     pub deep: bool,
     /// Segments, tiles and checkpoints looked at side by side.
     pub threads: usize,
+    /// Set from outside to end the verification before the next object.
+    pub stop: &'a AtomicBool,
     /// The store's time, which judges locks.
     pub now: Timestamp,
 }
@@ -87,12 +104,26 @@ pub struct Finding {
     pub result: Mark,
     /// What was found.
     pub detail: String,
+    /// The end of the lock that it is about.
+    pub lock_until: Option<Timestamp>,
+}
+
+/// How far the segments were read.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Contents {
+    /// Not to the end, or not at all.
+    #[default]
+    Unread,
+    /// All were hashed and compared with their entries.
+    Hashed,
+    /// All were hashed, decrypted, and their leaves computed again.
+    Opened,
 }
 
 /// What was verified and what was found.
 #[derive(Clone, Debug)]
 pub struct Report {
-    /// The sum of all findings.
+    /// The sum of all findings. Never [`Verdict::Pass`] if it was interrupted.
     pub verdict: Verdict,
     /// What the archive is for; none if its first entry cannot be had.
     pub environment: Option<Environment>,
@@ -108,8 +139,12 @@ pub struct Report {
     pub segments: u64,
     /// Events in them.
     pub events: u64,
-    /// Whether the segments themselves were read.
+    /// Whether the segments were to be opened.
     pub deep: bool,
+    /// How far they were read.
+    pub contents: Contents,
+    /// Whether it was stopped from outside.
+    pub interrupted: bool,
     /// By weight, then by object.
     pub findings: Vec<Finding>,
 }
@@ -137,6 +172,9 @@ pub enum VerifyError {
     /// A thread ended early.
     #[error(transparent)]
     Worker(#[from] Died),
+    /// It was stopped from outside; [`verify`] makes a finding of this.
+    #[error("interrupted")]
+    Interrupted,
 }
 
 /// Verifies the archive in `store`.
@@ -153,38 +191,19 @@ pub fn verify(
     if options.deep && options.keys.is_none() {
         return Err(VerifyError::NoKeys);
     }
-    let inventory = Inventory::take(&audit)?;
-    if inventory.is_empty() {
-        return Err(VerifyError::Missing(store.url().to_owned()));
+    let mut report = Report::new(options.deep);
+    match audit.run(&mut report) {
+        Ok(()) => {}
+        Err(VerifyError::Interrupted) => {
+            report.interrupted = true;
+            let detail = "interrupted: what was not looked at is not known to be right";
+            audit.note("interrupted", store.url(), Mark::NotProven, detail);
+        }
+        Err(error) => return Err(error),
     }
-    let heads = published::Heads::read(&audit, &inventory)?;
-    let fold = Fold::run(&audit, &inventory, heads.head())?;
-    let opening = fold.opening.as_ref();
-    if let (Some(keys), Some(opening)) = (options.keys, opening)
-        && keys.archive_id() != opening.archive_id
-    {
-        return Err(VerifyError::OtherKeys { key: keys.archive_id(), store: opening.archive_id });
-    }
-    heads.judge(&audit, &inventory, &fold)?;
-    published::tiles(&audit, &inventory, &fold, &heads)?;
-    index::check(&audit, &inventory, &fold)?;
-    keys::check(&audit, &inventory, &fold)?;
-    seal::orphans(&audit, &inventory, &fold);
-    seal::check_all(&audit, &fold)?;
-    let (log_size, root) = heads.head().map_or((0, None), |head| (head.size, Some(head.root)));
-    let findings = audit.into_findings();
-    Ok(Report {
-        verdict: verdict(&findings),
-        environment: opening.map(|opening| opening.environment),
-        archive_id: opening.map(|opening| opening.archive_id),
-        log_open_sha256: fold.log_open_sha256,
-        log_size,
-        root,
-        segments: u64::try_from(fold.seals.len()).unwrap_or(u64::MAX),
-        events: fold.seals.iter().fold(0, |sum, live| sum.saturating_add(live.seal.events.count)),
-        deep: options.deep,
-        findings,
-    })
+    report.findings = audit.into_findings();
+    report.verdict = verdict(&report.findings);
+    Ok(report)
 }
 
 fn verdict(findings: &[Finding]) -> Verdict {
@@ -197,6 +216,23 @@ fn verdict(findings: &[Finding]) -> Verdict {
 }
 
 impl Report {
+    fn new(deep: bool) -> Self {
+        Self {
+            verdict: Verdict::NotProven,
+            environment: None,
+            archive_id: None,
+            log_open_sha256: None,
+            log_size: 0,
+            root: None,
+            segments: 0,
+            events: 0,
+            deep,
+            contents: Contents::Unread,
+            interrupted: false,
+            findings: Vec::new(),
+        }
+    }
+
     /// The report as `verify --json` prints it.
     pub fn to_json(&self) -> Value {
         object([
@@ -205,6 +241,7 @@ impl Report {
             ("environment", self.environment.map(text).into()),
             ("events", self.events.into()),
             ("findings", array(self.findings.iter().map(Finding::to_json))),
+            ("interrupted", self.interrupted.into()),
             ("log_open_sha256", self.log_open_sha256.map(text).into()),
             ("log_size", self.log_size.into()),
             ("root", self.root.map(text).into()),
@@ -232,7 +269,7 @@ impl Finding {
 
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+        f.pad(match self {
             Self::Pass => "PASS",
             Self::NotProven => "NOT PROVEN",
             Self::Fail => "FAIL",
@@ -242,7 +279,7 @@ impl fmt::Display for Verdict {
 
 impl fmt::Display for Mark {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+        f.pad(match self {
             Self::Fail => "FAIL",
             Self::NotProven => "NOT PROVEN",
             Self::Pending => "PENDING",
@@ -270,6 +307,68 @@ enum Found {
 }
 
 impl Audit<'_> {
+    /// All checks in order, and what there is to say about the archive.
+    fn run(&self, report: &mut Report) -> Result<(), VerifyError> {
+        // The hint before the list: whatever it names was stored before it, and must be in the list.
+        let hint = published::read_hint(self)?;
+        let inventory = Inventory::take(self)?;
+        if inventory.is_empty() {
+            return Err(VerifyError::Missing(self.store.url().to_owned()));
+        }
+        let heads = published::Heads::read(self, &inventory)?;
+        let head = heads.head();
+        let fold = Fold::run(self, &inventory, head.map_or(0, |head| head.size))?;
+        if let Some(opening) = &fold.opening {
+            report.environment = Some(opening.environment);
+            report.archive_id = Some(opening.archive_id);
+            self.check_owner(opening.archive_id)?;
+        }
+        report.log_open_sha256 = fold.log_open_sha256;
+        if let (None, Some(opening)) = (head, &fold.opening)
+            && opening.log_vkey != self.options.vkey.to_string()
+        {
+            self.forget();
+            anchor::check_stranger(self, &fold, opening);
+            return Ok(());
+        }
+        (report.log_size, report.root) =
+            head.map_or((0, None), |head| (head.size, Some(head.root)));
+        report.segments = u64::try_from(fold.seals.len()).unwrap_or(u64::MAX);
+        report.events =
+            fold.seals.iter().fold(0, |sum, live| sum.saturating_add(live.seal.events.count));
+        anchor::check(self, &fold);
+        heads.judge(self, &inventory, &fold, &hint)?;
+        heads.compare_kept(self, &fold);
+        published::tiles(self, &inventory, &fold, &heads)?;
+        locks::check_log(self, &inventory, &fold)?;
+        index::check(self, &inventory, &fold)?;
+        keys::check(self, &inventory, &fold)?;
+        seal::voids(self, &inventory, &fold);
+        seal::orphans(self, &inventory, &fold);
+        seal::check_all(self, &fold)?;
+        report.contents = if self.options.deep { Contents::Opened } else { Contents::Hashed };
+        Ok(())
+    }
+
+    /// Refuses keys of another archive, which would make everything look damaged.
+    fn check_owner(&self, archive: ArchiveId) -> Result<(), VerifyError> {
+        let options = self.options;
+        let keys = options.keys.map(|keys| keys.archive_id());
+        match options.key_file.map(KeyFile::archive_id).or(keys) {
+            Some(key) if key != archive => Err(VerifyError::OtherKeys { key, store: archive }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Ends the verification if that was asked for.
+    fn go_on(&self) -> Result<(), VerifyError> {
+        if self.options.stop.load(Ordering::Relaxed) {
+            Err(VerifyError::Interrupted)
+        } else {
+            Ok(())
+        }
+    }
+
     fn note(
         &self,
         check: &'static str,
@@ -277,9 +376,17 @@ impl Audit<'_> {
         result: Mark,
         detail: impl fmt::Display,
     ) {
-        let finding =
-            Finding { check, object: object.to_string(), result, detail: detail.to_string() };
+        let (object, detail) = (object.to_string(), detail.to_string());
+        self.add(Finding { check, object, result, detail, lock_until: None });
+    }
+
+    fn add(&self, finding: Finding) {
         self.findings.lock().unwrap_or_else(PoisonError::into_inner).push(finding);
+    }
+
+    /// Drops what follows from something that is said in its place.
+    fn forget(&self) {
+        self.findings.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// Reads an object that is at most `limit` bytes long: a planted giant is not read into memory.
@@ -291,7 +398,9 @@ impl Audit<'_> {
             }
             Ok(Some(bytes)) => Ok(Found::Bytes(bytes)),
             Ok(None) => Ok(Found::Missing),
-            Err(StoreError::Corrupt { detail, .. }) => Ok(Found::Damaged(detail)),
+            Err(StoreError::Corrupt { detail, .. } | StoreError::Invalid { detail }) => {
+                Ok(Found::Damaged(detail))
+            }
             Err(error) => Err(error.into()),
         }
     }
@@ -321,7 +430,8 @@ mod tests {
     use super::*;
 
     fn finding(result: Mark) -> Finding {
-        Finding { check: "x", object: "y".into(), result, detail: "z".into() }
+        let (object, detail) = ("y".into(), "z".into());
+        Finding { check: "x", object, result, detail, lock_until: None }
     }
 
     #[test]
@@ -338,18 +448,8 @@ mod tests {
 
     #[test]
     fn a_report_has_the_members_that_its_readers_rely_on() {
-        let report = Report {
-            verdict: Verdict::NotProven,
-            environment: None,
-            archive_id: None,
-            log_open_sha256: None,
-            log_size: 3,
-            root: None,
-            segments: 1,
-            events: 2,
-            deep: false,
-            findings: vec![finding(Mark::NotProven)],
-        };
+        let findings = vec![finding(Mark::NotProven)];
+        let report = Report { log_size: 3, segments: 1, events: 2, findings, ..Report::new(false) };
         let json = String::from_utf8(report.to_json().to_canonical()).unwrap();
         let found = r#""findings":[{"check":"x","detail":"z","object":"y","result":"NOT PROVEN"}]"#;
         assert!(json.contains(found), "{json}");

@@ -25,9 +25,11 @@ use strongroom_archiver::{
     verify::{Options, Report, VerifyError, verify},
 };
 use strongroom_crypto::{
-    ArchiveId, SegmentId,
+    ArchiveId, Digest, SegmentId,
+    checkpoint::Checkpoint,
+    claim::{UnverifiedClaim, VerifiedClaim},
     entry::{Abandon, EntryKind},
-    keys::KeyFile,
+    keys::{KeyFile, Role},
     name::Shard,
     note::VerifierKey,
 };
@@ -82,22 +84,25 @@ pub(crate) struct Archive {
 impl Archive {
     /// Two runs, each of which seals one segment.
     pub(crate) fn of_two_runs() -> Self {
-        let temp = TempDir::new("tamper");
-        let clock = TestClock::new();
-        let mut entropy = entropy(7);
-        let keys = Arc::new(KeyFile::generate(ArchiveId::from_bytes([7; 16]), &mut entropy));
-        let archive = Self { temp, clock, keys };
-        let store = archive.store();
-        Log::create(store, Arc::clone(&archive.keys), SETTLE, &mut entropy).unwrap().unwrap();
-        fs::create_dir(archive.sources()).unwrap();
+        Self::made_with(KeyFile::generate(ArchiveId::from_bytes([7; 16]), &mut entropy(7)))
+    }
+
+    /// The same with other keys.
+    pub(crate) fn made_with(keys: KeyFile) -> Self {
+        let archive = Self::empty(TempDir::new("tamper"), keys);
         for run in 0..2 {
-            archive.clock.advance(20);
-            fs::write(archive.sources().join("a.ndjson"), lines(0, 40 + 30 * run)).unwrap();
-            fs::write(archive.sources().join("b.txt"), "one\ntwo\nthree\n".repeat(1 + run))
-                .unwrap();
-            archive.run(&mut entropy);
+            archive.run(run);
         }
         archive.clock.advance(20);
+        archive
+    }
+
+    /// An archive that has sealed nothing yet.
+    pub(crate) fn empty(temp: TempDir, keys: KeyFile) -> Self {
+        let archive = Self { temp, clock: TestClock::new(), keys: Arc::new(keys) };
+        let (store, keys) = (archive.store(), Arc::clone(&archive.keys));
+        Log::create(store, keys, SETTLE, &mut entropy(5)).unwrap().unwrap();
+        fs::create_dir(archive.sources()).unwrap();
         archive
     }
 
@@ -116,7 +121,12 @@ impl Archive {
         Arc::new(FileStore::create(&self.root(), self.clock.closure(), next).unwrap())
     }
 
-    fn run(&self, entropy: &mut (impl FnMut(&mut [u8]) + Send)) {
+    /// Lets the sources grow and seals what is new in one segment.
+    pub(crate) fn run(&self, run: usize) {
+        self.clock.advance(20);
+        fs::write(self.sources().join("a.ndjson"), lines(0, 40 + 30 * run)).unwrap();
+        fs::write(self.sources().join("b.txt"), "one\ntwo\nthree\n".repeat(1 + run)).unwrap();
+        let mut entropy = entropy(7_000 + u64::try_from(run).unwrap());
         let source = Source {
             paths: vec![self.sources()],
             format: Format::Auto,
@@ -135,14 +145,14 @@ impl Archive {
         let mut log = Log::open(Arc::clone(&store), Arc::clone(&self.keys)).unwrap();
         let keyring = Keyring::new(store, Arc::clone(&self.keys));
         let stop = AtomicBool::new(false);
-        let report = archive(&mut log, &keyring, &request, entropy, &stop, &Silent).unwrap();
+        let report = archive(&mut log, &keyring, &request, &mut entropy, &stop, &Silent).unwrap();
         assert_eq!((report.segments, report.failures.len()), (1, 0), "{report:?}");
     }
 
     /// Fills the first bundle: ten windows, then many uploads given up in one claim, then five windows.
     pub(crate) fn grow(&self) {
         let mut random = entropy(11);
-        let mut log = Log::open(self.store(), Arc::clone(&self.keys)).unwrap();
+        let mut log = self.log();
         let until = log.now().unwrap().saturating_add_ms(600_000);
         let abandon = |n: u64| Item {
             kind: EntryKind::SegmentAbandon(Abandon {
@@ -159,8 +169,40 @@ impl Archive {
         self.clock.advance(20);
     }
 
-    pub(crate) fn vkey(&self) -> VerifierKey {
-        self.keys.log().verifier().clone()
+    /// The log, to write to.
+    pub(crate) fn log(&self) -> Log {
+        Log::open(self.store(), Arc::clone(&self.keys)).unwrap()
+    }
+
+    /// A claim of the log and its entries.
+    pub(crate) fn claim(&self, seq: u64) -> VerifiedClaim {
+        let bytes = fs::read(self.root().join(format!("log/claim/{seq:020}"))).unwrap();
+        let signer = self.keys.role(Role::Archive).public();
+        UnverifiedClaim::parse(&bytes).unwrap().verify(|_| Some(signer)).unwrap()
+    }
+
+    /// The newest checkpoint, as somebody keeps it who has seen it.
+    pub(crate) fn checkpoint(&self) -> Checkpoint {
+        let note = fs::read(self.root().join("log/checkpoint")).unwrap();
+        Checkpoint::open(&note, self.keys.log().verifier()).unwrap()
+    }
+
+    /// Whoever has all keys and knows nothing else.
+    pub(crate) fn auditor(&self) -> Auditor {
+        Auditor {
+            vkey: self.keys.log().verifier().clone(),
+            log_open: None,
+            checkpoint: None,
+            keys: Some(Arc::clone(&self.keys)),
+            deep: false,
+            stop: false,
+        }
+    }
+
+    /// Verifies the archive itself, while it may be written to.
+    pub(crate) fn verify(&self, deep: bool) -> Report {
+        let auditor = Auditor { deep, ..self.auditor() };
+        auditor.verify(&self.root(), &self.clock).unwrap()
     }
 
     /// A copy with the same clock: what is broken in one is whole in the others.
@@ -173,7 +215,7 @@ impl Archive {
             root,
             clock: self.clock.clone(),
             keys: Arc::clone(&self.keys),
-            vkey: self.vkey(),
+            auditor: self.auditor(),
         };
         for (key, bytes) in copy.objects() {
             copy.relink(&key, &bytes);
@@ -213,7 +255,7 @@ pub(crate) struct Copy {
     root: PathBuf,
     pub(crate) clock: TestClock,
     pub(crate) keys: Arc<KeyFile>,
-    pub(crate) vkey: VerifierKey,
+    pub(crate) auditor: Auditor,
 }
 
 impl Copy {
@@ -283,26 +325,55 @@ impl Copy {
         fs::hard_link(versions.join(version), path).unwrap();
     }
 
-    /// The store, as whoever verifies it opens it.
-    pub(crate) fn reader(&self) -> Arc<dyn LockedStore> {
-        Arc::new(FileStore::open_read_only(&self.root, self.clock.closure()).unwrap())
-    }
-
     pub(crate) fn verify(&self, deep: bool) -> Report {
-        self.try_verify(&self.vkey, &self.keys, deep).unwrap()
+        self.verify_as(&Auditor { deep, ..self.auditor.clone() })
     }
 
-    pub(crate) fn try_verify(
-        &self,
-        vkey: &VerifierKey,
-        keys: &Arc<KeyFile>,
-        deep: bool,
-    ) -> Result<Report, VerifyError> {
-        let store = self.reader();
-        let keyring = Arc::new(Keyring::new(Arc::clone(&store), Arc::clone(keys)));
-        let keys = Some(&keyring);
-        let now = store.now().unwrap();
-        verify(&*store, &Options { vkey, keys, deep, threads: 2, now }, &Silent)
+    pub(crate) fn verify_as(&self, auditor: &Auditor) -> Report {
+        self.try_verify(auditor).unwrap()
+    }
+
+    pub(crate) fn try_verify(&self, auditor: &Auditor) -> Result<Report, VerifyError> {
+        auditor.verify(&self.root, &self.clock)
+    }
+
+    /// What the store records beside the one version of an object.
+    pub(crate) fn record(&self, key: &str) -> PathBuf {
+        let paths = fs::read_dir(self.versions(key)).unwrap().map(|entry| entry.unwrap().path());
+        paths.into_iter().find(|path| path.extension().is_some_and(|end| end == "json")).unwrap()
+    }
+}
+
+/// Whoever verifies, and what they know.
+#[derive(Clone)]
+pub(crate) struct Auditor {
+    pub(crate) vkey: VerifierKey,
+    pub(crate) log_open: Option<Digest>,
+    pub(crate) checkpoint: Option<Checkpoint>,
+    pub(crate) keys: Option<Arc<KeyFile>>,
+    pub(crate) deep: bool,
+    pub(crate) stop: bool,
+}
+
+impl Auditor {
+    fn verify(&self, root: &Path, clock: &TestClock) -> Result<Report, VerifyError> {
+        let store: Arc<dyn LockedStore> =
+            Arc::new(FileStore::open_read_only(root, clock.closure()).unwrap());
+        let keyring = self.keys.as_ref();
+        let keyring =
+            keyring.map(|keys| Arc::new(Keyring::new(Arc::clone(&store), Arc::clone(keys))));
+        let options = Options {
+            vkey: &self.vkey,
+            log_open: self.log_open,
+            checkpoint: self.checkpoint.as_ref(),
+            key_file: self.keys.as_deref(),
+            keys: keyring.as_ref(),
+            deep: self.deep,
+            threads: 2,
+            stop: &AtomicBool::new(self.stop),
+            now: store.now().unwrap(),
+        };
+        verify(&*store, &options, &Silent)
     }
 }
 

@@ -1,6 +1,10 @@
 //! A lie that was sealed: somebody with every key says of a segment what its records do not.
 
-use std::{fs, path::Path, sync::Arc};
+use std::{
+    fs,
+    path::Path,
+    sync::{Arc, atomic::AtomicBool},
+};
 
 use strongroom_archiver::archive::Silent;
 use strongroom_archiver::log::{Item, Keyring, Log, manifest_key, period_key_object, walk};
@@ -72,8 +76,17 @@ fn resealed(events: u64, change: impl FnOnce(&mut Manifest)) -> Report {
     assert!(voided.is_empty(), "{voided:?}");
 
     let keyring = Arc::new(Keyring::new(Arc::clone(&store), Arc::clone(lying.keys())));
-    let (vkey, keys) = (lying.keys().log().verifier(), Some(&keyring));
-    let options = Options { vkey, keys, deep: true, threads: 1, now: store.now().unwrap() };
+    let options = Options {
+        vkey: lying.keys().log().verifier(),
+        log_open: None,
+        checkpoint: None,
+        key_file: Some(lying.keys()),
+        keys: Some(&keyring),
+        deep: true,
+        threads: 1,
+        stop: &AtomicBool::new(false),
+        now: store.now().unwrap(),
+    };
     verify(&*store, &options, &Silent).unwrap()
 }
 

@@ -1,26 +1,46 @@
 //! All claims in order: their leaves make the tree, their valid entries the state.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use strongroom_crypto::claim::{MAX_CLAIM_BYTES, NO_CLAIM, UnverifiedClaim, VerifiedClaim};
+use strongroom_crypto::claim::{
+    ClaimItem, MAX_CLAIM_BYTES, NO_CLAIM, UnverifiedClaim, VerifiedClaim,
+};
 use strongroom_crypto::entry::{Entry, EntryKind, KeyChange, LogOpen, Seal};
 use strongroom_crypto::keys::{KeyId, RolePublic};
 use strongroom_crypto::merkle::{MemoryTree, leaf_hash};
-use strongroom_crypto::range::RangeList;
-use strongroom_crypto::state::{Outcome, State, Void};
+use strongroom_crypto::state::{FoldError, Outcome, State};
 use strongroom_crypto::time::Instant;
-use strongroom_crypto::{ArchiveId, Digest};
+use strongroom_crypto::{ArchiveId, Digest, SegmentId};
 
 use super::inventory::Inventory;
-use super::published::Signed;
 use super::{Audit, Found, Mark, VerifyError, any_after};
-use crate::log::claim_key;
+use crate::log::{claim_key, instant};
+
+/// An entry may lie this far after the time of the verification.
+const CLOCK_SLACK_MS: i64 = 24 * 3_600_000;
 
 /// A segment that a valid entry sealed.
 #[derive(Debug)]
 pub(super) struct Live {
     pub(super) index: u64,
     pub(super) seal: Seal,
+}
+
+/// A seal without effect.
+#[derive(Debug)]
+pub(super) struct VoidSeal {
+    pub(super) index: u64,
+    pub(super) seal: Seal,
+    pub(super) reason: String,
+}
+
+/// A closed window that names a snapshot.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Window {
+    /// The claim that closes it.
+    seq: u64,
+    /// The snapshot's root.
+    pub(super) digest: Digest,
 }
 
 /// What the entries add up to.
@@ -33,43 +53,57 @@ pub(super) struct Fold {
     /// None from where on nothing can be decided: every seal then counts as live.
     pub(super) state: Option<State>,
     pub(super) seals: Vec<Live>,
+    pub(super) voids: Vec<VoidSeal>,
+    /// Uploads that were ever given up, also those that the state has forgotten.
+    pub(super) abandoned: BTreeSet<SegmentId>,
     /// The snapshots that closed windows name, by size.
-    pub(super) windows: BTreeMap<u64, Digest>,
-    /// The newest snapshot made again from the entries.
-    pub(super) snapshot: Option<(u64, Digest)>,
+    pub(super) windows: BTreeMap<u64, Window>,
+    /// Snapshots made again from the entries, by size: that of the newest window, and of all that are there if every
+    /// object is read.
+    pub(super) snapshots: BTreeMap<u64, Digest>,
     /// The time of the last entry under each checkpoint.
     pub(super) times: BTreeMap<u64, Instant>,
+    /// The claim that comes next.
+    pub(super) next: u64,
+    /// False if the fold ended at a claim that is missing or altered: nothing behind it can be judged.
+    pub(super) whole: bool,
 }
 
 /// Why a claim cannot be taken as it is.
-pub(super) enum Fault {
+enum Fault {
     Missing,
     Altered(String),
 }
 
+/// Entries of a time that has not come.
+struct Ahead {
+    first: u64,
+    at: Instant,
+    count: u64,
+}
+
 /// A fold under way.
-pub(super) struct Folder<'a, 'b> {
-    pub(super) audit: &'a Audit<'b>,
-    pub(super) inventory: &'a Inventory,
-    pub(super) head: Option<&'a Signed>,
-    pub(super) fold: Fold,
+struct Folder<'a, 'b> {
+    audit: &'a Audit<'b>,
+    inventory: &'a Inventory,
+    /// How many entries the newest checkpoint signs.
+    head_size: u64,
+    fold: Fold,
     /// Every key that was ever registered: what it signed stays readable.
-    pub(super) known: BTreeMap<KeyId, RolePublic>,
-    /// The claim that comes next.
-    pub(super) seq: u64,
-    /// The digest of the claim before; none if that one is lost.
-    pub(super) prev: Option<Digest>,
-    /// No claim was lost so far: the state knows its place among the claims.
-    pub(super) whole: bool,
+    known: BTreeMap<KeyId, RolePublic>,
+    /// The digest of the claim before.
+    prev: Digest,
     latest: Instant,
+    ahead: Option<Ahead>,
 }
 
 impl Fold {
-    /// Reads and folds the log. What is lost of the claims comes from the bundles under `head`.
+    /// Reads and folds the claims that were listed, and no more of them: what a run adds meanwhile is the next
+    /// verification's.
     pub(super) fn run(
         audit: &Audit<'_>,
         inventory: &Inventory,
-        head: Option<&Signed>,
+        head_size: u64,
     ) -> Result<Self, VerifyError> {
         let fold = Self {
             tree: MemoryTree::new(),
@@ -77,20 +111,23 @@ impl Fold {
             log_open_sha256: None,
             state: None,
             seals: Vec::new(),
+            voids: Vec::new(),
+            abandoned: BTreeSet::new(),
             windows: BTreeMap::new(),
-            snapshot: None,
+            snapshots: BTreeMap::new(),
             times: BTreeMap::new(),
+            next: 0,
+            whole: true,
         };
         let folder = Folder {
             audit,
             inventory,
-            head,
+            head_size,
             fold,
             known: BTreeMap::new(),
-            seq: 0,
-            prev: Some(NO_CLAIM),
-            whole: true,
+            prev: NO_CLAIM,
             latest: Instant::MIN,
+            ahead: None,
         };
         folder.run()
     }
@@ -103,31 +140,62 @@ impl Fold {
 
 impl Folder<'_, '_> {
     fn run(mut self) -> Result<Fold, VerifyError> {
-        loop {
-            match self.read(self.seq)? {
+        while !self.is_end() {
+            self.audit.go_on()?;
+            match self.read(self.fold.next)? {
                 Ok(claim) => self.take(&claim),
-                Err(Fault::Missing) if self.is_end() => break,
                 Err(fault) => {
-                    if !self.bridge(&fault)? {
-                        break;
-                    }
+                    self.end_at(&fault)?;
+                    break;
                 }
             }
         }
-        self.check_opening();
+        self.snapshot_again()?;
+        if let Some(Ahead { first, at, count }) = self.ahead {
+            let detail = format!(
+                "{count} entries lie over 24 hours after now, this one at {at}: the clock that wrote them is wrong, or \
+                 this one"
+            );
+            self.audit.note("clock", format_args!("entry {first}"), Mark::NotProven, detail);
+        }
         Ok(self.fold)
     }
 
-    /// No claim is next, none comes later, and the head covers nothing more.
+    /// No claim was listed at the next place or behind it, and the head covers nothing more.
     fn is_end(&self) -> bool {
-        let covered = self.head.is_none_or(|head| head.size <= self.fold.tree.size());
-        let later = self.inventory.claims.contains(&self.seq)
-            || any_after(&self.inventory.claims, self.seq);
-        covered && !later && self.seq > 0
+        let (next, claims) = (self.fold.next, &self.inventory.claims);
+        let covered = self.head_size <= self.fold.tree.size();
+        covered && next > 0 && !claims.contains(&next) && !any_after(claims, next)
+    }
+
+    /// Reports the claim at which the log ends too early, and once whatever lies behind it.
+    fn end_at(&mut self, fault: &Fault) -> Result<(), VerifyError> {
+        self.fold.whole = false;
+        let (next, size) = (self.fold.next, self.fold.tree.size());
+        let detail = match fault {
+            Fault::Missing => "it is missing".to_owned(),
+            Fault::Altered(detail) => format!("it is altered: {detail}"),
+        };
+        self.audit.note("claim", claim_key(next)?, Mark::Fail, detail);
+        let signed = self.head_size.saturating_sub(size);
+        let later = self.inventory.claims.range(next.saturating_add(1)..);
+        let (first, count) = (later.clone().next(), later.count());
+        if signed == 0 && count == 0 {
+            return Ok(());
+        }
+        let object = match first {
+            Some(first) => claim_key(*first)?.to_string(),
+            None => format!("entry {size}"),
+        };
+        let detail = format!(
+            "nothing from entry {size} on can be judged: {signed} entries under the newest checkpoint, {count} later claims"
+        );
+        self.audit.note("fold", object, Mark::NotProven, detail);
+        Ok(())
     }
 
     /// Reads a claim and checks its place and its signature.
-    pub(super) fn read(&self, seq: u64) -> Result<Result<VerifiedClaim, Fault>, VerifyError> {
+    fn read(&self, seq: u64) -> Result<Result<VerifiedClaim, Fault>, VerifyError> {
         let bytes = match self.audit.get(&claim_key(seq)?, MAX_CLAIM_BYTES)? {
             Found::Bytes(bytes) => bytes,
             Found::Missing => return Ok(Err(Fault::Missing)),
@@ -151,8 +219,7 @@ impl Folder<'_, '_> {
         if self.fold.archive_id().is_some_and(|archive| archive != claim.archive_id()) {
             return other(format!("it is a claim of archive {}", claim.archive_id()));
         }
-        // A claim read ahead is compared when it is next.
-        if seq == self.seq && self.prev.is_some_and(|prev| prev != claim.prev_claim_sha256()) {
+        if seq == self.fold.next && self.prev != claim.prev_claim_sha256() {
             return other("it does not follow the claim before: the log was forked".to_owned());
         }
         Ok(Ok(claim))
@@ -163,10 +230,10 @@ impl Folder<'_, '_> {
         let outcomes = if claim.seq() == 0 { self.open(claim) } else { self.apply(claim) };
         let outcomes = outcomes.into_iter().map(Some).chain(std::iter::repeat(None));
         for (item, outcome) in claim.items().iter().zip(outcomes) {
-            self.record(item.leaf(), outcome);
+            self.record(claim.seq(), item.leaf(), outcome);
         }
-        self.seq = claim.seq().saturating_add(1);
-        self.prev = Some(claim.digest());
+        self.fold.next = claim.seq().saturating_add(1);
+        self.prev = claim.digest();
     }
 
     fn open(&mut self, claim: &VerifiedClaim) -> Vec<Outcome> {
@@ -183,48 +250,48 @@ impl Folder<'_, '_> {
     }
 
     fn apply(&mut self, claim: &VerifiedClaim) -> Vec<Outcome> {
-        if self.whole {
-            self.snapshot(claim);
-        }
+        let newest = !any_after(&self.inventory.claims, claim.seq().saturating_add(1));
+        let (deep, roots) = (self.audit.options.deep, &self.inventory.roots);
+        let wanted = |index: u64| newest || (deep && roots.contains(&index));
         let Some(state) = &mut self.fold.state else { return Vec::new() };
-        let outcomes = if self.whole {
-            state.apply_claim(claim).map_err(|error| error.to_string())
-        } else {
-            let apply = |item: &strongroom_crypto::claim::ClaimItem| {
-                state.apply(item.leaf(), item.ranges(), claim.key_id())
-            };
-            claim
-                .items()
-                .iter()
-                .map(apply)
-                .collect::<Result<_, _>>()
-                .map_err(|error| error.to_string())
-        };
-        outcomes.unwrap_or_else(|error| {
-            self.undecided(self.fold.tree.size(), &error);
-            Vec::new()
-        })
+        match fold_claim(state, claim, wanted) {
+            Ok((outcomes, snapshots)) => {
+                self.fold.snapshots.extend(snapshots);
+                outcomes
+            }
+            Err(error) => {
+                self.undecided(self.fold.tree.size(), &error);
+                Vec::new()
+            }
+        }
     }
 
-    /// Makes the snapshots of the newest claims again: what a closed window vouches for must be what its entries say.
-    fn snapshot(&mut self, claim: &VerifiedClaim) {
-        let newest = !any_after(&self.inventory.claims, claim.seq().saturating_add(1));
-        let Some(state) = self.fold.state.as_ref().filter(|_| newest) else { return };
-        let mut ahead = state.clone();
-        for item in claim.items() {
-            let closes = Entry::parse(item.leaf())
-                .is_ok_and(|entry| matches!(entry.kind(), EntryKind::WindowClose(_)));
-            if closes && let Ok(snapshot) = ahead.snapshot() {
-                self.fold.snapshot = Some((ahead.size(), snapshot.root_digest));
-            }
-            if ahead.apply(item.leaf(), item.ranges(), claim.key_id()).is_err() {
-                return;
-            }
+    /// Makes the snapshot of the newest window again if that window was not thought to be the newest: what it vouches
+    /// for is where every run begins.
+    fn snapshot_again(&mut self) -> Result<(), VerifyError> {
+        let Some((&index, &window)) = self.fold.windows.last_key_value() else { return Ok(()) };
+        if self.fold.snapshots.contains_key(&index) || self.fold.state.is_none() {
+            return Ok(());
         }
+        let mut state = None;
+        for seq in 0..=window.seq {
+            self.audit.go_on()?;
+            let Ok(claim) = self.read(seq)? else { return Ok(()) };
+            let Some(state) = &mut state else {
+                let Ok(opened) = State::open(&claim) else { return Ok(()) };
+                state = Some(opened);
+                continue;
+            };
+            let Ok((_, snapshots)) = fold_claim(state, &claim, |at| at == index) else {
+                return Ok(());
+            };
+            self.fold.snapshots.extend(snapshots);
+        }
+        Ok(())
     }
 
     /// Takes up a leaf. Without an outcome it counts as valid, because nobody can tell.
-    pub(super) fn record(&mut self, leaf: &[u8], outcome: Option<Outcome>) {
+    fn record(&mut self, seq: u64, leaf: &[u8], outcome: Option<Outcome>) {
         let index = self.fold.tree.size();
         self.fold.tree.append(leaf_hash(leaf));
         if index == 0 {
@@ -232,112 +299,98 @@ impl Folder<'_, '_> {
         }
         let entry = Entry::parse(leaf).ok();
         if let Some(entry) = &entry {
-            self.latest = self.latest.max(entry.at());
+            self.read_clock(index, entry.at());
         }
         if self.inventory.checkpoints.contains(&self.fold.tree.size()) {
             self.fold.times.insert(self.fold.tree.size(), self.latest);
         }
-        let object = format!("entry {index}");
-        match outcome {
-            Some(Outcome::Void(reason)) => {
-                return self.audit.note(
-                    "fold",
-                    object,
-                    Mark::Info,
-                    format_args!("void, without effect: {reason}"),
-                );
+        let kind = entry.map(Entry::into_kind);
+        let note =
+            |mark, detail| self.audit.note("fold", format_args!("entry {index}"), mark, detail);
+        match (outcome, kind) {
+            (Some(Outcome::Void(reason)), Some(EntryKind::SegmentSeal(seal))) => {
+                self.fold.voids.push(VoidSeal { index, seal: *seal, reason: reason.to_string() });
             }
-            Some(Outcome::Unknown { crit: true }) => {
+            (Some(Outcome::Void(reason)), _) => {
+                note(Mark::Info, format!("void, without effect: {reason}"));
+            }
+            (Some(Outcome::Unknown { crit: true }), _) => {
                 let detail = "critical and of a type that this program does not know: the state cannot be decided";
-                return self.audit.note("fold", object, Mark::NotProven, detail);
+                note(Mark::NotProven, detail.to_owned());
             }
-            Some(Outcome::Unknown { crit: false }) => return,
-            Some(Outcome::Valid) | None => {}
+            (Some(Outcome::Valid) | None, Some(kind)) => self.take_effect(seq, index, kind),
+            (Some(Outcome::Unknown { crit: false } | Outcome::Valid) | None, _) => {}
         }
-        match entry.map(Entry::into_kind) {
-            Some(EntryKind::LogOpen(open)) if index == 0 => {
+    }
+
+    fn take_effect(&mut self, seq: u64, index: u64, kind: EntryKind) {
+        match kind {
+            EntryKind::LogOpen(open) if index == 0 => {
                 self.known.extend(open.keys.iter().map(|key| (key.id, key.public.clone())));
                 self.fold.opening = Some(*open);
             }
-            Some(EntryKind::KeySet(set)) => {
+            EntryKind::KeySet(set) => {
                 if let KeyChange::Add(public) = set.change {
                     self.known.insert(set.id, public);
                 }
             }
-            Some(EntryKind::SegmentSeal(seal)) => self.fold.seals.push(Live { index, seal: *seal }),
-            Some(EntryKind::WindowClose(close)) => {
-                self.fold.windows.extend(close.index_sha256.map(|digest| (index, digest)));
+            EntryKind::SegmentSeal(seal) => self.fold.seals.push(Live { index, seal: *seal }),
+            EntryKind::SegmentAbandon(abandon) => {
+                self.fold.abandoned.insert(abandon.segment_id);
             }
-            Some(EntryKind::LogOpen(_) | EntryKind::SegmentAbandon(_) | EntryKind::Unknown(_))
-            | None => {}
+            EntryKind::WindowClose(close) => {
+                let window = close.index_sha256.map(|digest| (index, Window { seq, digest }));
+                self.fold.windows.extend(window);
+            }
+            EntryKind::LogOpen(_) | EntryKind::Unknown(_) => {}
         }
     }
 
-    /// Makes the keys of the first entry known.
-    pub(super) fn register(&mut self, leaf: &[u8]) {
-        if let Ok(EntryKind::LogOpen(open)) = Entry::parse(leaf).map(Entry::into_kind) {
-            self.known.extend(open.keys.into_iter().map(|key| (key.id, key.public)));
+    fn read_clock(&mut self, index: u64, at: Instant) {
+        self.latest = self.latest.max(at);
+        if at > instant(self.audit.options.now).saturating_add_ms(CLOCK_SLACK_MS) {
+            let ahead = self.ahead.get_or_insert(Ahead { first: index, at, count: 0 });
+            ahead.count = ahead.count.saturating_add(1);
         }
     }
 
     /// From `index` on the state is unknown. Bytes are verified all the same.
-    pub(super) fn undecided(&mut self, index: u64, reason: &dyn std::fmt::Display) {
+    fn undecided(&mut self, index: u64, reason: &dyn std::fmt::Display) {
         let detail = format!("the state cannot be decided from here on: {reason}");
         self.audit.note("fold", format_args!("entry {index}"), Mark::NotProven, detail);
         self.fold.state = None;
     }
+}
 
-    /// Folds a leaf whose claim is lost, and its signer with it: the head vouches for the leaf, and one of the registered
-    /// keys for the claim that once held it.
-    pub(super) fn apply_unsigned(
-        &mut self,
-        leaf: &[u8],
-        ranges: Option<&RangeList>,
-    ) -> Option<Outcome> {
-        let state = self.fold.state.as_mut()?;
-        let entry = Entry::parse(leaf).ok();
-        let may = |id: &KeyId| {
-            let outcome = entry.as_ref().map(|entry| state.check(entry, ranges, *id));
-            !matches!(outcome, Some(Ok(Outcome::Void(Void::Signer { .. }))))
-        };
-        let signer =
-            self.known.keys().copied().find(may).or_else(|| self.known.keys().next().copied())?;
-        match state.apply(leaf, ranges, signer) {
-            Ok(outcome) => Some(outcome),
-            Err(error) => {
-                self.undecided(self.fold.tree.size(), &error);
-                None
-            }
+/// Outcomes of entries, and snapshots by size.
+type Folded = (Vec<Outcome>, Vec<(u64, Digest)>);
+
+/// Folds a claim entry by entry, and makes the snapshots before the entries that are `wanted`, if they close windows:
+/// what a window vouches for must be what the entries before it add up to.
+fn fold_claim(
+    state: &mut State,
+    claim: &VerifiedClaim,
+    wanted: impl Fn(u64) -> bool,
+) -> Result<Folded, FoldError> {
+    let (mut outcomes, mut snapshots) = (Vec::new(), Vec::new());
+    let last = claim.items().len().saturating_sub(1);
+    for (place, item) in claim.items().iter().enumerate() {
+        if wanted(state.size())
+            && closes_window(item)
+            && let Ok(snapshot) = state.snapshot()
+        {
+            snapshots.push((snapshot.size, snapshot.root_digest));
+            state.mark_stored(&snapshot);
+        }
+        if place < last {
+            outcomes.push(state.apply(item.leaf(), item.ranges(), claim.key_id())?);
         }
     }
+    // The last one with its claim, so that the state knows where the next begins.
+    outcomes.extend(state.apply_claim(claim)?);
+    Ok((outcomes, snapshots))
+}
 
-    /// The first entry must be of the log that the verifier key is for.
-    fn check_opening(&self) {
-        let vkey = self.audit.options.vkey;
-        let Some(opening) = &self.fold.opening else {
-            return self.audit.note(
-                "fold",
-                "entry 0",
-                Mark::NotProven,
-                "the first entry cannot be had",
-            );
-        };
-        if opening.log_vkey != vkey.to_string() {
-            let detail =
-                format!("the log names the verifier key `{}`, not the one given", opening.log_vkey);
-            self.audit.note("vkey", "entry 0", Mark::Fail, detail);
-        }
-        if vkey.name() != format!("strongroom/{}", opening.archive_id) {
-            self.audit.note(
-                "vkey",
-                "entry 0",
-                Mark::Fail,
-                format_args!("the key's name is not that of {}", opening.archive_id),
-            );
-        }
-        if opening.store != self.audit.store.url() {
-            let detail = format!("the archive lives in `{}`: this is a copy", opening.store);
-            self.audit.note("store", "entry 0", Mark::Info, detail);
-        }
-    }
+fn closes_window(item: &ClaimItem) -> bool {
+    Entry::parse(item.leaf()).is_ok_and(|entry| matches!(entry.kind(), EntryKind::WindowClose(_)))
 }

@@ -12,8 +12,11 @@ use crate::store::{Listed, ListedVersion, ObjectKey, StoreError};
 const PAGE: usize = 1_000;
 /// Versions are compared piece by piece, so that a planted giant is not read into memory.
 const PIECE_BYTES: u64 = 4 << 20;
-/// The names under which nothing is ever replaced or hidden.
-const IMMUTABLE: [&str; 4] = ["keys/", "log/", "manifests/", "segments/"];
+/// The names under which nothing is ever replaced or hidden. Claims are listed before what they name: a run that goes on
+/// meanwhile has stored that before them. Checkpoints sort before claims, and are stored after them.
+const IMMUTABLE: [&str; 4] = ["log/", "keys/", "manifests/", "segments/"];
+/// The parts of the log, for a store that cannot list it whole.
+const PARTS_OF_LOG: [&str; 3] = ["log/checkpoint", "log/claim/", "log/tile/"];
 /// Derived objects: their versions mean nothing.
 const DERIVED: &str = "index/";
 /// Sorts after every name below a prefix, and before the next prefix.
@@ -39,21 +42,9 @@ impl Inventory {
     pub(super) fn take(audit: &Audit<'_>) -> Result<Self, VerifyError> {
         let mut inventory = Self::default();
         for prefix in IMMUTABLE {
-            let versions = audit.store.list_versions(prefix)?;
-            for of_key in versions.chunk_by(|a, b| a.key == b.key) {
-                let Some(first) = of_key.first() else { continue };
-                let current =
-                    of_key.iter().any(|version| version.is_latest && !version.is_delete_marker);
-                if first.key.as_str() != HINT {
-                    check_versions(audit, of_key)?;
-                }
-                if current && !inventory.add(&first.key) {
-                    audit.note(
-                        "unexpected",
-                        &first.key,
-                        Mark::Fail,
-                        "no object of an archive has this name",
-                    );
+            if !inventory.take_versions(audit, prefix)? && prefix == "log/" {
+                for part in PARTS_OF_LOG {
+                    inventory.take_versions(audit, part)?;
                 }
             }
         }
@@ -82,6 +73,21 @@ impl Inventory {
             below
         })?;
         Ok(inventory)
+    }
+
+    /// Lists all versions below a prefix; false if something there keeps the store from listing it.
+    fn take_versions(&mut self, audit: &Audit<'_>, prefix: &str) -> Result<bool, VerifyError> {
+        audit.go_on()?;
+        let Some(versions) = versions(audit, prefix)? else { return Ok(false) };
+        for of_key in versions.chunk_by(|a, b| a.key == b.key) {
+            let Some(first) = of_key.first() else { continue };
+            let current = first.key.as_str() == HINT || check_versions(audit, of_key)?;
+            if current && !self.add(&first.key) {
+                let detail = "no object of an archive has this name";
+                audit.note("unexpected", &first.key, Mark::Fail, detail);
+            }
+        }
+        Ok(true)
     }
 
     /// True for a store without a log.
@@ -132,6 +138,28 @@ fn number(digits: &str) -> Option<u64> {
     if plain { digits.parse().ok() } else { None }
 }
 
+/// Lists versions; none, and a finding, if something there is damaged so that the store cannot.
+fn versions(audit: &Audit<'_>, prefix: &str) -> Result<Option<Vec<ListedVersion>>, VerifyError> {
+    damaged(audit, prefix, audit.store.list_versions(prefix))
+}
+
+/// Makes a finding of an error that is about what is stored.
+fn damaged<T>(
+    audit: &Audit<'_>,
+    prefix: &str,
+    listed: Result<T, StoreError>,
+) -> Result<Option<T>, VerifyError> {
+    let (object, detail) = match listed {
+        Ok(listed) => return Ok(Some(listed)),
+        Err(StoreError::Corrupt { key, detail }) => (key.to_string(), detail),
+        Err(StoreError::Invalid { detail }) => (prefix.to_owned(), detail),
+        Err(error) => return Err(error.into()),
+    };
+    let detail = format!("`{prefix}` cannot be listed: {detail}");
+    audit.note("listing", object, Mark::Fail, detail);
+    Ok(None)
+}
+
 /// Calls `each` with every current name below `prefix`; if it returns a prefix, that is left behind.
 fn listed(
     audit: &Audit<'_>,
@@ -140,7 +168,9 @@ fn listed(
 ) -> Result<(), VerifyError> {
     let mut after: Option<String> = None;
     loop {
-        let page = audit.store.list(prefix, after.as_deref(), PAGE)?;
+        audit.go_on()?;
+        let page = audit.store.list(prefix, after.as_deref(), PAGE);
+        let Some(page) = damaged(audit, prefix, page)? else { return Ok(()) };
         let Some(last) = page.last() else { return Ok(()) };
         let mut next = last.key.to_string();
         for item in &page {
@@ -157,54 +187,47 @@ fn listed(
     }
 }
 
-/// One version, and the name stands for it. Copies that are byte for byte the same are one version.
-fn check_versions(audit: &Audit<'_>, versions: &[ListedVersion]) -> Result<(), VerifyError> {
-    let Some(first) = versions.first() else { return Ok(()) };
-    if let [ListedVersion { is_latest: true, is_delete_marker: false, .. }] = versions {
-        return Ok(());
+/// One version, and the name stands for it: that is true if it does. Copies that are byte for byte the same are one
+/// version.
+fn check_versions(audit: &Audit<'_>, listed: &[ListedVersion]) -> Result<bool, VerifyError> {
+    let Some(first) = listed.first() else { return Ok(false) };
+    if is_single(listed) {
+        return Ok(true);
     }
+    // An object that was being stored while it was listed looks like one that was tampered with.
     let key = &first.key;
-    let markers = versions.iter().filter(|version| version.is_delete_marker).count();
-    if markers > 0 {
-        audit.note(
-            "versions",
-            key,
-            Mark::Fail,
-            format_args!("{markers} delete markers hide or hid it"),
-        );
-        return Ok(());
+    let Some(again) = versions(audit, key.as_str())? else { return Ok(false) };
+    let again: Vec<_> = again.into_iter().filter(|version| version.key == *key).collect();
+    let current = again.iter().any(|version| version.is_latest && !version.is_delete_marker);
+    if again.is_empty() || is_single(&again) {
+        return Ok(current);
     }
-    if !versions.iter().any(|version| version.is_latest) {
-        let left = versions.len();
-        audit.note(
-            "versions",
-            key,
-            Mark::Fail,
-            format_args!("its name was removed, {left} versions of it are left"),
-        );
-        return Ok(());
+    let fail = |detail: String| audit.note("versions", key, Mark::Fail, detail);
+    let markers = again.iter().filter(|version| version.is_delete_marker).count();
+    if markers > 0 {
+        fail(format!("{markers} delete markers hide or hid it"));
+        return Ok(current);
+    }
+    if !current {
+        fail(format!("its name was removed, {} versions of it are left", again.len()));
+        return Ok(false);
     }
     let mut contents = BTreeSet::new();
-    for version in versions {
+    for version in &again {
         contents.insert(digest(audit, version)?);
     }
-    let (count, different) = (versions.len(), contents.len());
+    let (count, different) = (again.len(), contents.len());
     if different == 1 && !contents.contains(&None) {
-        audit.note(
-            "versions",
-            key,
-            Mark::Info,
-            format_args!("{count} versions, byte for byte the same"),
-        );
+        let detail = format!("{count} versions, byte for byte the same");
+        audit.note("versions", key, Mark::Info, detail);
     } else {
-        audit.note(
-            "versions",
-            key,
-            Mark::Fail,
-            format_args!("{count} versions of {different} different contents"),
-        );
+        fail(format!("{count} versions of {different} different contents"));
     }
-    Ok(())
+    Ok(true)
+}
+
+fn is_single(versions: &[ListedVersion]) -> bool {
+    matches!(versions, [ListedVersion { is_latest: true, is_delete_marker: false, .. }])
 }
 
 /// The digest of a version's bytes; none if they cannot be had.
@@ -226,6 +249,7 @@ fn digest(audit: &Audit<'_>, version: &ListedVersion) -> Result<Option<Digest>, 
             return Ok(Some(hasher.finish()));
         }
         hasher.update(&piece);
+        audit.go_on()?;
         offset += u64::try_from(piece.len()).unwrap_or(u64::MAX);
     }
 }

@@ -8,13 +8,19 @@ use strongroom_crypto::wrapped_key::{MAX_WRAPPED_KEY_BYTES, StoredKey, WrappedKe
 
 use super::fold::Fold;
 use super::inventory::Inventory;
-use super::seal::{Locks, head};
+use super::locks::{Locks, head};
 use super::{Audit, Found, Mark, VerifyError};
 use crate::log::{Keyring, LogError, period_key_object};
-use crate::store::ObjectKey;
+use crate::store::{Head, ObjectKey};
 
 /// The key of origin handles.
 const ORIGIN: &str = "keys/origin/0";
+
+/// A key that is what its name says, and what the store says of it.
+struct Kept {
+    key: StoredKey,
+    head: Head,
+}
 
 /// Checks every key that is there, and that those are there that segments need.
 pub(super) fn check(
@@ -27,20 +33,17 @@ pub(super) fn check(
     for period in fold.seals.iter().map(|live| live.seal.period_key).collect::<BTreeSet<_>>() {
         needed.insert(period_key_object(&period)?);
     }
-    for key in needed.difference(&inventory.keys) {
-        audit.note("key", key, Mark::Fail, "it is missing: what it protects cannot be read");
-    }
-    for key in &inventory.keys {
-        let Some(stored) = check_object(audit, key)? else { continue };
+    // Also what was not listed is looked at before it is called missing.
+    for key in needed.union(&inventory.keys) {
+        audit.go_on()?;
+        let Some(kept) = check_object(audit, key)? else { continue };
         if needed.contains(key) {
-            if let Some(head) = head(audit, "key", key)? {
-                locks.check(audit, key, &head, None);
-            }
-        } else {
+            locks.check(audit, key, &kept.head, None);
+        } else if fold.whole {
             audit.note("orphan", key, Mark::Info, "no live segment needs this key");
         }
         if let Some(keyring) = audit.options.keys.filter(|_| audit.options.deep)
-            && let Err(error) = open(keyring, stored)
+            && let Err(error) = open(keyring, kept.key)
         {
             audit.note("key", key, Mark::Fail, error);
         }
@@ -49,21 +52,22 @@ pub(super) fn check(
 }
 
 /// Reads a key as anybody can: it is a key, and the one that its name says.
-fn check_object(audit: &Audit<'_>, key: &ObjectKey) -> Result<Option<StoredKey>, VerifyError> {
+fn check_object(audit: &Audit<'_>, key: &ObjectKey) -> Result<Option<Kept>, VerifyError> {
     let detail = match audit.get(key, MAX_WRAPPED_KEY_BYTES)? {
         Found::Bytes(bytes) => match WrappedKey::parse(&bytes) {
             Ok(wrapped) if format!("keys/{}", wrapped.key()) != key.as_str() => {
                 format!("it is the key `{}`", wrapped.key())
             }
-            Ok(wrapped) => match audit.store.head(key, None)? {
-                Some(head) if head.sha256.is_some_and(|digest| digest != Digest::of(&bytes)) => {
-                    "its SHA-256 is not the one that the store recorded".to_owned()
+            Ok(wrapped) => {
+                let Some(head) = head(audit, "key", key)? else { return Ok(None) };
+                if head.sha256.is_none_or(|digest| digest == Digest::of(&bytes)) {
+                    return Ok(Some(Kept { key: wrapped.key(), head }));
                 }
-                _ => return Ok(Some(wrapped.key())),
-            },
+                "its SHA-256 is not the one that the store recorded".to_owned()
+            }
             Err(error) => error.to_string(),
         },
-        Found::Missing => "it is missing".to_owned(),
+        Found::Missing => "it is missing: what it protects cannot be read".to_owned(),
         Found::Damaged(detail) => detail,
     };
     audit.note("key", key, Mark::Fail, detail);

@@ -13,12 +13,15 @@ use strongroom_crypto::tile::{
 use super::fold::Fold;
 use super::inventory::{HINT, Inventory};
 use super::{Audit, Found, Mark, VerifyError};
-use crate::log::{checkpoint_key, tile_key};
+use crate::log::{checkpoint_key, claim_key, tile_key};
 use crate::pool;
 use crate::store::ObjectKey;
 
 /// Longest bundle: entries of the greatest length, each after its length.
-pub(super) const MAX_BUNDLE_BYTES: usize = 256 * (2 + strongroom_crypto::entry::MAX_ENTRY_BYTES);
+const MAX_BUNDLE_BYTES: usize = 256 * (2 + strongroom_crypto::entry::MAX_ENTRY_BYTES);
+
+/// Where checkpoints are.
+const CHECKPOINTS: &str = "log/checkpoints/";
 
 /// A head that the verifier key signed.
 #[derive(Clone, Debug)]
@@ -27,6 +30,9 @@ pub(super) struct Signed {
     pub(super) root: Digest,
     note: Vec<u8>,
 }
+
+/// The copy of the newest checkpoint, or why it is none.
+type Hint = Result<Signed, String>;
 
 /// All checkpoints.
 #[derive(Default)]
@@ -42,6 +48,7 @@ impl Heads {
         let sizes: Vec<u64> = inventory.checkpoints.iter().copied().collect();
         let heads = std::sync::Mutex::new(Self::default());
         pool::each(audit.threads(), &sizes, |&size| {
+            audit.go_on()?;
             let read = open(audit, &checkpoint_key(size)?)?;
             let mut heads = heads.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             match read {
@@ -69,10 +76,14 @@ impl Heads {
         audit: &Audit<'_>,
         inventory: &Inventory,
         fold: &Fold,
+        hint: &Hint,
     ) -> Result<(), VerifyError> {
         let size = fold.tree.size();
-        for signed in self.signed.values() {
+        for signed in self.signed.range(..=size).map(|(_, signed)| signed) {
             consistent(audit, signed, fold, &checkpoint_key(signed.size)?);
+        }
+        if let Some(head) = self.head().filter(|head| head.size > size) {
+            consistent(audit, head, fold, &checkpoint_key(head.size)?);
         }
         let kept = kept(inventory, fold);
         for (refused, reason) in &self.refused {
@@ -81,17 +92,12 @@ impl Heads {
         }
         let head = self.head().map_or(0, |head| head.size);
         if head == 0 {
-            let mark = if inventory.checkpoints.is_empty() && size <= 1 {
-                Mark::NotProven
-            } else {
-                Mark::Fail
-            };
-            audit.note(
-                "checkpoint",
-                "log/checkpoints/",
-                mark,
-                "no checkpoint is signed by the verifier key",
-            );
+            // The first one is signed right after the first claim: it may just have been.
+            let none = inventory.checkpoints.is_empty();
+            let young = none && (size <= 1 || !audit.store.list(CHECKPOINTS, None, 1)?.is_empty());
+            let mark = if young { Mark::NotProven } else { Mark::Fail };
+            let detail = "no checkpoint is signed by the verifier key";
+            audit.note("checkpoint", CHECKPOINTS, mark, detail);
         }
         if head < size {
             let detail = format!(
@@ -108,35 +114,76 @@ impl Heads {
                 audit.note("checkpoint", checkpoint_key(end)?, Mark::Rebuildable, detail);
             }
         }
-        self.judge_hint(audit, inventory, fold)
+        self.judge_hint(audit, inventory, fold, hint)
     }
 
-    /// The hint is a copy of the newest checkpoint. One that is ahead of it tells of a checkpoint that was removed.
+    /// The hint is a copy of the newest checkpoint. One that is ahead of it tells of a checkpoint that was removed, for it
+    /// was read before the checkpoints were listed.
     fn judge_hint(
         &self,
         audit: &Audit<'_>,
         inventory: &Inventory,
         fold: &Fold,
+        hint: &Hint,
     ) -> Result<(), VerifyError> {
         let key = ObjectKey::new(HINT)?;
         let head = self.head();
-        match open(audit, &key)? {
-            Ok(hint) if head.is_some_and(|head| head.note == hint.note) => {}
-            Ok(hint) => {
-                consistent(audit, &hint, fold, &key);
-                let size = hint.size;
-                if head.is_none_or(|head| head.size < size)
-                    && !inventory.checkpoints.contains(&size)
-                {
-                    let detail = "it is missing: the hint is a signed copy of it";
-                    audit.note("checkpoint", checkpoint_key(size)?, Mark::Fail, detail);
-                }
-                audit.note("hint", key, Mark::Rebuildable, "it is not the newest checkpoint");
+        if let Ok(hint) = hint
+            && head.is_none_or(|head| head.note != hint.note)
+        {
+            consistent(audit, hint, fold, &key);
+            let missing = head.is_none_or(|head| head.size < hint.size)
+                && !inventory.checkpoints.contains(&hint.size);
+            let checkpoint = checkpoint_key(hint.size)?;
+            if missing && matches!(audit.get(&checkpoint, MAX_NOTE_BYTES)?, Found::Missing) {
+                let detail = "it is missing: the hint is a signed copy of it";
+                audit.note("checkpoint", checkpoint, Mark::Fail, detail);
             }
+        }
+        // A run that went on meanwhile has moved it.
+        let now = read_hint(audit)?;
+        let moved = |now: &Signed| {
+            head.is_some_and(|head| head.note == now.note)
+                || (head.is_none_or(|head| head.size < now.size)
+                    && hint.as_ref().map_or(true, |hint| hint.size < now.size))
+        };
+        match &now {
+            Ok(now) if moved(now) => {}
+            Ok(_) => audit.note("hint", key, Mark::Rebuildable, "it is not the newest checkpoint"),
             Err(reason) => audit.note("hint", key, Mark::Rebuildable, reason),
         }
         Ok(())
     }
+
+    /// Compares the log with a checkpoint that the auditor has kept: it must still be its beginning.
+    pub(super) fn compare_kept(&self, audit: &Audit<'_>, fold: &Fold) {
+        let Some(kept) = audit.options.checkpoint else { return };
+        let note = |mark, detail| {
+            let object = format!("kept checkpoint of {} entries", kept.size());
+            audit.note("rollback", object, mark, detail);
+        };
+        let head = self.head().map_or(0, |head| head.size);
+        if head < kept.size() {
+            note(
+                Mark::Fail,
+                format!(
+                    "the newest checkpoint signs {head} entries: the log was rolled back or forked"
+                ),
+            );
+        } else if fold.tree.size() < kept.size() {
+            note(Mark::NotProven, "the claims do not reach it".to_owned());
+        } else if root_at(&fold.tree, kept.size()) != Ok(*kept.root()) {
+            note(
+                Mark::Fail,
+                "the log has another root at this size: it was rolled back or forked".to_owned(),
+            );
+        }
+    }
+}
+
+/// Reads the copy of the newest checkpoint.
+pub(super) fn read_hint(audit: &Audit<'_>) -> Result<Hint, VerifyError> {
+    open(audit, &ObjectKey::new(HINT)?)
 }
 
 /// Whether the leaves lead to what was signed. If not, the key has signed two histories.
@@ -167,7 +214,7 @@ fn kept(inventory: &Inventory, fold: &Fold) -> BTreeSet<u64> {
 }
 
 /// Reads a checkpoint; the inner error says why it is none.
-fn open(audit: &Audit<'_>, key: &ObjectKey) -> Result<Result<Signed, String>, VerifyError> {
+fn open(audit: &Audit<'_>, key: &ObjectKey) -> Result<Hint, VerifyError> {
     let note = match audit.get(key, MAX_NOTE_BYTES)? {
         Found::Bytes(note) => note,
         Found::Missing => return Ok(Err("it is missing".to_owned())),
@@ -187,8 +234,13 @@ pub(super) fn tiles(
     heads: &Heads,
 ) -> Result<(), VerifyError> {
     // A head over more than there is has been reported; its tiles cannot be computed.
-    let size = heads.head().map_or(0, |head| head.size).min(fold.tree.size());
-    let needed: BTreeSet<TileCoordinate> = tiles_for(0, size).into_iter().collect();
+    let (folded, head) = (fold.tree.size(), heads.head().map_or(0, |head| head.size));
+    let size = head.min(folded);
+    let mut needed: BTreeSet<TileCoordinate> = tiles_for(0, size).into_iter().collect();
+    if head > folded {
+        // No checkpoint needs the edge of this size.
+        needed.retain(TileCoordinate::is_full);
+    }
     let mut wanted: BTreeMap<TileCoordinate, Mark> = BTreeMap::new();
     for signed in heads.signed.range(..=size).map(|(signed, _)| *signed) {
         // Where the full tile is there, a partial one may go.
@@ -196,12 +248,24 @@ pub(super) fn tiles(
         wanted.extend(edge.map(|tile| (tile, Mark::Rebuildable)));
     }
     wanted.extend(needed.into_iter().map(|tile| (tile, Mark::Fail)));
+    // Nothing beyond the fold can be judged, if it ended early or the log went on since its claims were listed.
+    let open_end = !fold.whole || audit.store.head(&claim_key(fold.next)?, None)?.is_some();
     let extra = inventory.tiles.iter().filter(|tile| !wanted.contains_key(tile));
     let extra: Vec<_> = extra
+        .filter(|tile| !open_end || is_within(tile, folded))
         .map(|tile| (*tile, if tile.is_full() { Mark::Fail } else { Mark::Rebuildable }))
         .collect();
     let all: Vec<_> = wanted.into_iter().chain(extra).collect();
-    pool::each(audit.threads(), &all, |(tile, mark)| judge_tile(audit, fold, tile, *mark))
+    pool::each(audit.threads(), &all, |(tile, mark)| {
+        audit.go_on()?;
+        judge_tile(audit, fold, tile, *mark)
+    })
+}
+
+/// Whether a tree of `size` leaves has all that a tile holds.
+fn is_within(tile: &TileCoordinate, size: u64) -> bool {
+    let level = u32::from(tile.level().unwrap_or(0)).saturating_mul(8);
+    tile.range().end <= size.checked_shr(level).unwrap_or(0)
 }
 
 fn judge_tile(

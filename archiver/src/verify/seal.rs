@@ -2,113 +2,38 @@
 
 use std::collections::BTreeSet;
 
-use jiff::{SignedDuration, Timestamp};
 use strongroom_crypto::entry::Seal;
-use strongroom_crypto::manifest::{self, MAX_MANIFEST_BYTES, Manifest};
-use strongroom_crypto::name::Environment;
-use strongroom_crypto::time::Instant;
-use strongroom_crypto::{Digest, SegmentId};
-use strongroom_retention::Settling;
+use strongroom_crypto::manifest::{MAX_MANIFEST_BYTES, Manifest};
+use strongroom_crypto::{Digest, Hasher, SegmentId};
 
 use super::deep::Deep;
-use super::fold::{Fold, Live};
+use super::fold::{Fold, Live, VoidSeal};
 use super::inventory::Inventory;
+use super::locks::{Locks, Promised, head};
 use super::{Audit, Found, Mark, VerifyError};
 use crate::log::manifest_key;
 use crate::pool;
-use crate::store::{Head, ObjectKey, StoreError};
+use crate::store::{ObjectKey, StoreError};
 
-/// Stores keep lock dates in whole seconds.
-const LOCK_SLACK_MS: i64 = 1_000;
+/// Objects are hashed piece by piece, so that their length does not matter.
+const PIECE_BYTES: u64 = 8 << 20;
 
-/// What decides whether a lock is long enough.
-pub(super) struct Locks {
-    environment: Environment,
-    settling: Settling,
-    now: Timestamp,
-}
-
-/// The lock that the log or a manifest names.
-#[derive(Clone, Copy)]
-pub(super) struct Promised {
-    pub(super) mode: Option<manifest::LockMode>,
-    pub(super) until: Instant,
-}
-
-impl Locks {
-    /// The rules of this archive; without its first entry, those of a production archive.
-    pub(super) fn new(fold: &Fold, now: Timestamp) -> Self {
-        let environment =
-            fold.opening.as_ref().map_or(Environment::Production, |opening| opening.environment);
-        let period = fold.opening.as_ref().map_or(0, |opening| opening.settle_ms);
-        let period = SignedDuration::from_millis(i64::try_from(period).unwrap_or(i64::MAX));
-        Self { environment, settling: Settling::new(period, environment), now }
-    }
-
-    /// Judges the lock of an object that must not go.
-    pub(super) fn check(
-        &self,
-        audit: &Audit<'_>,
-        key: &ObjectKey,
-        head: &Head,
-        promised: Option<Promised>,
-    ) {
-        let note = |mark, detail: String| audit.note("lock", key, mark, detail);
-        let Some(lock) = head.lock else {
-            return note(
-                Mark::Fail,
-                "no lock is seen: it is not locked, or the permission to read locks is missing"
-                    .into(),
-            );
-        };
-        if let Some(promised) = promised {
-            if promised.mode.is_some_and(|mode| mode.to_string() != lock.mode.as_str()) {
-                return note(
-                    Mark::Fail,
-                    format!("its lock is of mode {}, another than it was born with", lock.mode),
-                );
-            }
-            if lock.until.as_millisecond().saturating_add(LOCK_SLACK_MS) < promised.until.unix_ms()
-            {
-                return note(
-                    Mark::Fail,
-                    format!("its lock ends {}, before the recorded {}", lock.until, promised.until),
-                );
-            }
-        }
-        if lock.until <= self.now {
-            let mark =
-                if self.environment == Environment::Test { Mark::Lapsed } else { Mark::Fail };
-            note(mark, format!("its lock ended {}", lock.until));
-        } else if self.settling.is_overdue(lock.until, self.now) {
-            let detail = format!(
-                "its lock ends {}, in less than half the settling period: run `archive` to extend it",
-                lock.until
-            );
-            note(Mark::Pending, detail);
-        }
-    }
-}
-
-/// Checks every live segment, several at a time.
+/// Checks every live segment, several at a time: its bytes are hashed, and opened if that is asked for.
 pub(super) fn check_all(audit: &Audit<'_>, fold: &Fold) -> Result<(), VerifyError> {
     let locks = Locks::new(fold, audit.options.now);
     let deep = Deep::new(audit, fold);
-    if deep.is_some() {
-        audit
-            .progress
-            .found(fold.seals.iter().fold(0, |sum, live| sum.saturating_add(live.seal.bytes)));
-    }
+    let bytes = fold.seals.iter().fold(0_u64, |sum, live| sum.saturating_add(live.seal.bytes));
+    audit.progress.found(bytes);
     pool::each(audit.threads(), &fold.seals, |live| {
+        audit.go_on()?;
         let manifest = check_manifest(audit, fold, &locks, live)?;
-        if check_object(audit, &locks, &live.seal, manifest.as_ref())?
-            && let Some(deep) = &deep
-        {
-            deep.check(&live.seal, manifest.as_ref())?;
+        let key = check_object(audit, &locks, &live.seal, manifest.as_ref())?;
+        match (&deep, key) {
+            (Some(deep), Some(_)) => deep.check(&live.seal, manifest.as_ref())?,
+            (None, Some(key)) => check_bytes(audit, &live.seal, &key)?,
+            (_, None) => {}
         }
-        if deep.is_some() {
-            audit.progress.read(live.seal.bytes);
-        }
+        audit.progress.read(live.seal.bytes);
         Ok(())
     })
 }
@@ -163,16 +88,16 @@ fn check_manifest(
     Ok(Some(manifest))
 }
 
-/// Checks what the store says of a segment; true if it is worth reading.
+/// Checks what the store says of a segment; its name, if it is worth reading.
 fn check_object(
     audit: &Audit<'_>,
     locks: &Locks,
     seal: &Seal,
     manifest: Option<&Manifest>,
-) -> Result<bool, VerifyError> {
+) -> Result<Option<ObjectKey>, VerifyError> {
     let Ok(key) = ObjectKey::new(seal.object.as_str()) else {
         audit.note("segment", &seal.object, Mark::Fail, "no object can have this name");
-        return Ok(false);
+        return Ok(None);
     };
     let (start, end) =
         (format!("segments/{}/", seal.stream), format!("/{}.parquet", seal.segment_id));
@@ -184,70 +109,91 @@ fn check_object(
             format_args!("it is not named after segment {}", seal.segment_id),
         );
     }
-    let Some(head) = head(audit, "segment", &key)? else { return Ok(false) };
+    let Some(head) = head(audit, "segment", &key)? else { return Ok(None) };
     locks.check(audit, &key, &head, Some(promised(seal, manifest)));
     if head.length != seal.bytes {
         let detail = format!("it has {} bytes, {} were sealed", head.length, seal.bytes);
         audit.note("segment", &key, Mark::Fail, detail);
-        return Ok(false);
+        return Ok(None);
     }
-    match head.sha256 {
-        Some(digest) if digest != seal.object_sha256 => {
-            audit.note(
-                "segment",
-                &key,
-                Mark::Fail,
-                "the store has recorded another SHA-256 than was sealed",
-            );
-        }
-        None if !audit.options.deep => {
-            audit.note(
-                "segment",
-                &key,
-                Mark::NotProven,
-                "the store has no SHA-256 of it: verify with `--deep`",
-            );
-        }
-        Some(_) | None => {}
+    if head.sha256.is_some_and(|digest| digest != seal.object_sha256) {
+        let detail = "the store has recorded another SHA-256 than was sealed";
+        audit.note("segment", &key, Mark::Fail, detail);
     }
-    Ok(true)
+    Ok(Some(key))
 }
 
-/// Describes an object that must be there.
-pub(super) fn head(
-    audit: &Audit<'_>,
-    check: &'static str,
-    key: &ObjectKey,
-) -> Result<Option<Head>, VerifyError> {
-    match audit.store.head(key, None) {
-        Ok(Some(head)) => return Ok(Some(head)),
-        Ok(None) => audit.note(check, key, Mark::Fail, "it is missing"),
-        Err(StoreError::Corrupt { detail, .. }) => audit.note(check, key, Mark::Fail, detail),
-        Err(error) => return Err(error.into()),
+/// Hashes a segment of the right length, which takes no key.
+fn check_bytes(audit: &Audit<'_>, seal: &Seal, key: &ObjectKey) -> Result<(), VerifyError> {
+    let fail = |detail: &str| audit.note("segment", key, Mark::Fail, detail);
+    let mut hasher = Hasher::new();
+    let mut offset = 0;
+    while offset < seal.bytes {
+        audit.go_on()?;
+        let length = PIECE_BYTES.min(seal.bytes - offset);
+        let piece = match audit.store.get_range(key, None, offset, length) {
+            Ok(Some(piece)) if !piece.is_empty() => piece,
+            Ok(_) => {
+                fail("it ended while it was read");
+                return Ok(());
+            }
+            Err(StoreError::Corrupt { detail, .. }) => {
+                fail(&detail);
+                return Ok(());
+            }
+            Err(error) => return Err(error.into()),
+        };
+        hasher.update(&piece);
+        offset = offset.saturating_add(u64::try_from(piece.len()).unwrap_or(u64::MAX));
     }
-    Ok(None)
+    if hasher.finish() != seal.object_sha256 {
+        fail("its SHA-256 is not what was sealed");
+    }
+    Ok(())
 }
 
-/// Reports segments and manifests that no valid entry names.
+/// Reports seals without effect. One whose object is there and that nobody gave up was left by a run that was
+/// interrupted after it lost a race.
+pub(super) fn voids(audit: &Audit<'_>, inventory: &Inventory, fold: &Fold) {
+    let live: BTreeSet<SegmentId> = fold.seals.iter().map(|live| live.seal.segment_id).collect();
+    for VoidSeal { index, seal, reason } in &fold.voids {
+        let (id, object) = (&seal.segment_id, seal.object.as_str());
+        let stored = ObjectKey::new(object).is_ok_and(|key| inventory.segments.contains(&key));
+        let (mark, rest) = if stored && !live.contains(id) && !fold.abandoned.contains(id) {
+            let rest = format!(
+                "; `{object}` is there and was not abandoned: its source must not have been acknowledged"
+            );
+            (Mark::Pending, rest)
+        } else {
+            (Mark::Info, String::new())
+        };
+        let detail = format!("void, without effect: {reason}{rest}");
+        audit.note("fold", format_args!("entry {index}"), mark, detail);
+    }
+}
+
+/// Reports segments and manifests that no valid entry names, as far as that can be said.
 pub(super) fn orphans(audit: &Audit<'_>, inventory: &Inventory, fold: &Fold) {
     let objects: BTreeSet<&str> = fold.seals.iter().map(|live| live.seal.object.as_str()).collect();
     let ids: BTreeSet<SegmentId> = fold.seals.iter().map(|live| live.seal.segment_id).collect();
-    let orphan = |id: &SegmentId| {
-        let abandoned = fold.state.as_ref().is_some_and(|state| state.is_abandoned(id));
-        if abandoned {
+    let orphan = |object: &dyn std::fmt::Display, id: &SegmentId| {
+        let detail = if fold.abandoned.contains(id) {
             "its upload was abandoned"
-        } else {
+        } else if fold.whole {
             "no valid entry names it: an upload that was not finished"
-        }
+        } else {
+            return;
+        };
+        audit.note("orphan", object, Mark::Info, detail);
     };
     for key in inventory.segments.iter().filter(|key| !objects.contains(key.as_str())) {
         let name = key.as_str().rsplit_once('/').map_or("", |(_, name)| name);
         match name.strip_suffix(".parquet").map(str::parse::<SegmentId>) {
-            Some(Ok(id)) => audit.note("orphan", key, Mark::Info, orphan(&id)),
+            Some(Ok(id)) => orphan(key, &id),
             _ => audit.note("unexpected", key, Mark::Fail, "no segment has this name"),
         }
     }
     for id in inventory.manifests.iter().filter(|id| !ids.contains(id)) {
-        audit.note("orphan", format_args!("manifests/{id}.json"), Mark::Info, orphan(id));
+        orphan(&format_args!("manifests/{id}.json"), id);
     }
 }

@@ -1,0 +1,139 @@
+//! Locks: nothing that proves or opens a segment may go before the segment may.
+
+use jiff::{SignedDuration, Timestamp};
+use strongroom_crypto::manifest;
+use strongroom_crypto::name::Environment;
+use strongroom_crypto::time::Instant;
+use strongroom_retention::Settling;
+
+use super::fold::Fold;
+use super::inventory::Inventory;
+use super::{Audit, Finding, Mark, VerifyError};
+use crate::log::{checkpoint_key, claim_key, tile_key};
+use crate::pool;
+use crate::store::{Head, ObjectKey, StoreError};
+
+/// The name of the check.
+pub(super) const CHECK: &str = "lock";
+/// Stores keep lock dates in whole seconds.
+const LOCK_SLACK_MS: i64 = 1_000;
+
+/// What decides whether a lock is long enough.
+pub(super) struct Locks {
+    environment: Environment,
+    settling: Settling,
+    now: Timestamp,
+}
+
+/// The lock that the log or a manifest names.
+#[derive(Clone, Copy)]
+pub(super) struct Promised {
+    pub(super) mode: Option<manifest::LockMode>,
+    pub(super) until: Instant,
+}
+
+impl Locks {
+    /// The rules of this archive; without its first entry, those of a production archive.
+    pub(super) fn new(fold: &Fold, now: Timestamp) -> Self {
+        let environment =
+            fold.opening.as_ref().map_or(Environment::Production, |opening| opening.environment);
+        let period = fold.opening.as_ref().map_or(0, |opening| opening.settle_ms);
+        let period = SignedDuration::from_millis(i64::try_from(period).unwrap_or(i64::MAX));
+        Self { environment, settling: Settling::new(period, environment), now }
+    }
+
+    /// Judges the lock of an object that must not go.
+    pub(super) fn check(
+        &self,
+        audit: &Audit<'_>,
+        key: &ObjectKey,
+        head: &Head,
+        promised: Option<Promised>,
+    ) {
+        let Some((result, detail)) = self.judge(head, promised) else { return };
+        audit.add(Finding {
+            check: CHECK,
+            object: key.to_string(),
+            result,
+            detail,
+            lock_until: head.lock.map(|lock| lock.until),
+        });
+    }
+
+    fn judge(&self, head: &Head, promised: Option<Promised>) -> Option<(Mark, String)> {
+        let Some(lock) = head.lock else {
+            let detail =
+                "no lock is seen: it is not locked, or the permission to read locks is missing";
+            return Some((Mark::Fail, detail.to_owned()));
+        };
+        if let Some(promised) = promised {
+            if promised.mode.is_some_and(|mode| mode.to_string() != lock.mode.as_str()) {
+                let detail =
+                    format!("its lock is of mode {}, another than it was born with", lock.mode);
+                return Some((Mark::Fail, detail));
+            }
+            if lock.until.as_millisecond().saturating_add(LOCK_SLACK_MS) < promised.until.unix_ms()
+            {
+                let detail =
+                    format!("its lock ends {}, before the recorded {}", lock.until, promised.until);
+                return Some((Mark::Fail, detail));
+            }
+        }
+        if lock.until <= self.now {
+            let mark =
+                if self.environment == Environment::Test { Mark::Lapsed } else { Mark::Fail };
+            return Some((mark, format!("its lock ended {}", lock.until)));
+        }
+        self.settling.is_overdue(lock.until, self.now).then(|| {
+            let detail = format!(
+                "its lock ends {}, in less than half the settling period: run `archive` to extend it",
+                lock.until
+            );
+            (Mark::Pending, detail)
+        })
+    }
+}
+
+/// Checks the locks of what proves the entries: claims, checkpoints, full tiles and bundles. Partial ones are superseded
+/// and have none.
+pub(super) fn check_log(
+    audit: &Audit<'_>,
+    inventory: &Inventory,
+    fold: &Fold,
+) -> Result<(), VerifyError> {
+    let locks = Locks::new(fold, audit.options.now);
+    let mut keys = Vec::new();
+    for seq in &inventory.claims {
+        keys.push(("claim", claim_key(*seq)?));
+    }
+    for size in &inventory.checkpoints {
+        keys.push(("checkpoint", checkpoint_key(*size)?));
+    }
+    for tile in inventory.tiles.iter().filter(|tile| tile.is_full()) {
+        keys.push((if tile.is_entries() { "bundle" } else { "tile" }, tile_key(tile)?));
+    }
+    pool::each(audit.threads(), &keys, |(check, key)| {
+        audit.go_on()?;
+        if let Some(head) = head(audit, check, key)? {
+            locks.check(audit, key, &head, None);
+        }
+        Ok(())
+    })
+}
+
+/// Describes an object that must be there.
+pub(super) fn head(
+    audit: &Audit<'_>,
+    check: &'static str,
+    key: &ObjectKey,
+) -> Result<Option<Head>, VerifyError> {
+    match audit.store.head(key, None) {
+        Ok(Some(head)) => return Ok(Some(head)),
+        Ok(None) => audit.note(check, key, Mark::Fail, "it is missing"),
+        Err(StoreError::Corrupt { detail, .. } | StoreError::Invalid { detail }) => {
+            audit.note(check, key, Mark::Fail, detail);
+        }
+        Err(error) => return Err(error.into()),
+    }
+    Ok(None)
+}
