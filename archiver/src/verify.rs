@@ -145,6 +145,8 @@ pub struct Report {
     pub contents: Contents,
     /// Whether it was stopped from outside.
     pub interrupted: bool,
+    /// Whether the first entry was compared with what its maker told: by digest, or by the key file.
+    pub identified: bool,
     /// By weight, then by object.
     pub findings: Vec<Finding>,
 }
@@ -192,6 +194,7 @@ pub fn verify(
         return Err(VerifyError::NoKeys);
     }
     let mut report = Report::new(options.deep);
+    report.identified = options.log_open.is_some() || options.key_file.is_some();
     match audit.run(&mut report) {
         Ok(()) => {}
         Err(VerifyError::Interrupted) => {
@@ -229,6 +232,7 @@ impl Report {
             deep,
             contents: Contents::Unread,
             interrupted: false,
+            identified: false,
             findings: Vec::new(),
         }
     }

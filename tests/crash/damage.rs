@@ -102,9 +102,37 @@ fn nothing_is_claimed_in_the_place_of_a_claim_that_is_gone() {
 }
 
 #[test]
+fn nothing_is_begun_where_something_of_an_archive_is_left() {
+    for gone in [&["log/", "index/"][..], &["log/claim/", "index/"]] {
+        let scene = scene();
+        for prefix in gone {
+            forget(&scene.archive, &keys(&scene.archive, prefix));
+        }
+        let store: Arc<dyn LockedStore> = Arc::new(scene.archive.store(97));
+        let opened = Log::open(Arc::clone(&store), Arc::clone(scene.archive.keys())).unwrap_err();
+        let created = scene.archive.create_log(store, 97).unwrap_err();
+        for error in [opened, created] {
+            let LogError::Damaged { object, .. } = error else { panic!("{error}") };
+            assert_eq!(object, "log/claim/00000000000000000000");
+        }
+    }
+}
+
+#[test]
+fn claims_without_a_signed_head_are_not_continued() {
+    let scene = scene();
+    forget(&scene.archive, &keys(&scene.archive, "log/checkpoint"));
+    let claims = keys(&scene.archive, "log/claim/");
+    forget(&scene.archive, &claims[claims.len() - 1..]);
+    let store: Arc<dyn LockedStore> = Arc::new(scene.archive.store(97));
+    let opened = Log::open(store, Arc::clone(scene.archive.keys())).unwrap_err();
+    assert!(matches!(opened, LogError::Damaged { .. }), "{opened}");
+}
+
+#[test]
 fn a_log_that_somebody_else_began_is_not_continued() {
     let scene = scene();
-    for prefix in ["log/", "index/", "keys/"] {
+    for prefix in ["log/", "index/", "keys/", "segments/", "manifests/"] {
         forget(&scene.archive, &keys(&scene.archive, prefix));
     }
     let mut dice = Dice::new(7, 7);

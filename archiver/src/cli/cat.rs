@@ -2,6 +2,7 @@
 
 use std::io::{self, BufWriter, Write as _};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Args;
 use strongroom_crypto::json::{Members, Value};
@@ -37,6 +38,7 @@ pub(super) struct Arguments {
 
 /// Reading or writing failed.
 enum Stop {
+    Asked,
     Read(ReadError),
     Decode(DecodeError),
     Write(io::Error),
@@ -63,6 +65,11 @@ impl From<io::Error> for Stop {
 impl From<Stop> for Failure {
     fn from(stop: Stop) -> Self {
         match stop {
+            Stop::Asked => Self {
+                code: EXIT_FINDING,
+                message: "interrupted: the output is not complete".to_owned(),
+                next: None,
+            },
             Stop::Read(error) => error.into(),
             Stop::Write(error) => error.into(),
             Stop::Decode(error) => {
@@ -100,9 +107,11 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
             let sealed = seals.iter().find(|sealed| sealed.seal.segment_id == id);
             let sealed = sealed.ok_or_else(|| ReadError::NoSegment(id.to_string()))?;
             let reader = open_sealed(&*store, &keyring, sealed)?;
-            records(reader, arguments.json, None, &mut out)?;
+            records(reader, arguments.json, None, &machine.stop, &mut out)?;
         }
-        (None, Some(origin)) => cat_origin(&*store, &keyring, &seals, arguments, origin, &mut out)?,
+        (None, Some(origin)) => {
+            cat_origin(&*store, &keyring, &seals, arguments, origin, (&machine.stop, &mut out))?;
+        }
         (None, None) => {}
     }
     out.flush()?;
@@ -127,7 +136,7 @@ fn cat_origin(
     seals: &[Sealed],
     arguments: &Arguments,
     origin: &str,
-    out: &mut impl io::Write,
+    (stop, out): (&AtomicBool, &mut impl io::Write),
 ) -> Result<(), Failure> {
     let key = keyring.origin()?;
     let mut streams: Vec<&str> = seals.iter().map(|sealed| sealed.seal.stream.as_str()).collect();
@@ -177,7 +186,7 @@ fn cat_origin(
     }
     for sealed in segments {
         let reader = open_sealed(store, keyring, sealed)?;
-        records(reader, arguments.json, Some((origin, generation)), out)?;
+        records(reader, arguments.json, Some((origin, generation)), stop, out)?;
     }
     Ok(())
 }
@@ -187,6 +196,7 @@ fn records(
     reader: SegmentReader,
     as_json: bool,
     only: Option<(&str, u64)>,
+    stop: &AtomicBool,
     out: &mut impl io::Write,
 ) -> Result<(), Stop> {
     let ranges = reader.ranges.clone();
@@ -196,6 +206,9 @@ fn records(
         })
     };
     reader.for_each(|record| -> Result<(), Stop> {
+        if stop.load(Ordering::Relaxed) {
+            return Err(Stop::Asked);
+        }
         let range = ranges.get(record.range).ok_or(DecodeError::Malformed("origin"))?;
         if !wanted(range) {
             return Ok(());

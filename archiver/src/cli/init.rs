@@ -78,7 +78,7 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
     output::line(
         "         Give your auditor the vkey and log.open: all later trust begins with them.",
     )?;
-    let archive = arguments.target.config.as_ref().map_or_else(
+    let archive = place.config_path.as_ref().map_or_else(
         || format!("--to {store} --stream NAME PATH..."),
         |config| format!("--config {}", config.display()),
     );
@@ -102,6 +102,7 @@ pub(super) fn create(place: &Place, settle: Duration, machine: &Machine) -> Resu
     if Log::is_open(&*store)? {
         return Err(taken());
     }
+    Log::require_nothing(&*store)?;
     if !place.key.exists() {
         place.write_keys(&KeyFile::generate(ArchiveId::generate(&mut fill), &mut fill))?;
     } else if !Keyring::new(Arc::clone(&store), place.keys()?).has_origin()? {

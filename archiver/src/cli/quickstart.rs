@@ -303,8 +303,9 @@ fn show_actors(place: &Place, machine: &Machine) -> Result<(), Failure> {
     show_deeds("Who did what, most often (from the sealed columns)", done)?;
     show_deeds("Who tried to change something and was refused", refused)?;
     let unmapped = output::count(unmapped);
+    output::line("")?;
     output::line(format!(
-        "\n{unmapped} events of the other streams are kept byte for byte and not mapped to columns yet"
+        "{unmapped} events of the other streams are kept byte for byte and not mapped to columns yet"
     ))?;
     Ok(())
 }
@@ -325,7 +326,9 @@ fn show_deeds(title: &str, deeds: Deeds) -> Result<(), Failure> {
     let mut rows: Vec<_> = deeds.into_iter().collect();
     rows.sort_by(|a, b| (b.1.0, &a.0).cmp(&(a.1.0, &b.0)));
     let (times, last, what) = ("TIMES", "LAST (UTC)", "WHAT");
-    output::line(format!("\n{title}\n{times:>7}  {last:<19}  {what:<18}  WHO"))?;
+    output::line("")?;
+    output::line(title)?;
+    output::line(format!("{times:>7}  {last:<19}  {what:<18}  WHO"))?;
     for ((who, what), (times, last)) in rows.into_iter().take(SHOWN) {
         let last = last.split('.').next().unwrap_or_default().replace('T', " ");
         output::line(format!("{:>7}  {last:<19}  {what:<18}  {who}", output::count(times)))?;
@@ -336,7 +339,8 @@ fn show_deeds(title: &str, deeds: Deeds) -> Result<(), Failure> {
 fn show_next(dir: &Path) -> Result<(), Failure> {
     let config = dir.join("strongroom.yaml");
     let config = config.display();
-    output::line("\nNext")?;
+    output::line("")?;
+    output::line("Next")?;
     output::line(format!("  strongroom status  --config {config}"))?;
     output::line(format!("  strongroom verify  --config {config} --deep"))?;
     output::line(format!(

@@ -36,6 +36,8 @@ pub(super) struct Target {
 #[derive(Debug)]
 pub(super) struct Place {
     pub(super) config: Option<Config>,
+    /// Where the configuration was read from.
+    pub(super) config_path: Option<PathBuf>,
     pub(super) limits: Limits,
     pub(super) url: StoreUrl,
     pub(super) key: PathBuf,
@@ -47,11 +49,11 @@ const DEFAULT_CONFIG: &str = "strongroom.yaml";
 impl Target {
     /// Finds store and key; nothing is opened yet.
     pub(super) fn resolve(&self) -> Result<Place, Failure> {
-        let config = match (&self.config, &self.to) {
-            (Some(path), _) => Some(Config::read(path)?),
+        let config_path = match (&self.config, &self.to) {
+            (Some(path), _) => Some(path.clone()),
             (None, Some(_)) => None,
             (None, None) if Path::new(DEFAULT_CONFIG).exists() => {
-                Some(Config::read(Path::new(DEFAULT_CONFIG))?)
+                Some(PathBuf::from(DEFAULT_CONFIG))
             }
             (None, None) => {
                 let next = "name the archive with `--to file:///path` or `--config FILE`, or try `strongroom quickstart`";
@@ -61,6 +63,7 @@ impl Target {
                 ));
             }
         };
+        let config = config_path.as_deref().map(Config::read).transpose()?;
         let named = self
             .to
             .as_deref()
@@ -70,20 +73,16 @@ impl Target {
         let StoreUrl::File(root) = &url;
         let sibling = PathBuf::from(format!("{}.key", root.display()));
         let from_config = config.as_ref().and_then(|config| config.key_file.clone());
-        let variable = || std::env::var_os(KEY_VARIABLE).map(PathBuf::from);
-        if std::env::var_os(KEY_VARIABLE).is_some_and(|value| {
-            value.as_encoded_bytes().starts_with(KeyFile::FIRST_LINE.trim_end().as_bytes())
-        }) {
-            return Err(Failure::input(
-                format!("`{KEY_VARIABLE}` holds a key itself"),
-                format!(
-                    "write the key to a file that only its owner can read, and give its path in `{KEY_VARIABLE}`"
-                ),
-            ));
+        let variable = std::env::var_os(KEY_VARIABLE).map(PathBuf::from);
+        if variable.as_ref().is_some_and(|path| !path.is_absolute()) {
+            // It is not repeated: it may be a key that somebody put there by mistake.
+            let next =
+                "write the key to a file that only its owner can read, and give that file's path";
+            return Err(Failure::input(format!("`{KEY_VARIABLE}` is no absolute path"), next));
         }
-        let key = self.key.clone().or(from_config).or_else(variable).unwrap_or(sibling);
+        let key = self.key.clone().or(from_config).or(variable).unwrap_or(sibling);
         let limits = config.as_ref().map_or_else(Limits::default, |config| config.limits);
-        Ok(Place { config, limits, url, key })
+        Ok(Place { config, config_path, limits, url, key })
     }
 }
 

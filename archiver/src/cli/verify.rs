@@ -73,8 +73,14 @@ pub(super) fn check(place: &Place, machine: &Machine, deep: bool) -> Result<Repo
 
 impl Known {
     fn gather(arguments: &Arguments, place: &Place) -> Result<Self, Failure> {
-        let wanted = arguments.deep || arguments.vkey.is_none();
-        let keys = if wanted { Some(place.keys()?) } else { None };
+        let keys = match (arguments.deep, &arguments.vkey) {
+            (true, _) => Some(place.keys()?),
+            (false, Some(_)) => None,
+            (false, None) => Some(place.keys().map_err(|failure| Failure {
+                next: Some("an auditor needs no key: give the log's verifier key with `--vkey`, and `--log-open`".to_owned()),
+                ..failure
+            })?),
+        };
         let vkey = match (&arguments.vkey, &keys) {
             (Some(text), _) => text.parse().map_err(|error| {
                 Failure::input(
@@ -205,7 +211,8 @@ fn manner(report: &Report) -> String {
         format!("; {} lapsed", output::counted(lapsed, "lock", "locks"))
     };
     let interrupted = if report.interrupted { "interrupted; " } else { "" };
-    format!("{interrupted}{environment} environment; {contents}{lapsed}")
+    let identified = if report.identified { "" } else { "; log.open not compared" };
+    format!("{interrupted}{environment} environment; {contents}{identified}{lapsed}")
 }
 
 impl From<VerifyError> for Failure {

@@ -10,6 +10,7 @@ use strongroom_crypto::keys::{Entropy, KeyFile, Role};
 use strongroom_crypto::name::Environment;
 use strongroom_retention::Settling;
 
+use super::read::remains;
 use super::{Keyring, Log, LogError, claim_key, instant, put_once};
 use crate::store::{Lock, LockMode, LockedStore};
 
@@ -31,6 +32,18 @@ impl Log {
         Ok(store.head(&claim_key(0)?, None)?.is_some())
     }
 
+    /// Refuses a store that holds something of an archive whose first claim is gone.
+    ///
+    /// # Errors
+    ///
+    /// [`LogError::Damaged`], or the store's.
+    pub fn require_nothing(store: &dyn LockedStore) -> Result<(), LogError> {
+        match remains(store)? {
+            None => Ok(()),
+            Some(found) => Err(LogError::beheaded(&found)?),
+        }
+    }
+
     /// Makes a test archive in an empty store; `None` if the store holds a log already.
     ///
     /// # Errors
@@ -45,6 +58,7 @@ impl Log {
         if Self::is_open(&*store)? {
             return Ok(None);
         }
+        Self::require_nothing(&*store)?;
         let first = claim_key(0)?;
         let now = store.now()?;
         let asked = SignedDuration::try_from(settle).unwrap_or(SignedDuration::MAX);

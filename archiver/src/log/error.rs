@@ -97,6 +97,14 @@ impl LogError {
         Self::WrongKey { key: key.to_string(), store: store.to_string() }
     }
 
+    /// The first claim is gone, and something of the archive is still there.
+    pub(super) fn beheaded(found: &ObjectKey) -> Result<Self, StoreError> {
+        Ok(Self::Damaged {
+            object: super::claim_key(0)?.to_string(),
+            detail: format!("it is missing, and `{found}` is still there: put it back from a copy"),
+        })
+    }
+
     pub(super) fn forked(object: &ObjectKey) -> Self {
         let detail = "it contradicts what the log key signed: the log was forked".to_owned();
         Self::Damaged { object: object.to_string(), detail }

@@ -142,10 +142,35 @@ pub(super) fn require_claims(state: &State, size: u64) -> Result<(), LogError> {
     Err(LogError::Damaged { object, detail })
 }
 
+/// Refuses a log of several claims of which no signed head is left: it may have been cut short.
+pub(super) fn require_head(state: &State) -> Result<(), LogError> {
+    if state.next_claim().seq <= 1 {
+        return Ok(());
+    }
+    Err(LogError::Damaged {
+        object: "log/checkpoints/".into(),
+        detail: "there are claims, and no checkpoint that the log key signed".into(),
+    })
+}
+
+/// Something of an archive in a store without its first claim: then no log may be begun there.
+pub(super) fn remains(store: &dyn LockedStore) -> Result<Option<ObjectKey>, LogError> {
+    for prefix in ["log/", "segments/", "manifests/"] {
+        if let Some(found) = store.list(prefix, None, 1)?.pop() {
+            return Ok(Some(found.key));
+        }
+    }
+    Ok(None)
+}
+
 /// Reads the first claim of a log.
 pub(super) fn first_claim(store: &dyn LockedStore) -> Result<VerifiedClaim, LogError> {
-    let bytes = get_bounded(store, &claim_key(0)?, MAX_CLAIM_BYTES)?
-        .ok_or_else(|| LogError::Missing(store.url().to_owned()))?;
+    let Some(bytes) = get_bounded(store, &claim_key(0)?, MAX_CLAIM_BYTES)? else {
+        return Err(match remains(store)? {
+            None => LogError::Missing(store.url().to_owned()),
+            Some(found) => LogError::beheaded(&found)?,
+        });
+    };
     Ok(UnverifiedClaim::parse(&bytes)?.verify_first()?)
 }
 
@@ -180,7 +205,12 @@ impl Log {
                 log.start_over()?;
                 log.adopt(head)?;
             }
-            (Ok(false), None) | (Err(LogError::Derived { .. }), _) => log.start_over()?,
+            (Ok(false), None) => {
+                log.start_over()?;
+                // Claim 0 is published before any other is made.
+                require_head(&log.state)?;
+            }
+            (Err(LogError::Derived { .. }), _) => log.start_over()?,
             (Err(error), _) => return Err(error),
         }
         log.require_known()?;

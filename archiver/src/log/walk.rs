@@ -7,7 +7,9 @@ use strongroom_crypto::merkle::{Tree, leaf_hash};
 use strongroom_crypto::range::RangeList;
 use strongroom_crypto::state::{Outcome, State};
 
-use super::read::{Head, check_opening, first_claim, newest_checkpoint, require_claims};
+use super::read::{
+    Head, check_opening, first_claim, newest_checkpoint, require_claims, require_head,
+};
 use super::{LogError, checkpoint_key, claim_key};
 use crate::store::{LockedStore, get_bounded};
 
@@ -46,6 +48,9 @@ pub fn walk(store: &dyn LockedStore, keys: &KeyFile) -> Result<(State, Vec<Seale
         let key = claim_key(state.next_claim().seq)?;
         let Some(bytes) = get_bounded(store, &key, MAX_CLAIM_BYTES)? else {
             require_claims(&state, head.size)?;
+            if head.size == 0 {
+                require_head(&state)?;
+            }
             return Ok((state, seals));
         };
         let damaged = |error: ClaimError| LogError::Damaged {

@@ -137,14 +137,21 @@ fn read_first(file: &mut File, count: usize) -> io::Result<Vec<u8>> {
     Ok(first)
 }
 
+/// Key files are looked for in so many first bytes.
+const KEY_SEARCH_BYTES: u64 = 1_024;
+
 /// Whether a file that begins so is a key file, packed or not. Its content decides: it may have
 /// been copied or linked to under any name.
 fn holds_keys(first: &[u8], compression: Compression) -> bool {
-    let mut begin = [0; KeyFile::FIRST_LINE.len()];
+    let mut begin = Vec::new();
     let encoded = Cursor::new(first.to_vec());
-    let decoded = decoder(encoded, compression).and_then(|mut input| input.read_exact(&mut begin));
-    // What cannot be decoded so far is no key file that anybody could use.
-    decoded.is_ok() && begin == KeyFile::FIRST_LINE.as_bytes()
+    let decoded = decoder(encoded, compression)
+        .and_then(|input| input.take(KEY_SEARCH_BYTES).read_to_end(&mut begin));
+    // What cannot be decoded so far is no key file that anybody could use; a line before it, or
+    // other line ends, do not make the keys in it less secret.
+    let header = KeyFile::FIRST_LINE.trim_end().as_bytes();
+    let is_header = |line: &[u8]| line.trim_ascii() == header;
+    (decoded.is_ok() || !begin.is_empty()) && begin.split(|byte| *byte == b'\n').any(is_header)
 }
 
 /// Decodes a file to its end. Returns how it begins and how long it is.

@@ -90,9 +90,13 @@ impl Inventory {
         Ok(true)
     }
 
-    /// True for a store without a log.
+    /// True for a store in which nothing of an archive is left.
     pub(super) fn is_empty(&self) -> bool {
-        self.claims.is_empty() && self.checkpoints.is_empty() && self.tiles.is_empty()
+        self.claims.is_empty()
+            && self.checkpoints.is_empty()
+            && self.tiles.is_empty()
+            && self.segments.is_empty()
+            && self.manifests.is_empty()
     }
 
     /// Files a name; false if it is none of an archive's.

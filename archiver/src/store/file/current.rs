@@ -103,6 +103,10 @@ impl FileStore {
         length: u64,
         versions: &Versions,
     ) -> Result<Option<VersionId>, StoreError> {
+        // A giant is nothing that this program put; it is listed, and refused when it is read.
+        if length > MAX_OBJECT_BYTES {
+            return Ok(None);
+        }
         let mut found: Option<Digest> = None;
         for version in versions.linked.iter().chain(&versions.unlinked) {
             let sidecar = match self.sidecar(key, version) {
