@@ -114,14 +114,6 @@ pub enum ArchiveError {
     /// An internal rule of the format was broken.
     #[error("cannot describe a segment: {0}: please report this as a bug")]
     Format(String),
-    /// A write was confirmed and is not there as asked.
-    #[error("`{object}` was stored but reads back wrong: {detail}")]
-    ReadBack {
-        /// The object.
-        object: String,
-        /// What differs.
-        detail: String,
-    },
     /// Other workers keep winning, or segments keep coming too late.
     #[error("the segments of a stream could not be claimed in {MAX_ROUNDS} rounds")]
     Contended,

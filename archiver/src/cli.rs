@@ -2,11 +2,14 @@
 
 mod archive;
 mod cat;
+#[cfg(feature = "s3")]
+mod doctor;
 mod init;
 mod output;
 mod quickstart;
 
 mod status;
+mod sweep;
 mod target;
 mod verify;
 
@@ -60,8 +63,13 @@ enum Command {
     Quickstart(quickstart::Arguments),
     /// Create an archive: its store, keys and log
     Init(init::Arguments),
+    #[cfg(feature = "s3")]
+    /// Try every capability that the archive relies on, on canaries in the store
+    Doctor(doctor::Arguments),
     /// Seal what is new in all sources
     Archive(archive::Arguments),
+    /// Extend locks that are about to lapse; abandon and delete what no run ever claimed
+    Sweep(sweep::Arguments),
     /// Check the archive from outside: log, objects, locks; with --deep every record
     Verify(verify::Arguments),
     /// Show the archive's head, segments and how far each origin is sealed
@@ -109,7 +117,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, machine: &Machine) -> 
     let done = match arguments.command {
         Command::Quickstart(arguments) => quickstart::run(&arguments, machine),
         Command::Init(arguments) => init::run(&arguments, machine),
+        #[cfg(feature = "s3")]
+        Command::Doctor(arguments) => doctor::run(&arguments, machine),
         Command::Archive(arguments) => archive::run(&arguments, machine),
+        Command::Sweep(arguments) => sweep::run(&arguments, machine),
         Command::Verify(arguments) => verify::run(&arguments, machine),
         Command::Status(arguments) => status::run(&arguments, machine),
         Command::Cat(arguments) => cat::run(&arguments, machine),
@@ -147,6 +158,12 @@ impl From<StoreError> for Failure {
                 (EXIT_FINDING, Some("run `strongroom verify --deep` to see what is damaged"))
             }
             ErrorKind::Refused => (EXIT_INPUT, Some("check the permissions of the store")),
+            ErrorKind::DistrustStore => (
+                EXIT_INPUT,
+                Some(
+                    "nothing was acknowledged: run `strongroom doctor` to see what the store does",
+                ),
+            ),
             ErrorKind::Missing | ErrorKind::FixInput => (EXIT_INPUT, None),
         };
         Self { code, message: error.to_string(), next: next.map(str::to_owned) }
@@ -213,7 +230,7 @@ impl From<ArchiveError> for Failure {
             },
             ArchiveError::Log(error) => error.into(),
             ArchiveError::Source(error) => error.into(),
-            ArchiveError::Contended | ArchiveError::ReadBack { .. } => Self {
+            ArchiveError::Contended => Self {
                 code: EXIT_AGAIN,
                 message: error.to_string(),
                 next: Some("run again".into()),

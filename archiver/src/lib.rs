@@ -8,6 +8,7 @@
 //! | [`store`] | where objects live: versions, locks, holds |
 //! | [`log`] | claims, tiles, checkpoints, the state |
 //! | [`archive`] | one run over all sources |
+//! | [`doctor`] | what a store can do, and what it only seems to do |
 //! | [`sweep`] | locks that are about to lapse move on |
 //! | [`verify`] | the same archive seen from outside |
 //! | [`read`] | records out of the archive |
@@ -17,6 +18,8 @@ pub mod archive;
 pub mod batch;
 pub mod cli;
 pub mod config;
+#[cfg(feature = "s3")]
+pub mod doctor;
 pub mod limits;
 pub mod log;
 pub mod pool;

@@ -25,7 +25,9 @@ use strongroom_crypto::time::Instant;
 
 use strongroom_retention::Settling;
 
-use crate::store::{Lock, LockMode, LockedStore, ObjectKey, PutOptions, StoreError, get_bounded};
+use crate::store::{
+    Lock, LockMode, LockedStore, ObjectKey, PutOptions, StoreError, get_bounded, put_checked,
+};
 
 pub use error::LogError;
 pub use keys::{KeyError, Keyring};
@@ -127,6 +129,11 @@ impl Log {
     /// Notes for the next window that all locks last until `until`.
     pub(crate) fn set_extended(&mut self, until: Instant) {
         self.extended = Some(until);
+    }
+
+    /// Whether this run has extended all locks, and the log does not say so yet.
+    pub(crate) fn is_extended(&self) -> bool {
+        self.extended > self.state.extended_until()
     }
 
     /// The lock of an object born now.
@@ -292,7 +299,7 @@ impl Log {
                 create_only: true,
                 sha256: Digest::of(claim.bytes()),
             };
-            match self.store.put(&key, claim.bytes(), &options) {
+            match put_checked(&*self.store, &key, claim.bytes(), &options) {
                 Ok(_) => return Ok(true),
                 Err(
                     error @ (StoreError::AlreadyExists { .. }
@@ -396,7 +403,7 @@ pub(crate) fn put_once(
     lock: Option<Lock>,
 ) -> Result<(), LogError> {
     let options = PutOptions { lock, create_only: true, sha256: Digest::of(bytes) };
-    let Err(error) = store.put(key, bytes, &options) else { return Ok(()) };
+    let Err(error) = put_checked(store, key, bytes, &options) else { return Ok(()) };
     if !matches!(error, StoreError::AlreadyExists { .. } | StoreError::Conflict { .. })
         && !error.may_be_stored()
     {

@@ -5,6 +5,8 @@
 
 pub mod counted;
 pub mod file;
+#[cfg(feature = "s3")]
+pub mod s3;
 
 mod error;
 mod name;
@@ -12,12 +14,12 @@ mod url;
 
 use std::{fmt, str::FromStr, sync::Arc};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use strongroom_crypto::Digest;
 
 pub use self::error::{ErrorKind, StoreError};
 pub use self::name::{ObjectKey, VersionId};
-pub use self::url::StoreUrl;
+pub use self::url::{S3Access, S3Url, StoreUrl};
 
 /// The largest object: far above a segment's bound, and small enough that a planted giant is
 /// refused before it is read into memory.
@@ -124,8 +126,6 @@ pub struct Head {
 pub struct Listed {
     /// The object's name.
     pub key: ObjectKey,
-    /// Its current version.
-    pub version: VersionId,
     /// Its length in bytes.
     pub length: u64,
 }
@@ -267,6 +267,56 @@ pub fn get_bounded(
         }
         found => Ok(found),
     }
+}
+
+/// Stores keep lock dates in whole seconds.
+const LOCK_SLACK: SignedDuration = SignedDuration::from_secs(1);
+
+/// Puts an object and looks at what the store made of it: a success that was not asked for is none.
+///
+/// # Errors
+///
+/// Those of [`LockedStore::put`], and `NotAsAsked`.
+pub fn put_checked(
+    store: &dyn LockedStore,
+    key: &ObjectKey,
+    bytes: &[u8],
+    how: &PutOptions,
+) -> Result<VersionId, StoreError> {
+    let version = store.put(key, bytes, how)?;
+    check_stored(store, key, Some(&version), bytes, how)?;
+    Ok(version)
+}
+
+/// Looks at an object that was put: length, digest and lock as asked.
+///
+/// # Errors
+///
+/// `NotAsAsked`, and those of [`LockedStore::head`].
+pub fn check_stored(
+    store: &dyn LockedStore,
+    key: &ObjectKey,
+    version: Option<&VersionId>,
+    bytes: &[u8],
+    how: &PutOptions,
+) -> Result<VersionId, StoreError> {
+    let wrong = |detail: &str| StoreError::NotAsAsked { key: key.clone(), detail: detail.into() };
+    let head = store.head(key, version)?.ok_or_else(|| wrong("it is not there"))?;
+    if let Some(asked) = how.lock {
+        let found = head.lock.ok_or_else(|| {
+            wrong("no lock was seen: the store dropped it, or the permission to read locks is missing")
+        })?;
+        let off = found.until.duration_since(asked.until).abs();
+        if found.mode != asked.mode || off > LOCK_SLACK {
+            return Err(wrong("its lock is not the one asked for"));
+        }
+    }
+    if head.length != u64::try_from(bytes.len()).unwrap_or(u64::MAX)
+        || head.sha256 != Some(how.sha256)
+    {
+        return Err(wrong("its length or digest is another"));
+    }
+    Ok(head.version)
 }
 
 /// Several owners of one store.

@@ -1,7 +1,9 @@
-//! Locks that are about to lapse move on.
+//! Locks that are about to lapse move on; what nobody claimed goes.
 //!
 //! While no policy is in force, a segment keeps a rolling lock of one settling period. The log remembers how far the last
 //! extension went (`window.close`, `extended`), so that a run with nothing overdue looks at no segment at all.
+
+mod orphans;
 
 use std::collections::BTreeSet;
 
@@ -15,6 +17,8 @@ use crate::log::{
     Log, LogError, extend_from, extend_to, manifest_key, period_key_object, timestamp,
 };
 use crate::store::{Lock, LockMode, ObjectKey};
+
+pub use orphans::{Orphans, remove_orphans};
 
 /// Names listed at a time.
 const LIST: usize = 1_000;

@@ -192,7 +192,8 @@ pub(crate) fn assert_tidy(root: &Path) {
     let clock = TestClock::new();
     let store = FileStore::open_read_only(root, clock.closure()).unwrap();
     for one in store.list("", None, usize::MAX).unwrap() {
-        assert!(!one.version.is_null(), "{} has no version", one.key);
-        assert!(root.join(format!(".versions/{}/{}", one.key, one.version)).is_file());
+        let version = store.head(&one.key, None).unwrap().unwrap().version;
+        assert!(!version.is_null(), "{} has no version", one.key);
+        assert!(root.join(format!(".versions/{}/{version}", one.key)).is_file());
     }
 }

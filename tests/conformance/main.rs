@@ -3,6 +3,7 @@
 //! Prints how many cases each store passed, so that a store that did not run is seen.
 
 mod bed;
+mod bucket;
 mod cases;
 mod crashes;
 mod directory;

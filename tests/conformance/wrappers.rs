@@ -69,5 +69,5 @@ fn counted_requests(bed: &Bed) {
     assert_eq!((counts.puts, counts.gets, counts.heads, counts.lists), (2, 2, 1, 2));
     assert_eq!((counts.holds, counts.extends, counts.deletes), (1, 1, 1));
     assert_eq!((counts.clock_reads, counts.bytes_in, counts.bytes_out), (1, 5, 7));
-    assert_eq!(counts.requests(), 11);
+    assert_eq!(counts.requests(), 10);
 }

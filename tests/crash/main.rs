@@ -5,6 +5,7 @@
 
 mod damage;
 mod kill;
+mod orphans;
 mod scene;
 mod table;
 mod tampering;
@@ -93,9 +94,7 @@ fn run_into(scene: &Scene, fault: Fault) -> (bool, bool, Option<Arc<FaultyStore<
 /// Whether the command line would end with exit code 75.
 fn is_retryable(error: &ArchiveError) -> bool {
     match error {
-        ArchiveError::Contended
-        | ArchiveError::ReadBack { .. }
-        | ArchiveError::Log(LogError::Unconfirmed { .. }) => true,
+        ArchiveError::Contended | ArchiveError::Log(LogError::Unconfirmed { .. }) => true,
         ArchiveError::Partly { source, .. } => is_retryable(source),
         ArchiveError::Log(LogError::Store(error)) => error.is_retryable(),
         _ => false,

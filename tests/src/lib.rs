@@ -5,6 +5,7 @@ pub mod auditor;
 pub mod clock;
 pub mod entropy;
 pub mod events;
+pub mod fault_proxy;
 pub mod faulty_store;
 pub mod program;
 pub mod temp;

@@ -13,14 +13,12 @@ use crate::batch::{Day, Placed, date};
 use crate::log::{Item, manifest_key, segment_key};
 use crate::segment::{SealedSegment, Shaper};
 use crate::source::PREFIX_BYTES;
-use crate::store::{Lock, ObjectKey, PutOptions, StoreError, VersionId};
+use crate::store::{Lock, ObjectKey, PutOptions, StoreError, VersionId, check_stored};
 
 /// The record class of every segment while no policy is in force.
 pub(super) const UNCLASSIFIED: &str = "unclassified";
 /// An object is put this often before the run gives up.
 const PUT_TRIES: u32 = 4;
-/// Stores keep lock dates in whole seconds.
-const LOCK_SLACK_MS: i64 = 1_000;
 
 /// What identifies the content of an origin's generation.
 #[derive(Clone, Debug)]
@@ -205,25 +203,8 @@ impl Run<'_> {
                 return Err(error.into());
             }
         };
-        let wrong = |detail: &str| ArchiveError::ReadBack {
-            object: key.to_string(),
-            detail: detail.to_owned(),
-        };
-        let head = store.head(key, version.as_ref())?.ok_or_else(|| wrong("it is not there"))?;
-        let found = head
-            .lock
-            .ok_or_else(|| wrong("no lock was seen: is the permission to read locks missing?"))?;
-        let late = (found.until.as_millisecond() - lock_asked.until.as_millisecond()).abs()
-            > LOCK_SLACK_MS;
-        if found.mode != lock_asked.mode || late {
-            return Err(wrong("its lock is not the one asked for"));
-        }
-        if head.length != u64::try_from(bytes.len()).unwrap_or(u64::MAX)
-            || head.sha256 != Some(options.sha256)
-        {
-            return Err(wrong("length or digest differ"));
-        }
-        Ok(Stored { version: head.version, sha256: options.sha256 })
+        let version = check_stored(&*store, key, version.as_ref(), bytes, &options)?;
+        Ok(Stored { version, sha256: options.sha256 })
     }
 }
 

@@ -1,6 +1,7 @@
 //! `strongroom archive`
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args;
 use strongroom_crypto::json::{Value, array, object, text};
@@ -12,6 +13,8 @@ use crate::archive::{Report, Request, archive};
 use crate::config::{Source, Stream};
 use crate::log::{Keyring, Log};
 use crate::source::{Format, StartRule};
+use crate::store::LockedStore;
+use crate::store::counted::{Counted, Counts};
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
@@ -48,14 +51,16 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
     let request = request(arguments, &place)?;
     let store = place.store(machine)?;
     let keys = place.keys()?;
-    let mut log = Log::open(std::sync::Arc::clone(&store), std::sync::Arc::clone(&keys))?;
+    let counted = Arc::new(Counted::new(store));
+    let store: Arc<dyn LockedStore> = Arc::<Counted<_>>::clone(&counted);
+    let mut log = Log::open(Arc::clone(&store), Arc::clone(&keys))?;
     let keyring = Keyring::new(store, keys);
     let bar = output::Bar::new("archive", arguments.json);
     let mut fill = machine.fill;
     let mut report = archive(&mut log, &keyring, &request, &mut fill, &machine.stop, &bar)?;
     drop(bar);
     report.warnings.extend(misfit(&request, &report));
-    print(&report, &log, arguments.json)?;
+    print(&report, &log, &counted.counts(), arguments.json)?;
     for failure in &report.failures {
         output::complain(&failure.message, Some(failure.next));
     }
@@ -136,11 +141,25 @@ fn request(arguments: &Arguments, place: &Place) -> Result<Request, Failure> {
         limits: place.limits,
         threads: arguments.threads,
         shard: Shard::WHOLE,
-        store_root: Some(place.root().to_owned()),
+        store_root: place.url.file_path().map(std::path::Path::to_owned),
     })
 }
 
-pub(super) fn print(report: &Report, log: &Log, as_json: bool) -> Result<(), Failure> {
+/// What a bill counts.
+fn by_kind(counts: &Counts) -> Value {
+    object([
+        ("clock", counts.clock_reads.into()),
+        ("delete", counts.deletes.into()),
+        ("get", counts.gets.into()),
+        ("head", counts.heads.into()),
+        ("hold", counts.holds.into()),
+        ("list", counts.lists.into()),
+        ("lock", counts.extends.into()),
+        ("put", counts.puts.into()),
+    ])
+}
+
+fn print(report: &Report, log: &Log, counts: &Counts, as_json: bool) -> Result<(), Failure> {
     let head = log.head();
     if as_json {
         let checkpoint = object([("root", text(head.root)), ("size", head.size.into())]);
@@ -158,6 +177,8 @@ pub(super) fn print(report: &Report, log: &Log, as_json: bool) -> Result<(), Fai
             ("events_sealed", report.events_sealed.into()),
             ("failures", failures),
             ("interrupted", report.interrupted.into()),
+            ("requests", counts.requests().into()),
+            ("requests_by_kind", by_kind(counts)),
             ("segments", report.segments.into()),
             ("skipped", strings(&report.skipped)),
             ("unmatched", strings(&report.unmatched)),

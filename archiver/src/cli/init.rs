@@ -79,7 +79,7 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
         "         Give your auditor the vkey and log.open: all later trust begins with them.",
     )?;
     let archive = place.config_path.as_ref().map_or_else(
-        || format!("--to {store} --stream NAME PATH..."),
+        || format!("--to {} --stream NAME PATH...", place.address),
         |config| format!("--config {}", config.display()),
     );
     output::line(format!("next     strongroom archive {archive}"))?;
@@ -92,7 +92,7 @@ pub(super) fn create(place: &Place, settle: Duration, machine: &Machine) -> Resu
     let taken = || {
         let next = format!(
             "archive to it with `strongroom archive --to {} --stream NAME PATH...`",
-            place.url
+            place.address
         );
         Failure::input(format!("there is an archive at `{}` already", place.url), next)
     };

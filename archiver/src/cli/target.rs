@@ -1,5 +1,8 @@
 //! Which archive a command is about: a configuration, or `--to` and a key.
 
+#[cfg_attr(not(feature = "s3"), path = "target/no_bucket.rs")]
+mod bucket;
+
 use std::fs::OpenOptions;
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
@@ -40,6 +43,8 @@ pub(super) struct Place {
     pub(super) config_path: Option<PathBuf>,
     pub(super) limits: Limits,
     pub(super) url: StoreUrl,
+    /// The store's address as it was given, with its options.
+    pub(super) address: String,
     pub(super) key: PathBuf,
 }
 
@@ -70,8 +75,8 @@ impl Target {
             .or(config.as_ref().map(|config| config.store.as_str()))
             .unwrap_or_default();
         let url: StoreUrl = named.parse()?;
-        let StoreUrl::File(root) = &url;
-        let sibling = PathBuf::from(format!("{}.key", root.display()));
+        let address = named.to_owned();
+        let sibling = url.file_path().map(|root| PathBuf::from(format!("{}.key", root.display())));
         let from_config = config.as_ref().and_then(|config| config.key_file.clone());
         let variable = std::env::var_os(KEY_VARIABLE).map(PathBuf::from);
         if variable.as_ref().is_some_and(|path| !path.is_absolute()) {
@@ -80,23 +85,27 @@ impl Target {
                 "write the key to a file that only its owner can read, and give that file's path";
             return Err(Failure::input(format!("`{KEY_VARIABLE}` is no absolute path"), next));
         }
-        let key = self.key.clone().or(from_config).or(variable).unwrap_or(sibling);
+        let key = self.key.clone().or(from_config).or(variable).or(sibling);
+        let key = key.ok_or_else(|| {
+            let next = format!(
+                "name it with `--key FILE`, `{KEY_VARIABLE}` or `keys.kek` in the configuration"
+            );
+            Failure::input("no key file was named", next)
+        })?;
         let limits = config.as_ref().map_or_else(Limits::default, |config| config.limits);
-        Ok(Place { config, config_path, limits, url, key })
+        Ok(Place { config, config_path, limits, url, address, key })
     }
 }
 
 impl Place {
-    /// The directory of the store.
-    pub(super) fn root(&self) -> &Path {
-        let StoreUrl::File(root) = &self.url;
-        root
-    }
-
     /// Opens the store to write.
     pub(super) fn store(&self, machine: &Machine) -> Result<Arc<dyn LockedStore>, Failure> {
         let (now, fill) = (machine.now, machine.fill);
-        let opened = FileStore::open(self.root(), Box::new(now), Box::new(move || random(fill)));
+        let root = match &self.url {
+            StoreUrl::File(root) => root,
+            StoreUrl::S3(at) => return bucket::open(at, now()),
+        };
+        let opened = FileStore::open(root, Box::new(now), Box::new(move || random(fill)));
         Ok(Arc::new(opened.map_err(|error| self.explain(error))?))
     }
 
@@ -105,14 +114,22 @@ impl Place {
         &self,
         machine: &Machine,
     ) -> Result<Arc<dyn LockedStore>, Failure> {
-        let opened = FileStore::open_read_only(self.root(), Box::new(machine.now));
+        let root = match &self.url {
+            StoreUrl::File(root) => root,
+            StoreUrl::S3(at) => return bucket::open_to_read(at),
+        };
+        let opened = FileStore::open_read_only(root, Box::new(machine.now));
         Ok(Arc::new(opened.map_err(|error| self.explain(error))?))
     }
 
     /// Makes the store if it is not there.
     pub(super) fn create_store(&self, machine: &Machine) -> Result<Arc<dyn LockedStore>, Failure> {
         let (now, fill) = (machine.now, machine.fill);
-        let created = FileStore::create(self.root(), Box::new(now), Box::new(move || random(fill)));
+        let root = match &self.url {
+            StoreUrl::File(root) => root,
+            StoreUrl::S3(at) => return bucket::create(at),
+        };
+        let created = FileStore::create(root, Box::new(now), Box::new(move || random(fill)));
         Ok(Arc::new(created.map_err(|error| match error {
             StoreError::Invalid { detail } => {
                 Failure::input(detail, "name a new or empty directory with `--to`")
@@ -123,8 +140,10 @@ impl Place {
 
     fn explain(&self, error: StoreError) -> Failure {
         if let StoreError::NotFound { .. } = error {
-            let next =
-                format!("create it with `strongroom init --environment test --to {}`", self.url);
+            let next = format!(
+                "create it with `strongroom init --environment test --to {}`",
+                self.address
+            );
             return Failure::input(format!("no archive at `{}`", self.url), next);
         }
         error.into()
@@ -153,7 +172,7 @@ impl Place {
 
     /// Refuses a key file that would be stored with what it opens.
     pub(super) fn check_key_place(&self) -> Result<(), Failure> {
-        if self.key.starts_with(self.root()) {
+        if self.url.file_path().is_some_and(|root| self.key.starts_with(root)) {
             return Err(Failure::input(
                 "the key must not lie inside the store that it opens",
                 "name another place with `--key FILE`",
@@ -196,7 +215,7 @@ impl Place {
     }
 }
 
-fn random(fill: fn(&mut [u8])) -> u64 {
+pub(super) fn random(fill: fn(&mut [u8])) -> u64 {
     let mut bytes = [0; 8];
     fill(&mut bytes);
     u64::from_le_bytes(bytes)

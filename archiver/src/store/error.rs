@@ -17,6 +17,8 @@ pub enum ErrorKind {
     Missing,
     /// What is stored is damaged: raise an alarm.
     FixData,
+    /// The store cannot be relied on: find out what it does.
+    DistrustStore,
     /// The request cannot be right for any store: fix it.
     FixInput,
 }
@@ -84,6 +86,14 @@ pub enum StoreError {
         /// How it is damaged.
         detail: String,
     },
+    /// The store reported success and did something else.
+    #[error("`{key}` was stored otherwise than asked: {detail}")]
+    NotAsAsked {
+        /// The name.
+        key: ObjectKey,
+        /// What differs.
+        detail: String,
+    },
     /// The request is wrong in itself.
     #[error("{detail}")]
     Invalid {
@@ -103,6 +113,7 @@ impl StoreError {
             Self::Locked { .. } | Self::Held { .. } | Self::Denied { .. } => ErrorKind::Refused,
             Self::NotFound { .. } => ErrorKind::Missing,
             Self::Corrupt { .. } => ErrorKind::FixData,
+            Self::NotAsAsked { .. } => ErrorKind::DistrustStore,
             Self::Invalid { .. } => ErrorKind::FixInput,
         }
     }

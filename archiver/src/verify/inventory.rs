@@ -109,6 +109,8 @@ impl Inventory {
                 .strip_suffix(".json")
                 .and_then(|id| Some(self.manifests.insert(id.parse().ok()?))),
             "keys" => Some(self.keys.insert(key.clone())),
+            // What shows whether a bucket has a fence; it says nothing about the archive.
+            "index" if rest == "fence" => Some(true),
             "index" => match rest.strip_prefix("page/") {
                 Some(page) => page
                     .strip_suffix(".json")
@@ -276,6 +278,7 @@ mod tests {
             "manifests/01a1cd4b-0000-7000-8000-000000000001.json",
             "keys/origin/0",
             "index/00000000000000000007/root.json",
+            "index/fence",
             "index/page/e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855.json",
         ] {
             assert!(add(name), "{name}");

@@ -72,7 +72,7 @@ impl FileStore {
                 // A key that is too long, or that was deleted meanwhile, is not listed.
                 let Ok(key) = ObjectKey::new(path) else { continue };
                 let Some(current) = self.current(&key)? else { continue };
-                listed.push(Listed { key, version: current.version, length: current.length });
+                listed.push(Listed { key, length: current.length });
             }
         }
         Ok(())

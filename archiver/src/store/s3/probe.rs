@@ -1,0 +1,182 @@
+//! What `doctor` tries on purpose: requests that a store has to refuse, without this program's own
+//! rules in front of them. Nothing else calls these.
+
+use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::{
+    CompletedMultipartUpload, CompletedPart, ObjectLockMode, ObjectLockRetention,
+    ObjectLockRetentionMode,
+};
+use jiff::Timestamp;
+use strongroom_crypto::{Digest, b64};
+
+use super::answer::Refusal;
+use super::{S3Store, date, version};
+use crate::store::{LockMode, ObjectKey, StoreError, VersionId};
+
+impl S3Store {
+    /// Whether the bucket keeps every version of an object.
+    ///
+    /// # Errors
+    ///
+    /// `Denied`, `NotFound`, `Unavailable`.
+    pub fn keeps_versions(&self) -> Result<bool, StoreError> {
+        let request = self.client.get_bucket_versioning().bucket(&self.at.bucket);
+        let answer =
+            self.ask(request.send()).map_err(|error| Refusal::of(&error).list_error(""))?;
+        Ok(answer.status().is_some_and(|status| status.as_str() == "Enabled"))
+    }
+
+    /// Whether the bucket has Object Lock, and the default retention that it gives to objects which
+    /// ask for none.
+    ///
+    /// # Errors
+    ///
+    /// `Denied`, `NotFound`, `Unavailable`.
+    pub fn object_lock(&self) -> Result<(bool, Option<String>), StoreError> {
+        let request = self.client.get_object_lock_configuration().bucket(&self.at.bucket);
+        let answer = match self.ask(request.send()) {
+            Ok(answer) => answer,
+            Err(error) => {
+                let refusal = Refusal::of(&error);
+                if refusal.code == "ObjectLockConfigurationNotFoundError" {
+                    return Ok((false, None));
+                }
+                return Err(refusal.list_error(""));
+            }
+        };
+        let configuration = answer.object_lock_configuration();
+        let enabled = configuration.and_then(|found| found.object_lock_enabled()).is_some();
+        let rule = configuration.and_then(|found| found.rule());
+        let default = rule.and_then(|rule| rule.default_retention()).map(|default| {
+            let mode = default.mode().map_or("?", ObjectLockRetentionMode::as_str);
+            match (default.days(), default.years()) {
+                (Some(days), _) => format!("{mode} {days} days"),
+                (None, Some(years)) => format!("{mode} {years} years"),
+                (None, None) => mode.to_owned(),
+            }
+        });
+        Ok((enabled, default))
+    }
+
+    /// Asks for another lock, whatever the present one.
+    ///
+    /// # Errors
+    ///
+    /// What the store answers.
+    pub fn try_lock(
+        &self,
+        key: &ObjectKey,
+        version: &VersionId,
+        mode: LockMode,
+        until: Timestamp,
+        bypass: bool,
+    ) -> Result<(), StoreError> {
+        let mode = match mode {
+            LockMode::Governance => ObjectLockRetentionMode::Governance,
+            LockMode::Compliance => ObjectLockRetentionMode::Compliance,
+        };
+        let retention =
+            ObjectLockRetention::builder().mode(mode).retain_until_date(date(until)).build();
+        let request = self
+            .client
+            .put_object_retention()
+            .bucket(&self.at.bucket)
+            .key(self.full(key.as_str()))
+            .version_id(version.as_str())
+            .retention(retention)
+            .set_bypass_governance_retention(bypass.then_some(true));
+        let done = self.ask(request.send());
+        done.map(|_| ()).map_err(|error| Refusal::of(&error).error("locking", key))
+    }
+
+    /// Deletes, whatever the lock; without a version this asks for a mark that hides the name.
+    ///
+    /// # Errors
+    ///
+    /// What the store answers.
+    pub fn try_delete(
+        &self,
+        key: &ObjectKey,
+        version: Option<&VersionId>,
+        bypass: bool,
+    ) -> Result<(), StoreError> {
+        let request = self
+            .client
+            .delete_object()
+            .bucket(&self.at.bucket)
+            .key(self.full(key.as_str()))
+            .set_version_id(version.map(|version| version.as_str().to_owned()))
+            .set_bypass_governance_retention(bypass.then_some(true));
+        let done = self.ask(request.send());
+        done.map(|_| ()).map_err(|error| Refusal::of(&error).error("deleting", key))
+    }
+
+    /// Puts bytes under the checksum of others.
+    ///
+    /// # Errors
+    ///
+    /// What the store answers.
+    pub fn try_wrong_checksum(&self, key: &ObjectKey) -> Result<(), StoreError> {
+        let request = self
+            .client
+            .put_object()
+            .bucket(&self.at.bucket)
+            .key(self.full(key.as_str()))
+            .checksum_sha256(b64::encode(Digest::of(b"other bytes").as_bytes()))
+            .body(ByteStream::from_static(b"these bytes"));
+        let done = self.ask(request.send());
+        done.map(|_| ()).map_err(|error| Refusal::of(&error).error("storing", key))
+    }
+
+    /// Puts an object in parts, with the headers of a lock.
+    ///
+    /// # Errors
+    ///
+    /// What the store answers.
+    pub fn try_multipart(
+        &self,
+        key: &ObjectKey,
+        until: Timestamp,
+    ) -> Result<VersionId, StoreError> {
+        let (bucket, name) = (&self.at.bucket, self.full(key.as_str()));
+        let refused = |refusal: Refusal| refusal.error("storing in parts", key);
+        let request = self
+            .client
+            .create_multipart_upload()
+            .bucket(bucket)
+            .key(&name)
+            .object_lock_mode(ObjectLockMode::Governance)
+            .object_lock_retain_until_date(date(until));
+        let begun = self.ask(request.send()).map_err(|error| refused(Refusal::of(&error)))?;
+        let upload = begun.upload_id().unwrap_or_default();
+        let part = self
+            .client
+            .upload_part()
+            .bucket(bucket)
+            .key(&name)
+            .upload_id(upload)
+            .part_number(1)
+            .body(ByteStream::from_static(b"one part"));
+        let part = self.ask(part.send()).map_err(|error| refused(Refusal::of(&error)))?;
+        let part =
+            CompletedPart::builder().part_number(1).set_e_tag(part.e_tag().map(str::to_owned));
+        let parts = CompletedMultipartUpload::builder().parts(part.build()).build();
+        let request = self
+            .client
+            .complete_multipart_upload()
+            .bucket(bucket)
+            .key(&name)
+            .upload_id(upload)
+            .multipart_upload(parts);
+        let done = self.ask(request.send()).map_err(|error| refused(Refusal::of(&error)))?;
+        match version(done.version_id(), key) {
+            Ok(version) => Ok(version),
+            Err(error) => self.head_version(key)?.ok_or(error),
+        }
+    }
+
+    fn head_version(&self, key: &ObjectKey) -> Result<Option<VersionId>, StoreError> {
+        use crate::store::LockedStore as _;
+        Ok(self.head(key, None)?.map(|head| head.version))
+    }
+}

@@ -1,0 +1,101 @@
+//! Uploads that no claim ever named: what a crash or a lost race leaves.
+//!
+//! An orphan is first abandoned in the log, so that no claim can name it later, and only then
+//! deleted, version by version, once its lock has lapsed. An upload whose claim may still come is
+//! left alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use strongroom_crypto::SegmentId;
+use strongroom_crypto::entry::{Abandon, EntryKind};
+use strongroom_crypto::keys::Entropy;
+use strongroom_crypto::time::Instant;
+
+use super::all;
+use crate::log::{Item, Log, LogError, instant, timestamp};
+use crate::store::{ObjectKey, StoreError};
+
+/// What became of orphans.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Orphans {
+    /// Uploads abandoned in the log now.
+    pub abandoned: u64,
+    /// Objects deleted.
+    pub deleted: u64,
+    /// Objects whose lock has not lapsed yet, or that are held: a later sweep deletes them.
+    pub waiting: u64,
+}
+
+/// Abandons orphans and deletes those that may be deleted.
+///
+/// # Errors
+///
+/// The store's and the log's.
+pub fn remove_orphans(log: &mut Log, entropy: &mut dyn Entropy) -> Result<Orphans, LogError> {
+    log.load_all_pages()?;
+    let live: BTreeSet<SegmentId> =
+        log.state().segments().map(|segment| segment.segment_id).collect();
+    let mut uploads: BTreeMap<SegmentId, Vec<ObjectKey>> = BTreeMap::new();
+    for key in all(log, "segments/")?.into_iter().chain(all(log, "manifests/")?) {
+        if let Some(id) = segment_id(&key).filter(|id| !live.contains(id)) {
+            uploads.entry(id).or_default().push(key);
+        }
+    }
+    let now = log.now()?;
+    uploads.retain(|id, _| log.state().is_abandoned(id) || is_past_claiming(log, *id, now));
+    let fresh: Vec<SegmentId> =
+        uploads.keys().filter(|id| !log.state().is_abandoned(id)).copied().collect();
+    let abandon = |segment_id: &SegmentId| Item {
+        kind: EntryKind::SegmentAbandon(Abandon { segment_id: *segment_id, until: now }),
+        ranges: None,
+    };
+    let items: Vec<Item> = fresh.iter().map(abandon).collect();
+    let voided = log.append(&items, None, entropy)?;
+    // Another worker may have abandoned it too; nobody can have claimed it: its lock is too old.
+    for void in &voided {
+        if let Some(id) = fresh.get(void.place).filter(|id| !log.state().is_abandoned(id)) {
+            uploads.remove(id);
+        }
+    }
+    let mut orphans = Orphans {
+        abandoned: u64::try_from(items.len() - voided.len()).unwrap_or(0),
+        ..Orphans::default()
+    };
+    for key in uploads.into_values().flatten() {
+        if delete_all_versions(log, &key)? {
+            orphans.deleted += 1;
+        } else {
+            orphans.waiting += 1;
+        }
+    }
+    Ok(orphans)
+}
+
+/// The id that an object of a segment is named by.
+fn segment_id(key: &ObjectKey) -> Option<SegmentId> {
+    let name = key.as_str().rsplit('/').next()?;
+    let id = name.strip_suffix(".parquet").or_else(|| name.strip_suffix(".json"))?;
+    id.parse().ok()
+}
+
+/// Whether a claim of an upload would come too late, whoever made it: its id tells when it began.
+fn is_past_claiming(log: &Log, id: SegmentId, now: Instant) -> bool {
+    let Some(begun) = i64::try_from(id.unix_ms()).ok().and_then(Instant::from_unix_ms) else {
+        return false;
+    };
+    let settle_until = log.settling().lock_until(timestamp(begun));
+    instant(settle_until) < now
+}
+
+/// Deletes every version of a key; false if a lock or a hold forbids one.
+fn delete_all_versions(log: &Log, key: &ObjectKey) -> Result<bool, LogError> {
+    let versions = log.store().list_versions(key.as_str())?;
+    for version in versions.iter().filter(|version| version.key == *key) {
+        match log.store().delete_version(key, &version.version) {
+            Ok(()) | Err(StoreError::NotFound { .. }) => {}
+            Err(StoreError::Locked { .. } | StoreError::Held { .. }) => return Ok(false),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(true)
+}

@@ -1,0 +1,64 @@
+//! What each store can do, as `doctor` finds it. A gap is asserted, so that a store that learns is noticed.
+
+use strongroom_crypto::json::Value;
+
+use super::{Bench, MINISTACK, RGW, Server, say};
+
+/// The capabilities of an answer that do not hold, each with its result.
+fn gaps(answer: &Value) -> Vec<String> {
+    let Value::Object(members) = answer else { panic!("{answer:?}") };
+    let Some(Value::Array(capabilities)) = members.get("capabilities") else {
+        panic!("{answer:?}")
+    };
+    let text = |one: &Value, name: &str| match one {
+        Value::Object(members) => match members.get(name) {
+            Some(Value::Text(text)) => text.clone(),
+            other => panic!("`{name}` is {other:?}"),
+        },
+        other => panic!("{other:?}"),
+    };
+    capabilities
+        .iter()
+        .filter(|one| text(one, "result") != "holds")
+        .map(|one| format!("{} {}", text(one, "name"), text(one, "result")))
+        .collect()
+}
+
+fn examined(server: Server, expected: &[&str]) {
+    let Some(bench) = Bench::with_archive(server) else { return };
+    let output = bench.run(&["doctor", "--json"]).expect(0);
+    let found = gaps(&output.json());
+    say(&format!("{}: {found:?}", server.name));
+    assert_eq!(found, expected, "{}", server.name);
+    // The canaries are gone, and an auditor finds nothing of them.
+    let verified = bench.run(&["verify", "--json"]).expect(0);
+    assert_eq!(verified.text("verdict"), "PASS");
+}
+
+#[test]
+fn ministack_is_as_it_is_known() {
+    examined(
+        MINISTACK,
+        &[
+            "bypass-governance MISSING",
+            "multipart-lock MISSING",
+            "plain-delete MISSING",
+            "far-dates NOT PROVEN",
+        ],
+    );
+}
+
+#[test]
+fn rgw_is_as_it_is_known() {
+    examined(
+        RGW,
+        &[
+            "fence NOT PROVEN",
+            "bypass-governance MISSING",
+            "checksum MISSING",
+            "multipart-lock MISSING",
+            "plain-delete MISSING",
+            "far-dates NOT PROVEN",
+        ],
+    );
+}
