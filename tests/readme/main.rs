@@ -32,7 +32,10 @@ fn every_command_of_the_readme_succeeds_and_the_quickstart_verifies() {
         }
         let program = binary();
         let moved = command
-            .replace("cargo run --release --no-default-features --bin strongroom --", "strongroom")
+            .replace(
+                "cargo run --release -p strongroom-archiver --no-default-features --",
+                "strongroom",
+            )
             .replace("/var/", &format!("{root}/var/"));
         let words: Vec<&str> = moved.split(' ').collect();
         assert_eq!(words[0], "strongroom", "{command}");
