@@ -235,7 +235,7 @@ impl Examination<'_> {
         if let Some(bucket) = self.bucket {
             let sooner =
                 lock.until.saturating_sub(SignedDuration::from_secs(3)).unwrap_or(lock.until);
-            let shortened = bucket.try_lock(key, version, lock.mode, sooner, false);
+            let shortened = bucket.try_lock(key, version, Lock { until: sooner, ..lock }, false);
             self.refused(
                 name(["shorten-governance", "shorten-compliance"]),
                 &shortened,

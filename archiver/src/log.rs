@@ -20,7 +20,7 @@ use strongroom_crypto::entry::{Entry, EntryKind, WindowClose};
 use strongroom_crypto::keys::{Entropy, KeyFile, Role};
 use strongroom_crypto::name::Shard;
 use strongroom_crypto::range::RangeList;
-use strongroom_crypto::state::{FoldError, Outcome, State, Undecided, Void};
+use strongroom_crypto::state::{CLOCK_SLACK_MS, FoldError, Outcome, State, Undecided, Void};
 use strongroom_crypto::time::Instant;
 
 use strongroom_retention::Settling;
@@ -29,6 +29,7 @@ use crate::store::{
     Lock, LockMode, LockedStore, ObjectKey, PutOptions, StoreError, get_bounded, put_checked,
 };
 
+pub(crate) use create::role_keys;
 pub use error::LogError;
 pub use keys::{KeyError, Keyring};
 pub use names::{
@@ -47,8 +48,6 @@ const CLAIM_ENTRIES: usize = 900;
 const CLOSING_ENTRIES: usize = 32;
 /// Bytes of entries and details of one claim, well below the format's cap.
 const CLAIM_BYTES: usize = 700 << 10;
-/// A clock this far behind the log's greatest time stops the run.
-const CLOCK_SLACK_MS: i64 = 24 * 3_600_000;
 
 /// An entry to append, and the ranges of a seal.
 #[derive(Clone, Debug)]

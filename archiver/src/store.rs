@@ -270,7 +270,7 @@ pub fn get_bounded(
 }
 
 /// Stores keep lock dates in whole seconds.
-const LOCK_SLACK: SignedDuration = SignedDuration::from_secs(1);
+pub(crate) const LOCK_SLACK: SignedDuration = SignedDuration::from_secs(1);
 
 /// Puts an object and looks at what the store made of it: a success that was not asked for is none.
 ///

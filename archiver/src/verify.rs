@@ -34,7 +34,7 @@ use strongroom_crypto::{ArchiveId, Digest};
 
 use crate::archive::Progress;
 use crate::log::Keyring;
-use crate::store::{LockedStore, ObjectKey, StoreError};
+use crate::store::{LockedStore, ObjectKey, StoreError, get_bounded};
 
 use fold::Fold;
 use inventory::Inventory;
@@ -395,11 +395,7 @@ impl Audit<'_> {
 
     /// Reads an object that is at most `limit` bytes long: a planted giant is not read into memory.
     fn get(&self, key: &ObjectKey, limit: usize) -> Result<Found, VerifyError> {
-        let length = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
-        match self.store.get_range(key, None, 0, length) {
-            Ok(Some(bytes)) if bytes.len() > limit => {
-                Ok(Found::Damaged("it is longer than any such object".to_owned()))
-            }
+        match get_bounded(self.store, key, limit) {
             Ok(Some(bytes)) => Ok(Found::Bytes(bytes)),
             Ok(None) => Ok(Found::Missing),
             Err(StoreError::Corrupt { detail, .. } | StoreError::Invalid { detail }) => {

@@ -16,6 +16,7 @@ pub use fault::{FoldError, SnapshotError};
 pub use page::{LiveSegment, MAX_PAGE_BYTES, PAGE_SEALS, PageRef};
 pub use position::{MAX_GENERATIONS, Position};
 pub use root::{MAX_ROOT_BYTES, RootError};
+pub use rules::CLOCK_SLACK_MS;
 pub use void::{Outcome, Undecided, Void};
 
 use std::collections::BTreeMap;
@@ -34,7 +35,7 @@ use crate::{
 use fault::READER;
 use page::Pages;
 use position::Positions;
-use rules::{CLOCK_SLACK_MS, Refusal};
+use rules::Refusal;
 
 /// The fold of a log.
 #[derive(Clone, Debug)]

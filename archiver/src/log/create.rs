@@ -15,7 +15,7 @@ use super::{Keyring, Log, LogError, claim_key, instant, put_once};
 use crate::store::{Lock, LockMode, LockedStore};
 
 /// What a log registers for a key file: all its role keys, in order.
-pub(super) fn role_keys(keys: &KeyFile) -> Vec<RegisteredKey> {
+pub(crate) fn role_keys(keys: &KeyFile) -> Vec<RegisteredKey> {
     let register = |&role: &Role| RegisteredKey::new(keys.role(role).public(), role.into());
     let mut registered: Vec<RegisteredKey> = Role::ALL.iter().map(register).collect();
     registered.sort_by_key(|key| (key.role, key.id));

@@ -21,6 +21,9 @@ use std::time::Duration;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::Builder;
 use aws_sdk_s3::config::retry::RetryConfig;
+use aws_sdk_s3::operation::delete_object::builders::DeleteObjectFluentBuilder;
+use aws_sdk_s3::operation::get_object::builders::GetObjectFluentBuilder;
+use aws_sdk_s3::operation::put_object_retention::builders::PutObjectRetentionFluentBuilder;
 use aws_sdk_s3::primitives::{ByteStream, DateTime};
 use aws_sdk_s3::types::{
     ObjectLockLegalHold, ObjectLockLegalHoldStatus, ObjectLockMode, ObjectLockRetention,
@@ -143,15 +146,40 @@ impl S3Store {
         }
     }
 
+    fn get_request(&self, key: &ObjectKey, version: Option<&VersionId>) -> GetObjectFluentBuilder {
+        let request = self.client.get_object().bucket(&self.at.bucket).key(self.full(key.as_str()));
+        request.set_version_id(version.map(|version| version.as_str().to_owned()))
+    }
+
+    fn lock_request(
+        &self,
+        key: &ObjectKey,
+        version: &VersionId,
+        lock: Lock,
+    ) -> PutObjectRetentionFluentBuilder {
+        let mode = match lock.mode {
+            LockMode::Governance => ObjectLockRetentionMode::Governance,
+            LockMode::Compliance => ObjectLockRetentionMode::Compliance,
+        };
+        let retention =
+            ObjectLockRetention::builder().mode(mode).retain_until_date(date(lock.until)).build();
+        let request = self.client.put_object_retention().bucket(&self.at.bucket);
+        request.key(self.full(key.as_str())).version_id(version.as_str()).retention(retention)
+    }
+
+    fn delete_request(
+        &self,
+        key: &ObjectKey,
+        version: Option<&VersionId>,
+    ) -> DeleteObjectFluentBuilder {
+        let request =
+            self.client.delete_object().bucket(&self.at.bucket).key(self.full(key.as_str()));
+        request.set_version_id(version.map(|version| version.as_str().to_owned()))
+    }
+
     /// Why a request without a body to its answer was refused: a read of one byte has one.
     fn explain(&self, key: &ObjectKey, version: Option<&VersionId>, bare: Refusal) -> Refusal {
-        let request = self
-            .client
-            .get_object()
-            .bucket(&self.at.bucket)
-            .key(self.full(key.as_str()))
-            .set_version_id(version.map(|version| version.as_str().to_owned()))
-            .range("bytes=0-0");
+        let request = self.get_request(key, version).range("bytes=0-0");
         match self.ask(request.send()) {
             Ok(_) => bare,
             Err(error) => Refusal::of(&error),
@@ -169,11 +197,7 @@ impl S3Store {
         loop {
             tries += 1;
             let request = self
-                .client
-                .get_object()
-                .bucket(&self.at.bucket)
-                .key(self.full(key.as_str()))
-                .set_version_id(version.map(|version| version.as_str().to_owned()))
+                .get_request(key, version)
                 .set_range(range.map(|(first, last)| format!("bytes={first}-{last}")));
             let answer = self.ask(async {
                 let answer = match request.send().await {
@@ -401,20 +425,7 @@ impl LockedStore for S3Store {
                 return Ok(());
             }
         }
-        let mode = match lock.mode {
-            LockMode::Governance => ObjectLockRetentionMode::Governance,
-            LockMode::Compliance => ObjectLockRetentionMode::Compliance,
-        };
-        let retention =
-            ObjectLockRetention::builder().mode(mode).retain_until_date(date(lock.until)).build();
-        let request = self
-            .client
-            .put_object_retention()
-            .bucket(&self.at.bucket)
-            .key(self.full(key.as_str()))
-            .version_id(version.as_str())
-            .retention(retention);
-        let done = self.ask(request.send());
+        let done = self.ask(self.lock_request(key, version, lock).send());
         done.map(|_| ()).map_err(|error| Refusal::of(&error).error("locking", key))
     }
 
@@ -452,13 +463,7 @@ impl LockedStore for S3Store {
         } else if !self.is_marker(key, version)? {
             return Err(not_found(key, version));
         }
-        let request = self
-            .client
-            .delete_object()
-            .bucket(&self.at.bucket)
-            .key(self.full(key.as_str()))
-            .version_id(version.as_str());
-        let done = self.ask(request.send());
+        let done = self.ask(self.delete_request(key, Some(version)).send());
         done.map(|_| ()).map_err(|error| Refusal::of(&error).error("deleting", key))
     }
 

@@ -3,11 +3,12 @@
 //! A first claim is signed by a key that it registers itself. Whoever can write to the store can make one, so that it is
 //! believed only as far as it is what the auditor already knows.
 
-use strongroom_crypto::entry::{LogOpen, RegisteredKey};
-use strongroom_crypto::keys::{KeyFile, Role};
+use strongroom_crypto::entry::LogOpen;
+use strongroom_crypto::keys::KeyFile;
 
 use super::fold::Fold;
 use super::{Audit, Mark};
+use crate::log::role_keys;
 
 const FIRST: &str = "entry 0";
 
@@ -66,10 +67,7 @@ fn compare_digest(audit: &Audit<'_>, fold: &Fold) {
 /// A log registers exactly the role keys of the key file that it was made with.
 fn compare_keys(audit: &Audit<'_>, opening: &LogOpen, keys: &KeyFile) {
     let fail = |detail: &str| audit.note("log-open", FIRST, Mark::Fail, detail);
-    let registered = |role: &Role| RegisteredKey::new(keys.role(*role).public(), (*role).into());
-    let mut expected: Vec<_> = Role::ALL.iter().map(registered).collect();
-    expected.sort_by_key(|key| (key.role, key.id));
-    if opening.keys != expected {
+    if opening.keys != role_keys(keys) {
         fail("it does not register the role keys of the key file: this log was made with others");
     }
     let log = keys.log().verifier();

@@ -8,16 +8,13 @@ use strongroom_crypto::claim::{
 use strongroom_crypto::entry::{Entry, EntryKind, KeyChange, LogOpen, Seal};
 use strongroom_crypto::keys::{KeyId, RolePublic};
 use strongroom_crypto::merkle::{MemoryTree, leaf_hash};
-use strongroom_crypto::state::{FoldError, Outcome, State};
+use strongroom_crypto::state::{CLOCK_SLACK_MS, FoldError, Outcome, State};
 use strongroom_crypto::time::Instant;
 use strongroom_crypto::{ArchiveId, Digest, SegmentId};
 
 use super::inventory::Inventory;
 use super::{Audit, Found, Mark, VerifyError, any_after};
 use crate::log::{claim_key, instant};
-
-/// An entry may lie this far after the time of the verification.
-const CLOCK_SLACK_MS: i64 = 24 * 3_600_000;
 
 /// A segment that a valid entry sealed.
 #[derive(Debug)]

@@ -9,14 +9,12 @@ use strongroom_retention::Settling;
 use super::fold::Fold;
 use super::inventory::Inventory;
 use super::{Audit, Finding, Mark, VerifyError};
-use crate::log::{checkpoint_key, claim_key, tile_key};
+use crate::log::{checkpoint_key, claim_key, tile_key, timestamp};
 use crate::pool;
-use crate::store::{Head, ObjectKey, StoreError};
+use crate::store::{Head, LOCK_SLACK, ObjectKey, StoreError};
 
 /// The name of the check.
 pub(super) const CHECK: &str = "lock";
-/// Stores keep lock dates in whole seconds.
-const LOCK_SLACK_MS: i64 = 1_000;
 
 /// What decides whether a lock is long enough.
 pub(super) struct Locks {
@@ -72,8 +70,7 @@ impl Locks {
                     format!("its lock is of mode {}, another than it was born with", lock.mode);
                 return Some((Mark::Fail, detail));
             }
-            if lock.until.as_millisecond().saturating_add(LOCK_SLACK_MS) < promised.until.unix_ms()
-            {
+            if timestamp(promised.until).duration_since(lock.until) > LOCK_SLACK {
                 let detail =
                     format!("its lock ends {}, before the recorded {}", lock.until, promised.until);
                 return Some((Mark::Fail, detail));

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// How far clocks may disagree before an entry is refused.
-pub(super) const CLOCK_SLACK_MS: i64 = 24 * MS_PER_HOUR;
+pub const CLOCK_SLACK_MS: i64 = 24 * MS_PER_HOUR;
 
 /// The epoch of a log that can't hold yet.
 const HOLD_EPOCH: u64 = 0;

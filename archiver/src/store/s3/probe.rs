@@ -3,15 +3,14 @@
 
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{
-    CompletedMultipartUpload, CompletedPart, ObjectLockMode, ObjectLockRetention,
-    ObjectLockRetentionMode,
+    CompletedMultipartUpload, CompletedPart, ObjectLockMode, ObjectLockRetentionMode,
 };
 use jiff::Timestamp;
 use strongroom_crypto::{Digest, b64};
 
 use super::answer::Refusal;
 use super::{S3Store, date, version};
-use crate::store::{LockMode, ObjectKey, StoreError, VersionId};
+use crate::store::{Lock, ObjectKey, StoreError, VersionId};
 
 impl S3Store {
     /// Whether the bucket keeps every version of an object.
@@ -67,23 +66,11 @@ impl S3Store {
         &self,
         key: &ObjectKey,
         version: &VersionId,
-        mode: LockMode,
-        until: Timestamp,
+        lock: Lock,
         bypass: bool,
     ) -> Result<(), StoreError> {
-        let mode = match mode {
-            LockMode::Governance => ObjectLockRetentionMode::Governance,
-            LockMode::Compliance => ObjectLockRetentionMode::Compliance,
-        };
-        let retention =
-            ObjectLockRetention::builder().mode(mode).retain_until_date(date(until)).build();
         let request = self
-            .client
-            .put_object_retention()
-            .bucket(&self.at.bucket)
-            .key(self.full(key.as_str()))
-            .version_id(version.as_str())
-            .retention(retention)
+            .lock_request(key, version, lock)
             .set_bypass_governance_retention(bypass.then_some(true));
         let done = self.ask(request.send());
         done.map(|_| ()).map_err(|error| Refusal::of(&error).error("locking", key))
@@ -101,11 +88,7 @@ impl S3Store {
         bypass: bool,
     ) -> Result<(), StoreError> {
         let request = self
-            .client
-            .delete_object()
-            .bucket(&self.at.bucket)
-            .key(self.full(key.as_str()))
-            .set_version_id(version.map(|version| version.as_str().to_owned()))
+            .delete_request(key, version)
             .set_bypass_governance_retention(bypass.then_some(true));
         let done = self.ask(request.send());
         done.map(|_| ()).map_err(|error| Refusal::of(&error).error("deleting", key))
