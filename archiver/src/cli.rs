@@ -4,10 +4,10 @@ mod archive;
 mod cat;
 #[cfg(feature = "s3")]
 mod doctor;
+mod duties;
 mod init;
 mod output;
 mod quickstart;
-
 mod status;
 mod sweep;
 mod target;
@@ -66,6 +66,8 @@ enum Command {
     #[cfg(feature = "s3")]
     /// Try every capability that the archive relies on, on canaries in the store
     Doctor(doctor::Arguments),
+    /// Show who may do what with the bucket, or print the policies that follow
+    Duties(duties::Arguments),
     /// Seal what is new in all sources
     Archive(archive::Arguments),
     /// Extend locks that are about to lapse; abandon and delete what no run ever claimed
@@ -119,6 +121,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, machine: &Machine) -> 
         Command::Init(arguments) => init::run(&arguments, machine),
         #[cfg(feature = "s3")]
         Command::Doctor(arguments) => doctor::run(&arguments, machine),
+        Command::Duties(arguments) => duties::run(&arguments),
         Command::Archive(arguments) => archive::run(&arguments, machine),
         Command::Sweep(arguments) => sweep::run(&arguments, machine),
         Command::Verify(arguments) => verify::run(&arguments, machine),

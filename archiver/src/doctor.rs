@@ -4,13 +4,22 @@
 //! The canaries lie under `index/doctor/`, are locked for some seconds, and are deleted when that is
 //! over. A capability that is missing has a consequence, and that is what is printed.
 
+mod attest;
+mod duty;
+
 use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
 use strongroom_crypto::Digest;
 
 use crate::store::s3::S3Store;
-use crate::store::{Lock, LockMode, LockedStore, ObjectKey, PutOptions, StoreError, VersionId};
+use crate::store::{
+    Lock, LockMode, LockedStore, MAX_LOCK_UNTIL_SECOND, ObjectKey, PutOptions, StoreError,
+    VersionId,
+};
+
+pub use attest::{Check, attest};
+pub use duty::examine_duty;
 
 /// How long canaries are locked.
 const CANARY_LOCK: SignedDuration = SignedDuration::from_secs(8);
@@ -46,7 +55,7 @@ impl fmt::Display for Outcome {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Capability {
     /// Its name.
-    pub name: &'static str,
+    pub name: String,
     /// What the probe came to.
     pub outcome: Outcome,
     /// Whether nothing can be archived without it.
@@ -67,6 +76,7 @@ struct Examination<'a> {
 }
 
 /// Tries every capability. `now` is this machine's clock, `pause` lets the canaries' locks lapse.
+/// `far` locks one canary past 2106, where it may stay for ever.
 ///
 /// # Errors
 ///
@@ -76,6 +86,7 @@ pub fn examine(
     bucket: Option<&S3Store>,
     run: u64,
     now: Timestamp,
+    far: bool,
     pause: &dyn Fn(SignedDuration),
 ) -> Result<Vec<Capability>, StoreError> {
     let mut examination =
@@ -85,6 +96,7 @@ pub fn examine(
     examination.fence();
     examination.locks();
     examination.requests_in_parts();
+    examination.far_dates(far);
     pause(CANARY_LOCK.saturating_add(EXTENDED));
     examination.lapse();
     Ok(examination.found)
@@ -98,7 +110,8 @@ impl Examination<'_> {
         outcome: Outcome,
         detail: impl Into<String>,
     ) {
-        self.found.push(Capability { name, outcome, required, detail: detail.into() });
+        let (name, detail) = (name.to_owned(), detail.into());
+        self.found.push(Capability { name, outcome, required, detail });
     }
 
     /// Notes a capability that could not be tried.
@@ -346,12 +359,36 @@ impl Examination<'_> {
             }
             Err(error) => self.failed("plain-delete", false, &error),
         }
-        self.note(
-            "far-dates",
-            false,
-            Outcome::NotProven,
-            "locks past 2106-02-07 wrap in some stores; this program refuses such dates",
-        );
+    }
+
+    /// What becomes of a date that does not fit into 32 bits.
+    fn far_dates(&mut self, wanted: bool) {
+        const NAME: &str = "far-dates";
+        let Some(bucket) = self.bucket.filter(|_| wanted) else {
+            let detail = "locks past 2106-02-07 wrap in some stores: this program asks for none, and \
+                          `--far-dates` tries one, whose canary then stays";
+            return self.note(NAME, false, Outcome::NotProven, detail);
+        };
+        let far = Timestamp::from_second(MAX_LOCK_UNTIL_SECOND + 86_400).unwrap_or(Timestamp::MAX);
+        let tried = self.put(NAME, true, Some(LockMode::Governance)).and_then(|(key, version)| {
+            let lock = Lock { mode: LockMode::Governance, until: far };
+            let done = bucket.try_lock(&key, &version, lock, false);
+            let found = self.store.head(&key, Some(&version))?.and_then(|head| head.lock);
+            Ok((done, found))
+        });
+        match tried {
+            Err(error) => self.failed(NAME, false, &error),
+            Ok((Err(_), _)) => self.note(NAME, false, Outcome::Holds, "refused"),
+            Ok((Ok(()), Some(lock))) if lock.until >= far => {
+                self.canaries.pop();
+                self.note(NAME, false, Outcome::Holds, format!("locked until {}", lock.until));
+            }
+            Ok((Ok(()), lock)) => {
+                let until = lock.map_or_else(|| "never".to_owned(), |lock| lock.until.to_string());
+                let detail = format!("a lock until {far} became one until {until}");
+                self.note(NAME, false, Outcome::Missing, detail);
+            }
+        }
     }
 
     /// After its lock a version can be deleted, or nothing is ever disposed of.

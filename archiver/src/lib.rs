@@ -8,6 +8,7 @@
 //! | [`store`] | where objects live: versions, locks, holds |
 //! | [`log`] | claims, tiles, checkpoints, the state |
 //! | [`archive`] | one run over all sources |
+//! | [`duties`] | who may do what with the bucket |
 //! | [`doctor`] | what a store can do, and what it only seems to do |
 //! | [`sweep`] | locks that are about to lapse move on |
 //! | [`verify`] | the same archive seen from outside |
@@ -20,6 +21,7 @@ pub mod cli;
 pub mod config;
 #[cfg(feature = "s3")]
 pub mod doctor;
+pub mod duties;
 pub mod limits;
 pub mod log;
 pub mod pool;

@@ -78,6 +78,8 @@ pub struct Log {
     head: Head,
     /// Until when this run has extended all locks.
     extended: Option<Instant>,
+    /// Whose key signs claims.
+    duty: Role,
 }
 
 impl std::fmt::Debug for Log {
@@ -123,6 +125,12 @@ impl Log {
             Err(error) => return Err(error),
         }
         Ok(())
+    }
+
+    /// Signs with the key of another duty than `archive` from here on.
+    #[must_use]
+    pub fn on_duty(self, duty: Role) -> Self {
+        Self { duty, ..self }
     }
 
     /// Notes for the next window that all locks last until `until`.
@@ -205,7 +213,7 @@ impl Log {
             if draft.items.is_empty() {
                 return Ok(voided);
             }
-            let claim = draft.sign(self.keys.role(Role::Archive))?;
+            let claim = draft.sign(self.keys.role(self.duty))?;
             if self.put_claim(&claim)? {
                 self.fold(&claim)?;
                 return Ok(voided);
@@ -222,7 +230,7 @@ impl Log {
     ) -> Result<(ClaimDraft, Vec<Voided>), LogError> {
         self.require_known()?;
         let now = self.now()?;
-        let signer = self.keys.role(Role::Archive).id();
+        let signer = self.keys.role(self.duty).id();
         let mut ahead = self.state.clone();
         let (mut kept, mut voided) = (Vec::new(), Vec::new());
         for (place, item) in items.iter().enumerate() {

@@ -68,6 +68,24 @@ pub fn extend_overdue(log: &mut Log) -> Result<Vec<ObjectKey>, LogError> {
     Ok(missing)
 }
 
+/// The segments under a legal hold that the log does not order: this version's log orders none. A flag
+/// from elsewhere is reported and never lifted, for somebody may have a reason.
+///
+/// # Errors
+///
+/// The store's and the log's.
+pub fn foreign_holds(log: &mut Log) -> Result<Vec<ObjectKey>, LogError> {
+    log.load_all_pages()?;
+    let mut held = Vec::new();
+    for segment in log.state().segments() {
+        let key = ObjectKey::new(segment.object.as_str())?;
+        if log.store().head(&key, None)?.is_some_and(|head| head.hold) {
+            held.push(key);
+        }
+    }
+    Ok(held)
+}
+
 /// Tells whether a lock is overdue: those that the last extension moved, or without one any.
 fn due(state: &State, settling: Settling, now: Timestamp) -> bool {
     let overdue = |until: Instant| settling.is_overdue(timestamp(until), now);

@@ -345,6 +345,7 @@ impl Audit<'_> {
         heads.compare_kept(self, &fold);
         published::tiles(self, &inventory, &fold, &heads)?;
         locks::check_log(self, &inventory, &fold)?;
+        locks::attested(self, &fold);
         index::check(self, &inventory, &fold)?;
         keys::check(self, &inventory, &fold)?;
         seal::voids(self, &inventory, &fold);

@@ -3,9 +3,11 @@
 //! An entry lives for ever, so nothing in it can be a person's: every field is a number, a time,
 //! a digest, a key or a name of a closed alphabet.
 
+mod attest;
 mod opening;
 mod seal;
 
+pub use attest::{Attest, Attested};
 pub use opening::{KeyChange, KeySet, LogOpen, RegisteredKey};
 pub use seal::{EventTree, Seal, TimeRange};
 
@@ -13,9 +15,10 @@ use crate::{
     digest::Digest,
     id::SegmentId,
     json::{JsonError, Members, ObjectReader, Value, text},
-    name::Shard,
+    name::{NameError, Shard},
     time::Instant,
 };
+use std::str::FromStr;
 
 /// Longest entry in bytes: a full bundle of 256 entries stays at one mebibyte.
 pub const MAX_ENTRY_BYTES: usize = 4_096;
@@ -44,6 +47,8 @@ pub enum EntryKind {
     SegmentAbandon(Abandon),
     /// `window.close`: a run ended.
     WindowClose(WindowClose),
+    /// `attest`: somebody tried to break the locks.
+    Attest(Attest),
     /// A type or version that this program does not know.
     Unknown(UnknownEntry),
 }
@@ -118,6 +123,7 @@ impl Entry {
             }
             ("segment.abandon", VERSION) => EntryKind::SegmentAbandon(Abandon::take(&mut members)?),
             ("window.close", VERSION) => EntryKind::WindowClose(WindowClose::take(&mut members)?),
+            ("attest", VERSION) => EntryKind::Attest(Attest::take(&mut members)?),
             _ => {
                 let bytes = bytes.to_vec();
                 let kind = EntryKind::Unknown(UnknownEntry { kind, version, bytes });
@@ -141,6 +147,7 @@ impl Entry {
             EntryKind::SegmentSeal(seal) => seal.put(&mut members),
             EntryKind::SegmentAbandon(abandon) => abandon.put(&mut members),
             EntryKind::WindowClose(close) => close.put(&mut members),
+            EntryKind::Attest(attest) => attest.put(&mut members),
         }
         members.insert("at", text(self.at));
         members.insert("crit", self.crit);
@@ -179,9 +186,31 @@ impl EntryKind {
             Self::SegmentSeal(_) => "segment.seal",
             Self::SegmentAbandon(_) => "segment.abandon",
             Self::WindowClose(_) => "window.close",
+            Self::Attest(_) => "attest",
             Self::Unknown(unknown) => unknown.kind(),
         }
     }
+}
+
+/// An array of names, sorted and each once.
+fn sorted<T>(
+    members: &mut ObjectReader,
+    name: &'static str,
+    otherwise: &'static str,
+) -> Result<Vec<T>, JsonError>
+where
+    T: FromStr<Err = NameError> + Ord,
+{
+    let mut names: Vec<T> = Vec::new();
+    for item in members.array(name)? {
+        let Value::Text(text) = item else { return Err(members.refused(name, otherwise)) };
+        let found = text.parse().map_err(|reason| members.refused(name, reason))?;
+        if names.last() >= Some(&found) {
+            return Err(members.refused(name, "not sorted, or one occurs twice"));
+        }
+        names.push(found);
+    }
+    Ok(names)
 }
 
 impl Abandon {
@@ -281,6 +310,9 @@ pub(crate) mod tests {
             shard: Shard::WHOLE,
         };
         let abandon = Abandon { segment_id: id(2), until: at(9) };
+        let mut attest = Attest::default();
+        attest.note("delete".parse().unwrap(), Attested::Held);
+        attest.note("bypass".parse().unwrap(), Attested::Broken);
         let add = KeySet::add(key.public(), Role::Lock.into());
         let revoke = KeySet { id: key.id(), role: Role::Lock.into(), change: KeyChange::Revoke };
         let kinds = [
@@ -289,6 +321,7 @@ pub(crate) mod tests {
             EntryKind::SegmentSeal(Box::new(seal())),
             EntryKind::SegmentAbandon(abandon),
             EntryKind::WindowClose(close),
+            EntryKind::Attest(attest),
         ];
         let first = opening(&[(&key, Role::Archive.into()), (&key, LogRole::Admin)]);
         let rest = kinds.into_iter().map(|kind| Entry::new(at(5), kind));

@@ -69,6 +69,11 @@ word! {
     HoldId, "a hold id of 1 to 63 of `a-z 0-9 . _ -`, beginning with a letter or digit"
 }
 
+word! {
+    /// A check of the store's locks, spelled like a stream.
+    CheckName, "a check of 1 to 63 of `a-z 0-9 . _ -`, beginning with a letter or digit"
+}
+
 /// Longest key that every S3 store takes, in bytes.
 const MAX_OBJECT_KEY_BYTES: usize = 1_024;
 

@@ -296,6 +296,8 @@ impl State {
                 self.windows.insert(close.shard, close.number);
                 self.extended_until = self.extended_until.max(close.extended_until);
             }
+            // What was attested is read from the entry.
+            EntryKind::Attest(_) => {}
             // INVARIANT: neither is ever valid here.
             EntryKind::LogOpen(_) | EntryKind::Unknown(_) => {}
         }

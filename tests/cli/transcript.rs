@@ -85,14 +85,14 @@ pub(crate) fn transcripts() -> PathBuf {
 
 /// Whether transcripts are written instead of compared.
 pub(crate) fn blessing() -> bool {
-    env::var_os("STRONGROOM_BLESS").is_some()
+    env::var("STRONGROOM_BLESS").is_ok_and(|what| what == "transcripts")
 }
 
 /// Fails with everything that differs.
 pub(crate) fn assert_same(differences: &[String]) {
     assert!(
         differences.is_empty(),
-        "{} transcripts differ; if they are better now, run this test with STRONGROOM_BLESS=1\n\n{}",
+        "{} transcripts differ; if they are better now, run this test with STRONGROOM_BLESS=transcripts\n\n{}",
         differences.len(),
         differences.join("\n")
     );

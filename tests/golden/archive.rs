@@ -78,8 +78,10 @@ pub(crate) fn files_below(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 pub(crate) fn folder() -> PathBuf {
     static MADE: Once = Once::new();
     MADE.call_once(|| {
-        if blessing() {
-            make::make();
+        if let Some(what) = blessing() {
+            if what == "archive" {
+                make::make();
+            }
             vectors::write(&Golden::read(&vectors_folder().join("archive")));
         }
     });

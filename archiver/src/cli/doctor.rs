@@ -3,11 +3,16 @@
 use std::time::Duration;
 
 use clap::Args;
-use strongroom_crypto::json::{array, object, text};
+use jiff::SignedDuration;
+use strongroom_crypto::entry::{Attest, Attested, EntryKind};
+use strongroom_crypto::json::{Value, array, object, text};
+use strongroom_crypto::keys::Role;
 
-use super::target::{Target, random};
+use super::target::{Place, Target, random};
 use super::{EXIT_DONE, EXIT_FINDING, Failure, Machine, output};
-use crate::doctor::{Capability, Outcome, examine};
+use crate::doctor::{Capability, Check, Outcome, attest, examine, examine_duty};
+use crate::duties::Duty;
+use crate::log::{Item, Log};
 use crate::store::StoreUrl;
 use crate::store::s3::S3Store;
 
@@ -15,6 +20,16 @@ use crate::store::s3::S3Store;
 pub(super) struct Arguments {
     #[command(flatten)]
     target: Target,
+    /// Try whether these credentials may do what this duty needs, and nothing else: archive, lock,
+    /// hold, remove, verify or audit
+    #[arg(long, value_name = "DUTY", conflicts_with_all = ["attest", "far_dates"])]
+    duty: Option<Duty>,
+    /// Try to break the locks of canaries in every way, and sign what came of it into the log
+    #[arg(long, conflicts_with = "far_dates")]
+    attest: bool,
+    /// Lock a canary past 2106 too: where the store keeps the date, it stays there
+    #[arg(long)]
+    far_dates: bool,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -22,31 +37,34 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failure> {
     let place = arguments.target.resolve()?;
-    let (now, run) = ((machine.now)(), random(machine.fill));
-    let pause = |time: jiff::SignedDuration| {
-        std::thread::sleep(Duration::try_from(time).unwrap_or_default());
-    };
+    match arguments.duty {
+        Some(duty) => permissions(arguments, &place, duty),
+        None if arguments.attest => attestation(arguments, &place, machine),
+        None => capabilities(arguments, &place, machine),
+    }
+}
+
+fn pause(time: SignedDuration) {
+    std::thread::sleep(Duration::try_from(time).unwrap_or_default());
+}
+
+/// What the store can do.
+fn capabilities(arguments: &Arguments, place: &Place, machine: &Machine) -> Result<u8, Failure> {
+    let (now, run, far) = ((machine.now)(), random(machine.fill), arguments.far_dates);
     let found = match &place.url {
-        StoreUrl::File(_) => examine(&*place.store(machine)?, None, run, now, &pause)?,
+        StoreUrl::File(_) => examine(&*place.store(machine)?, None, run, now, far, &pause)?,
         StoreUrl::S3(at) => {
             let bucket = S3Store::connect(at)?;
-            examine(&bucket, Some(&bucket), run, now, &pause)?
+            examine(&bucket, Some(&bucket), run, now, far, &pause)?
         }
     };
     let usable = !found.iter().any(|one| one.required && one.outcome == Outcome::Missing);
     if arguments.json {
-        let capabilities = array(found.iter().map(|one| {
-            object([
-                ("detail", one.detail.as_str().into()),
-                ("name", one.name.into()),
-                ("required", one.required.into()),
-                ("result", text(one.outcome)),
-            ])
-        }));
+        let capabilities = array(found.iter().map(to_json));
         output::json(&object([("capabilities", capabilities), ("usable", usable.into())]))?;
     } else {
         for one in &found {
-            show(one)?;
+            show(&one.name, one.outcome, &one.detail)?;
         }
         let verdict = if usable { "usable" } else { "not usable as it is" };
         output::line(format!("{} is {verdict}", place.url))?;
@@ -54,7 +72,111 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
     Ok(if usable { EXIT_DONE } else { EXIT_FINDING })
 }
 
-fn show(one: &Capability) -> Result<(), Failure> {
-    output::line(format!("{:<22} {:<11} {}", one.name, one.outcome, one.detail))?;
+/// What these credentials may do.
+fn permissions(arguments: &Arguments, place: &Place, duty: Duty) -> Result<u8, Failure> {
+    let StoreUrl::S3(at) = &place.url else {
+        let next = "give a store in a bucket with `--to s3://bucket/prefix`";
+        return Err(Failure::input("a directory has no permissions of duties", next));
+    };
+    let table = super::duties::table()?;
+    let settle = SignedDuration::try_from(place.limits.settle).unwrap_or(SignedDuration::MAX);
+    let found = examine_duty(&S3Store::connect(at)?, table, duty, settle)?;
+    let count = |outcome| found.iter().filter(|one| one.outcome == outcome).count();
+    let (holds, missing) = (count(Outcome::Holds), count(Outcome::Missing));
+    if arguments.json {
+        output::json(&object([
+            ("as_listed", (missing == 0).into()),
+            ("duty", text(duty)),
+            ("permissions", array(found.iter().map(to_json))),
+        ]))?;
+    } else {
+        for one in found.iter().filter(|one| one.outcome != Outcome::Holds) {
+            show(&one.name, one.outcome, &one.detail)?;
+        }
+        let rest = found.len() - holds - missing;
+        output::line(format!(
+            "duty {duty}: {holds} permissions as listed, {missing} otherwise, {rest} not proven"
+        ))?;
+    }
+    Ok(if missing == 0 { EXIT_DONE } else { EXIT_FINDING })
+}
+
+/// Whether the locks hold, for the log.
+fn attestation(arguments: &Arguments, place: &Place, machine: &Machine) -> Result<u8, Failure> {
+    let (run, mut fill) = (random(machine.fill), machine.fill);
+    // First, for where nothing can be signed nothing has to be tried.
+    let log = Log::open(place.store(machine)?, place.keys()?)?;
+    let mut log = log.on_duty(Role::Remove);
+    let checks = match &place.url {
+        StoreUrl::File(_) => attest(&**log.store(), None, run, &pause)?,
+        StoreUrl::S3(at) => {
+            let bucket = S3Store::connect(at)?;
+            attest(&bucket, Some(&bucket), run, &pause)?
+        }
+    };
+    let mut entry = Attest::default();
+    for check in &checks {
+        let name = check.name.parse().map_err(|error| Failure {
+            code: EXIT_FINDING,
+            message: format!("check `{}`: {error}", check.name),
+            next: None,
+        })?;
+        entry.note(name, check.outcome);
+    }
+    let counts = [Attested::Held, Attested::Broken, Attested::NotProven]
+        .map(|outcome| entry.list(outcome).len());
+    let index = log.state().size();
+    log.append(&[Item { kind: EntryKind::Attest(entry), ranges: None }], None, &mut fill)?;
+    show_checks(arguments.json, &checks, counts, &log, index)?;
+    Ok(if counts[1] == 0 { EXIT_DONE } else { EXIT_FINDING })
+}
+
+fn show_checks(
+    json: bool,
+    checks: &[Check],
+    [held, broken, not_proven]: [usize; 3],
+    log: &Log,
+    index: u64,
+) -> Result<(), Failure> {
+    let word = |outcome| match outcome {
+        Attested::Held => "held",
+        Attested::Broken => "BROKEN",
+        Attested::NotProven => "NOT PROVEN",
+    };
+    if json {
+        let checks = array(checks.iter().map(|one| {
+            object([
+                ("detail", one.detail.as_str().into()),
+                ("name", one.name.as_str().into()),
+                ("result", word(one.outcome).into()),
+            ])
+        }));
+        output::json(&object([
+            ("checks", checks),
+            ("entry", index.into()),
+            ("log_size", log.head().size.into()),
+        ]))?;
+        return Ok(());
+    }
+    for one in checks {
+        show(&one.name, word(one.outcome), &one.detail)?;
+    }
+    output::line(format!(
+        "signed into the log as entry {index}: {held} held, {broken} broken, {not_proven} not proven"
+    ))?;
+    Ok(())
+}
+
+fn to_json(one: &Capability) -> Value {
+    object([
+        ("detail", one.detail.as_str().into()),
+        ("name", one.name.as_str().into()),
+        ("required", one.required.into()),
+        ("result", text(one.outcome)),
+    ])
+}
+
+fn show(name: &str, outcome: impl std::fmt::Display, detail: &str) -> Result<(), Failure> {
+    output::line(format!("{name:<34} {outcome:<11} {detail}"))?;
     Ok(())
 }

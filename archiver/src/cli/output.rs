@@ -21,6 +21,39 @@ pub(super) fn json(value: &Value) -> io::Result<()> {
     unless_closed(io::stdout().lock().write_all(&bytes))
 }
 
+/// Prints JSON for people: a member or an item on each line.
+pub(super) fn pretty(value: &Value) -> io::Result<()> {
+    let mut shown = String::new();
+    layout(value, "", &mut shown);
+    shown.push('\n');
+    unless_closed(io::stdout().lock().write_all(shown.as_bytes()))
+}
+
+fn layout(value: &Value, indent: &str, shown: &mut String) {
+    let inner = format!("{indent}  ");
+    let canonical = |value: &Value| String::from_utf8_lossy(&value.to_canonical()).into_owned();
+    let (open, items, close): (char, Vec<(String, &Value)>, char) = match value {
+        Value::Object(members) => {
+            let name = |name: &str| format!("{}: ", canonical(&name.into()));
+            ('{', members.iter().map(|(key, value)| (name(key), value)).collect(), '}')
+        }
+        Value::Array(items) => ('[', items.iter().map(|item| (String::new(), item)).collect(), ']'),
+        other => return shown.push_str(&canonical(other)),
+    };
+    shown.push(open);
+    for (place, (name, item)) in items.iter().enumerate() {
+        shown.push_str(if place == 0 { "\n" } else { ",\n" });
+        shown.push_str(&inner);
+        shown.push_str(name);
+        layout(item, &inner, shown);
+    }
+    if !items.is_empty() {
+        shown.push('\n');
+        shown.push_str(indent);
+    }
+    shown.push(close);
+}
+
 /// Whoever closed the pipe has read enough: the exit code still says what became of the command.
 fn unless_closed(written: io::Result<()>) -> io::Result<()> {
     match written {

@@ -2,27 +2,42 @@
 
 use clap::{Args, ValueEnum};
 use strongroom_crypto::json::{array, object, text};
+use strongroom_crypto::keys::Role;
 use strongroom_crypto::name::Shard;
 
 use super::target::Target;
 use super::{EXIT_DONE, EXIT_FINDING, Failure, Machine, output};
 use crate::log::Log;
-use crate::sweep::{Orphans, extend_overdue, remove_orphans};
+use crate::sweep::{Orphans, extend_overdue, foreign_holds, remove_orphans};
 
 /// What a sweep does; each needs other permissions of the store.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 enum Duty {
     /// Extend locks that are about to lapse
     Lock,
-    /// Abandon and delete uploads that no run ever claimed
+    /// Compare legal-hold flags with the holds that the log orders: of every segment, so that it is
+    /// done only where it is named
+    Hold,
+    /// Abandon and delete uploads that no run ever claimed, and canaries of `doctor`
     Remove,
+}
+
+impl Duty {
+    /// Whose key signs what it says in the log.
+    const fn role(self) -> Role {
+        match self {
+            Self::Lock => Role::Lock,
+            Self::Hold => Role::Hold,
+            Self::Remove => Role::Remove,
+        }
+    }
 }
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
     #[command(flatten)]
     target: Target,
-    /// Do only this; without it everything
+    /// Do only this, under its own key; without it locks and orphans
     #[arg(long, value_name = "DUTY")]
     duty: Option<Duty>,
     /// Print one JSON object
@@ -32,7 +47,15 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failure> {
     let place = arguments.target.resolve()?;
-    let mut log = Log::open(place.store(machine)?, place.keys()?)?;
+    // Duty `hold` puts nothing into the store, and needs no fence.
+    let store = match arguments.duty {
+        Some(Duty::Hold) => place.store_read_only(machine)?,
+        _ => place.store(machine)?,
+    };
+    let mut log = Log::open(store, place.keys()?)?;
+    if let Some(duty) = arguments.duty {
+        log = log.on_duty(duty.role());
+    }
     let has = |duty| arguments.duty.is_none_or(|wanted| wanted == duty);
     let mut fill = machine.fill;
     let before = log.state().extended_until();
@@ -46,12 +69,16 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
     }
     let orphans =
         if has(Duty::Remove) { remove_orphans(&mut log, &mut fill)? } else { Orphans::default() };
+    let held =
+        if arguments.duty == Some(Duty::Hold) { foreign_holds(&mut log)? } else { Vec::new() };
     let extended = log.state().extended_until().filter(|until| Some(*until) != before);
     if arguments.json {
         output::json(&object([
             ("abandoned", orphans.abandoned.into()),
+            ("canaries", orphans.canaries.into()),
             ("deleted", orphans.deleted.into()),
             ("extended_until", extended.map_or(strongroom_crypto::json::Value::Null, text)),
+            ("held_without_order", array(held.iter().map(text))),
             ("missing", array(missing.iter().map(text))),
             ("waiting", orphans.waiting.into()),
         ]))?;
@@ -73,5 +100,12 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
             Some(next),
         );
     }
-    Ok(if missing.is_empty() { EXIT_DONE } else { EXIT_FINDING })
+    for key in &held {
+        let next = "find out who set it: it keeps the segment from ever being disposed of";
+        output::complain(
+            &format!("`{key}` is under a hold that the log does not order"),
+            Some(next),
+        );
+    }
+    Ok(if missing.is_empty() && held.is_empty() { EXIT_DONE } else { EXIT_FINDING })
 }

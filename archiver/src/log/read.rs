@@ -196,8 +196,8 @@ impl Log {
         }
         check_opening(&opening, &keys)?;
         let newest = newest_checkpoint(&*store, keys.log().verifier())?;
-        let mut log =
-            Self { store, keys, state, fresh: Vec::new(), head: Head::empty(), extended: None };
+        let (fresh, head, duty) = (Vec::new(), Head::empty(), Role::Archive);
+        let mut log = Self { store, keys, state, fresh, head, extended: None, duty };
         let resumed = newest.as_ref().map_or(Ok(false), |head| log.resume(head));
         match (resumed, newest) {
             (Ok(true), _) => {}

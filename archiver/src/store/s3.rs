@@ -9,9 +9,10 @@ mod answer;
 mod bucket;
 mod client;
 mod listing;
+mod permission;
 mod probe;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::future::Future;
 use std::sync::{Mutex, PoisonError};
@@ -35,8 +36,9 @@ use strongroom_crypto::{Digest, b64, hex};
 use tokio::runtime::Runtime;
 use tokio::sync::Semaphore;
 
-use self::answer::Refusal;
+use self::answer::{Act, Refusal};
 use self::client::ServerClock;
+pub use self::permission::Permission;
 use super::{
     Head, Listed, ListedVersion, Lock, LockMode, LockedStore, MAX_OBJECT_BYTES, ObjectKey,
     PutOptions, S3Url, StoreError, VersionId,
@@ -63,6 +65,8 @@ pub struct S3Store {
     slots: Semaphore,
     /// The locks of versions as they were seen last.
     seen: Mutex<HashMap<(ObjectKey, VersionId), Option<Lock>>>,
+    /// Where locks may be read: the first part of keys.
+    readable: Mutex<BTreeSet<String>>,
 }
 
 impl fmt::Debug for S3Store {
@@ -100,6 +104,7 @@ impl S3Store {
             slots: Semaphore::new(at.access.requests),
             at: at.clone(),
             seen: Mutex::default(),
+            readable: Mutex::default(),
         })
     }
 
@@ -252,7 +257,7 @@ fn absent(
     if refusal.status == Some(416) {
         return Ok(Some(Vec::new()));
     }
-    if is_absent(&refusal, version) { Ok(None) } else { Err(refusal.error("reading", key)) }
+    if is_absent(&refusal, version) { Ok(None) } else { Err(refusal.error(Act::READ, key)) }
 }
 
 /// Whether a version, or a name, is not there. A mark that hides a name has no content.
@@ -323,7 +328,7 @@ impl LockedStore for S3Store {
         }
         match self.ask(request.send()) {
             Ok(answer) => version(answer.version_id(), key).map_err(StoreError::after_commit),
-            Err(error) => Err(Refusal::of(&error).error("storing", key)),
+            Err(error) => Err(Refusal::of(&error).error(Act::STORE, key)),
         }
     }
 
@@ -344,7 +349,7 @@ impl LockedStore for S3Store {
                 return if is_absent(&refusal, asked) {
                     Ok(None)
                 } else {
-                    Err(refusal.error("looking at", key))
+                    Err(refusal.error(Act::LOOK, key))
                 };
             }
         };
@@ -358,6 +363,9 @@ impl LockedStore for S3Store {
         };
         let recorded = answer.metadata().and_then(|metadata| metadata.get(DIGEST));
         let found = version(answer.version_id().or(asked.map(VersionId::as_str)), key)?;
+        if lock.is_none() {
+            self.require_readable(key, &found)?;
+        }
         self.see(key, &found, lock);
         Ok(Some(Head {
             version: found,
@@ -426,7 +434,7 @@ impl LockedStore for S3Store {
             }
         }
         let done = self.ask(self.lock_request(key, version, lock).send());
-        done.map(|_| ()).map_err(|error| Refusal::of(&error).error("locking", key))
+        done.map(|_| ()).map_err(|error| Refusal::of(&error).error(Act::LOCK, key))
     }
 
     fn set_hold(&self, key: &ObjectKey, version: &VersionId, on: bool) -> Result<(), StoreError> {
@@ -445,7 +453,7 @@ impl LockedStore for S3Store {
             .legal_hold(ObjectLockLegalHold::builder().status(status).build());
         match self.ask(request.send()) {
             Ok(_) => Ok(()),
-            Err(error) => Err(Refusal::of(&error).error("holding", key)),
+            Err(error) => Err(Refusal::of(&error).error(Act::HOLD, key)),
         }
     }
 
@@ -464,7 +472,7 @@ impl LockedStore for S3Store {
             return Err(not_found(key, version));
         }
         let done = self.ask(self.delete_request(key, Some(version)).send());
-        done.map(|_| ()).map_err(|error| Refusal::of(&error).error("deleting", key))
+        done.map(|_| ()).map_err(|error| Refusal::of(&error).error(Act::DELETE, key))
     }
 
     fn now(&self) -> Result<Timestamp, StoreError> {
@@ -479,7 +487,7 @@ impl LockedStore for S3Store {
                 detail: "the store does not tell its time".to_owned(),
                 may_be_stored: false,
             },
-            Err(error) => Refusal::of(&error).list_error(""),
+            Err(error) => Refusal::of(&error).error_of(Act::LIST, &self.at.bucket),
         })
     }
 

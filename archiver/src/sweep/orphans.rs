@@ -24,6 +24,8 @@ pub struct Orphans {
     pub deleted: u64,
     /// Objects whose lock has not lapsed yet, or that are held: a later sweep deletes them.
     pub waiting: u64,
+    /// Canaries of `doctor` deleted.
+    pub canaries: u64,
 }
 
 /// Abandons orphans and deletes those that may be deleted.
@@ -67,6 +69,9 @@ pub fn remove_orphans(log: &mut Log, entropy: &mut dyn Entropy) -> Result<Orphan
         } else {
             orphans.waiting += 1;
         }
+    }
+    for key in all(log, "index/doctor/")? {
+        orphans.canaries += u64::from(delete_all_versions(log, &key)?);
     }
     Ok(orphans)
 }

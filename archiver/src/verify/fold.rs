@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use strongroom_crypto::claim::{
     ClaimItem, MAX_CLAIM_BYTES, NO_CLAIM, UnverifiedClaim, VerifiedClaim,
 };
-use strongroom_crypto::entry::{Entry, EntryKind, KeyChange, LogOpen, Seal};
+use strongroom_crypto::entry::{Attest, Entry, EntryKind, KeyChange, LogOpen, Seal};
 use strongroom_crypto::keys::{KeyId, RolePublic};
 use strongroom_crypto::merkle::{MemoryTree, leaf_hash};
 use strongroom_crypto::state::{CLOCK_SLACK_MS, FoldError, Outcome, State};
@@ -60,6 +60,8 @@ pub(super) struct Fold {
     pub(super) snapshots: BTreeMap<u64, Digest>,
     /// The time of the last entry under each checkpoint.
     pub(super) times: BTreeMap<u64, Instant>,
+    /// When the locks were last tried, and what came of it.
+    pub(super) attested: Option<(u64, Instant, Attest)>,
     /// The claim that comes next.
     pub(super) next: u64,
     /// False if the fold ended at a claim that is missing or altered: nothing behind it can be judged.
@@ -113,6 +115,7 @@ impl Fold {
             windows: BTreeMap::new(),
             snapshots: BTreeMap::new(),
             times: BTreeMap::new(),
+            attested: None,
             next: 0,
             whole: true,
         };
@@ -301,6 +304,7 @@ impl Folder<'_, '_> {
         if self.inventory.checkpoints.contains(&self.fold.tree.size()) {
             self.fold.times.insert(self.fold.tree.size(), self.latest);
         }
+        let at = entry.as_ref().map_or(Instant::MIN, Entry::at);
         let kind = entry.map(Entry::into_kind);
         let note =
             |mark, detail| self.audit.note("fold", format_args!("entry {index}"), mark, detail);
@@ -315,12 +319,12 @@ impl Folder<'_, '_> {
                 let detail = "critical and of a type that this program does not know: the state cannot be decided";
                 note(Mark::NotProven, detail.to_owned());
             }
-            (Some(Outcome::Valid) | None, Some(kind)) => self.take_effect(seq, index, kind),
+            (Some(Outcome::Valid) | None, Some(kind)) => self.take_effect(seq, index, at, kind),
             (Some(Outcome::Unknown { crit: false } | Outcome::Valid) | None, _) => {}
         }
     }
 
-    fn take_effect(&mut self, seq: u64, index: u64, kind: EntryKind) {
+    fn take_effect(&mut self, seq: u64, index: u64, at: Instant, kind: EntryKind) {
         match kind {
             EntryKind::LogOpen(open) if index == 0 => {
                 self.known.extend(open.keys.iter().map(|key| (key.id, key.public.clone())));
@@ -339,6 +343,7 @@ impl Folder<'_, '_> {
                 let window = close.index_sha256.map(|digest| (index, Window { seq, digest }));
                 self.fold.windows.extend(window);
             }
+            EntryKind::Attest(attest) => self.fold.attested = Some((index, at, attest)),
             EntryKind::LogOpen(_) | EntryKind::Unknown(_) => {}
         }
     }

@@ -109,8 +109,8 @@ impl Inventory {
                 .strip_suffix(".json")
                 .and_then(|id| Some(self.manifests.insert(id.parse().ok()?))),
             "keys" => Some(self.keys.insert(key.clone())),
-            // What shows whether a bucket has a fence; it says nothing about the archive.
-            "index" if rest == "fence" => Some(true),
+            // What shows whether a bucket has a fence, and canaries: neither says anything about the archive.
+            "index" if rest == "fence" || rest.starts_with("doctor/") => Some(true),
             "index" => match rest.strip_prefix("page/") {
                 Some(page) => page
                     .strip_suffix(".json")
@@ -279,6 +279,7 @@ mod tests {
             "keys/origin/0",
             "index/00000000000000000007/root.json",
             "index/fence",
+            "index/doctor/held",
             "index/page/e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855.json",
         ] {
             assert!(add(name), "{name}");

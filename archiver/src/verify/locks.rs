@@ -1,8 +1,9 @@
 //! Locks: nothing that proves or opens a segment may go before the segment may.
 
 use jiff::{SignedDuration, Timestamp};
+use strongroom_crypto::entry::Attested;
 use strongroom_crypto::manifest;
-use strongroom_crypto::name::Environment;
+use strongroom_crypto::name::{CheckName, Environment};
 use strongroom_crypto::time::Instant;
 use strongroom_retention::Settling;
 
@@ -116,6 +117,23 @@ pub(super) fn check_log(
         }
         Ok(())
     })
+}
+
+/// Says when the locks were last tried, and what came of it: a lock of mode GOVERNANCE is as good as the permissions.
+pub(super) fn attested(audit: &Audit<'_>, fold: &Fold) {
+    let Some((index, at, attest)) = &fold.attested else { return };
+    let list = |outcome| {
+        let names: Vec<&str> = attest.list(outcome).iter().map(CheckName::as_str).collect();
+        names.join(", ")
+    };
+    let mut detail =
+        format!("locks tried {at}: {} checks withstood", attest.list(Attested::Held).len());
+    for (words, outcome) in [("BROKEN by", Attested::Broken), ("not proven", Attested::NotProven)] {
+        if !attest.list(outcome).is_empty() {
+            detail.push_str(&format!("; {words}: {}", list(outcome)));
+        }
+    }
+    audit.note("attest", format_args!("entry {index}"), Mark::Info, detail);
 }
 
 /// Describes an object that must be there.

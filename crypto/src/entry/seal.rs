@@ -130,7 +130,7 @@ impl Seal {
             event_time: TimeRange::take_nullable(members, "event_time")?,
             events: EventTree::take(members)?,
             hold_epoch: members.u64("hold_epoch")?,
-            holds: holds(members)?,
+            holds: super::sorted(members, "holds", "not an array of hold ids")?,
             late: members.bool("late")?,
             manifest_sha256: members.parsed("manifest_sha256")?,
             object: members.parsed("object")?,
@@ -168,21 +168,6 @@ impl Seal {
     }
 }
 
-/// Hold ids, sorted and each once.
-fn holds(members: &mut ObjectReader) -> Result<Vec<HoldId>, JsonError> {
-    let refused = |reason| JsonError::refused("holds", reason);
-    let mut holds: Vec<HoldId> = Vec::new();
-    for item in members.array("holds")? {
-        let Value::Text(id) = item else { return Err(refused("not an array of hold ids")) };
-        let id = id.parse().map_err(|reason| JsonError::refused("holds", reason))?;
-        if holds.last() >= Some(&id) {
-            return Err(refused("not sorted, or one occurs twice"));
-        }
-        holds.push(id);
-    }
-    Ok(holds)
-}
-
 #[cfg(test)]
 mod tests {
     use super::{super::tests::at, *};
@@ -200,7 +185,8 @@ mod tests {
     fn holds_are_sorted_and_each_stands_once() {
         let read = |ids: &[&str]| {
             let value = object([("holds", array(ids.iter().copied()))]);
-            holds(&mut ObjectReader::new(value).unwrap())
+            let mut members = ObjectReader::new(value).unwrap();
+            super::super::sorted::<HoldId>(&mut members, "holds", "not hold ids")
         };
         assert_eq!(read(&["a", "b"]).map(|holds| holds.len()), Ok(2));
         assert!(read(&["b", "a"]).is_err() && read(&["a", "a"]).is_err() && read(&["?"]).is_err());

@@ -65,7 +65,7 @@ pub(super) fn check(
         EntryKind::SegmentSeal(seal) => segment_seal(state, entry, seal, ranges),
         EntryKind::SegmentAbandon(abandon) => segment_abandon(state, abandon),
         EntryKind::WindowClose(close) => window_close(state, entry, close).map_err(Refusal::Void),
-        EntryKind::Unknown(_) => Ok(()),
+        EntryKind::Attest(_) | EntryKind::Unknown(_) => Ok(()),
     }
 }
 
@@ -77,6 +77,7 @@ fn appenders(kind: &EntryKind) -> &'static [LogRole] {
         EntryKind::LogOpen(_) | EntryKind::SegmentSeal(_) => &[ARCHIVE],
         EntryKind::KeySet(_) => &[LogRole::Admin],
         EntryKind::SegmentAbandon(_) => &[ARCHIVE, REMOVE],
+        EntryKind::Attest(_) => &[REMOVE],
         EntryKind::WindowClose(_) => {
             &[ARCHIVE, REMOVE, LogRole::Duty(Role::Lock), LogRole::Duty(Role::Hold)]
         }

@@ -1,7 +1,7 @@
 //! Entries, and with them the JSON of everything that is hashed.
 
 use strongroom_crypto::b64;
-use strongroom_crypto::entry::{Abandon, EntryKind, KeyChange, KeySet};
+use strongroom_crypto::entry::{Abandon, Attest, Attested, Entry, EntryKind, KeyChange, KeySet};
 use strongroom_crypto::keys::{Role, RoleKey};
 use strongroom_crypto::name::LogRole;
 
@@ -16,6 +16,15 @@ fn seal(golden: &Golden) -> String {
 fn key_set(golden: &Golden) -> String {
     let public = RoleKey::from_seed(&[0x42; 32]).public();
     text(&next(golden, EntryKind::KeySet(KeySet::add(public, LogRole::Admin))).encode())
+}
+
+/// An attempt on locks that two withstood and one did not.
+pub(super) fn attest(golden: &Golden) -> Entry {
+    let mut attest = Attest::default();
+    attest.note("delete-governance".parse().unwrap(), Attested::Held);
+    attest.note("delete-compliance".parse().unwrap(), Attested::Held);
+    attest.note("bypass-governance".parse().unwrap(), Attested::Broken);
+    next(golden, EntryKind::Attest(attest))
 }
 
 pub(super) fn accepted(golden: &Golden) -> Vec<Good> {
@@ -35,14 +44,52 @@ pub(super) fn accepted(golden: &Golden) -> Vec<Good> {
         ("entry_key_set_add.json".into(), key_set(golden).into_bytes()),
         ("entry_key_set_revoke.json".into(), next(golden, EntryKind::KeySet(revoke)).encode()),
         ("entry_unknown_type.json".into(), unknown.into_bytes()),
+        ("entry_attest.json".into(), attest(golden).encode()),
     ]
 }
 
 pub(super) fn faults(golden: &Golden) -> Vec<Fault> {
-    [spelling(golden), numbers(golden), shape(golden), values(golden), names(golden), keys(golden)]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        spelling(golden),
+        numbers(golden),
+        shape(golden),
+        values(golden),
+        names(golden),
+        keys(golden),
+        attests(golden),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+fn attests(golden: &Golden) -> Vec<Fault> {
+    let attest = text(&attest(golden).encode());
+    let with = |from: &str, to: &str| swap(&attest, from, to);
+    let held = "\"held\":[\"delete-compliance\",\"delete-governance\"]";
+    let broken = "\"broken\":[\"bypass-governance\"]";
+    vec![
+        fault(
+            "entry_attest_check_in_two_lists.json",
+            "a check with two outcomes",
+            with(broken, "\"broken\":[\"delete-governance\"]"),
+        ),
+        fault(
+            "entry_attest_checks_unsorted.json",
+            "checks out of order",
+            with(held, "\"held\":[\"delete-governance\",\"delete-compliance\"]"),
+        ),
+        fault(
+            "entry_attest_check_name.json",
+            "a check that is no name",
+            with(broken, "\"broken\":[\"Bypass\"]"),
+        ),
+        fault(
+            "entry_attest_of_nothing.json",
+            "no check at all",
+            swap(&with(broken, "\"broken\":[]"), held, "\"held\":[]"),
+        ),
+    ]
 }
 
 /// JSON that has another spelling, or none.

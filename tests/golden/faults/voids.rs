@@ -7,6 +7,7 @@ use strongroom_crypto::range::OriginRange;
 use strongroom_crypto::time::Instant;
 
 use super::claims::{claim, closing, closing_for_ever, range, resigned, seal, sealing};
+use super::entries::attest;
 use super::{Fault, fault, leaf, next, swap, text};
 use crate::archive::Golden;
 
@@ -130,6 +131,11 @@ fn others(golden: &Golden) -> Vec<Fault> {
             "claim_void_signer_may_not.json",
             "a key registered by a key that is not for it",
             claim(golden, vec![(next(golden, EntryKind::KeySet(key)), None)]),
+        ),
+        fault(
+            "claim_void_attest_by_another_duty.json",
+            "locks attested by a key that is not for it",
+            claim(golden, vec![(attest(golden), None)]),
         ),
         fault(
             "claim_void_log_opened_again.json",

@@ -6,6 +6,36 @@ use aws_sdk_s3::operation::RequestId as _;
 
 use crate::store::{ObjectKey, StoreError};
 
+/// What was asked of the store, and the permissions that it takes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Act {
+    words: &'static str,
+    needs: &'static [&'static str],
+}
+
+impl Act {
+    pub(super) const STORE: Self =
+        Self { words: "storing", needs: &["s3:PutObject", "s3:PutObjectRetention"] };
+    pub(super) const LOOK: Self =
+        Self { words: "looking at", needs: &["s3:GetObject", "s3:GetObjectVersion"] };
+    pub(super) const READ: Self =
+        Self { words: "reading", needs: &["s3:GetObject", "s3:GetObjectVersion"] };
+    pub(super) const READ_LOCK: Self =
+        Self { words: "reading the lock of", needs: &["s3:GetObjectRetention"] };
+    pub(super) const LOCK: Self = Self { words: "locking", needs: &["s3:PutObjectRetention"] };
+    pub(super) const HOLD: Self = Self { words: "holding", needs: &["s3:PutObjectLegalHold"] };
+    pub(super) const DELETE: Self = Self { words: "deleting", needs: &["s3:DeleteObjectVersion"] };
+    pub(super) const LIST: Self = Self { words: "listing", needs: &["s3:ListBucket"] };
+    pub(super) const LIST_VERSIONS: Self =
+        Self { words: "listing the versions of", needs: &["s3:ListBucketVersions"] };
+    pub(super) const SETTINGS: Self = Self {
+        words: "asking for the settings of",
+        needs: &["s3:GetBucketVersioning", "s3:GetBucketObjectLockConfiguration"],
+    };
+    /// Of a bucket that is to be made: no duty may.
+    pub(super) const CREATE: Self = Self { words: "making", needs: &[] };
+}
+
 /// An answer that is not success: its status, if there was one, and the code in its body.
 #[derive(Debug)]
 pub(super) struct Refusal {
@@ -25,7 +55,8 @@ impl Refusal {
         let code = error.code().unwrap_or_default().to_owned();
         let told = error.message().unwrap_or_default();
         let id = error.meta().request_id().map(|id| format!(" (request {id})")).unwrap_or_default();
-        let message = if told.is_empty() { chain(error) } else { format!("{told}{id}") };
+        let bare = told.is_empty() && code.is_empty();
+        let message = if bare { chain(error) } else { format!("{told}{id}").trim().to_owned() };
         let unclear = match error {
             SdkError::ConstructionFailure(_) => false,
             SdkError::DispatchFailure(failure) => !failure.is_user(),
@@ -35,9 +66,9 @@ impl Refusal {
         Self { status, code, message, unclear }
     }
 
-    /// The answer as an error of `action` on an object.
-    pub(super) fn error(self, action: &str, key: &ObjectKey) -> StoreError {
-        let detail = self.detail(action, key.as_str());
+    /// The answer as an error of an act on an object.
+    pub(super) fn error(self, act: Act, key: &ObjectKey) -> StoreError {
+        let detail = self.detail(act, key.as_str());
         match (self.code.as_str(), self.status) {
             ("PreconditionFailed", _) | (_, Some(412)) => {
                 StoreError::AlreadyExists { key: key.clone() }
@@ -71,14 +102,10 @@ impl Refusal {
         }
     }
 
-    /// The answer as an error of a listing, which is of no one object.
-    pub(super) fn list_error(self, prefix: &str) -> StoreError {
-        match ObjectKey::new(if prefix.is_empty() {
-            "bucket"
-        } else {
-            prefix.trim_end_matches('/')
-        }) {
-            Ok(key) => self.error("listing", &key),
+    /// The answer as an error of an act on many objects, or on the bucket.
+    pub(super) fn error_of(self, act: Act, what: &str) -> StoreError {
+        match ObjectKey::new(what.trim_matches('/')) {
+            Ok(key) => self.error(act, &key),
             Err(error) => error,
         }
     }
@@ -88,11 +115,24 @@ impl Refusal {
         self.status.is_none() && self.message.contains("credential")
     }
 
-    fn detail(&self, action: &str, key: &str) -> String {
+    fn detail(&self, act: Act, key: &str) -> String {
         let status = self.status.map(|status| format!("{status} ")).unwrap_or_default();
-        format!("{action} `{key}`: {status}{} {}", self.code, self.message)
-            .trim_end()
-            .replace("  ", " ")
+        let said = format!("{} `{key}`: {status}{} {}", act.words, self.code, self.message);
+        let said = said.trim_end().replace("  ", " ");
+        // A wrong key or signature is refused as well, and no permission would help.
+        let refused = self.status == Some(403) && matches!(self.code.as_str(), "AccessDenied" | "");
+        if refused && !act.needs.is_empty() {
+            format!("{said}: this takes {}", act.needs.join(" and "))
+        } else {
+            said
+        }
+    }
+}
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let status = self.status.map(|status| status.to_string()).unwrap_or_default();
+        write!(f, "{status} {} {}", self.code, self.message)
     }
 }
 
@@ -106,4 +146,32 @@ fn chain(error: &dyn std::error::Error) -> String {
         source = cause.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::duties::{Duty, table};
+
+    #[test]
+    fn what_an_act_needs_is_some_dutys() {
+        let table = table().unwrap();
+        let mut known = table.object_actions();
+        known.extend(table.right(Duty::Archive).bucket.iter().map(String::as_str));
+        let acts = [
+            Act::STORE,
+            Act::LOOK,
+            Act::READ,
+            Act::READ_LOCK,
+            Act::LOCK,
+            Act::HOLD,
+            Act::DELETE,
+            Act::LIST,
+            Act::LIST_VERSIONS,
+            Act::SETTINGS,
+        ];
+        for need in acts.iter().flat_map(|act| act.needs) {
+            assert!(known.contains(need), "{need}");
+        }
+    }
 }

@@ -4,11 +4,12 @@ use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
 use strongroom_crypto::Digest;
 
 use super::S3Store;
-use super::answer::Refusal;
+use super::answer::{Act, Refusal};
 use crate::store::{LockedStore as _, ObjectKey, PutOptions, StoreError};
 
 /// The name that shows, at the beginning of each run, whether the store has a fence.
 const FENCE: &str = "index/fence";
+
 impl S3Store {
     /// Makes the bucket, with Object Lock and versioning, if it is not there; tells whether it made it.
     ///
@@ -22,7 +23,7 @@ impl S3Store {
             Err(error) => {
                 let refusal = Refusal::of(&error);
                 if refusal.status != Some(404) {
-                    return Err(refusal.list_error(""));
+                    return Err(refusal.error_of(Act::LIST, &self.at.bucket));
                 }
             }
         }
@@ -44,7 +45,7 @@ impl S3Store {
                 if refusal.code == "BucketAlreadyOwnedByYou" {
                     return Ok(false);
                 }
-                Err(refusal.list_error(""))
+                Err(refusal.error_of(Act::CREATE, &self.at.bucket))
             }
         }
     }

@@ -2,13 +2,19 @@
 
 use aws_sdk_s3::primitives::DateTime;
 
-use super::answer::Refusal;
+use super::answer::{Act, Refusal};
 use super::{S3Store, version};
 use crate::store::{Listed, ListedVersion, StoreError};
 
 /// Names listed at a time.
 const PAGE: i32 = 1_000;
+
 impl S3Store {
+    /// What a listing is called in an error.
+    fn place_of<'a>(&'a self, prefix: &'a str) -> &'a str {
+        if prefix.is_empty() { &self.at.bucket } else { prefix }
+    }
+
     /// Lists current versions in pages of the store.
     pub(super) fn list_current(
         &self,
@@ -27,8 +33,9 @@ impl S3Store {
                 .prefix(self.full(prefix))
                 .set_start_after(after.clone())
                 .max_keys(wanted);
-            let answer =
-                self.ask(request.send()).map_err(|error| Refusal::of(&error).list_error(prefix))?;
+            let answer = self
+                .ask(request.send())
+                .map_err(|error| Refusal::of(&error).error_of(Act::LIST, self.place_of(prefix)))?;
             for object in answer.contents() {
                 let Some(full) = object.key() else { continue };
                 after = Some(full.to_owned());
@@ -57,8 +64,9 @@ impl S3Store {
                 .set_key_marker(key_marker)
                 .set_version_id_marker(version_marker)
                 .max_keys(PAGE);
-            let answer =
-                self.ask(request.send()).map_err(|error| Refusal::of(&error).list_error(prefix))?;
+            let answer = self.ask(request.send()).map_err(|error| {
+                Refusal::of(&error).error_of(Act::LIST_VERSIONS, self.place_of(prefix))
+            })?;
             let versions = answer.versions().iter().map(|one| {
                 (one.key(), one.version_id(), one.is_latest(), one.last_modified(), false)
             });

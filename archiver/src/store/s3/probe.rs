@@ -3,12 +3,13 @@
 
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{
-    CompletedMultipartUpload, CompletedPart, ObjectLockMode, ObjectLockRetentionMode,
+    CompletedMultipartUpload, CompletedPart, Delete, ObjectIdentifier, ObjectLockMode,
+    ObjectLockRetention, ObjectLockRetentionMode,
 };
 use jiff::Timestamp;
 use strongroom_crypto::{Digest, b64};
 
-use super::answer::Refusal;
+use super::answer::{Act, Refusal};
 use super::{S3Store, date, version};
 use crate::store::{Lock, ObjectKey, StoreError, VersionId};
 
@@ -20,8 +21,9 @@ impl S3Store {
     /// `Denied`, `NotFound`, `Unavailable`.
     pub fn keeps_versions(&self) -> Result<bool, StoreError> {
         let request = self.client.get_bucket_versioning().bucket(&self.at.bucket);
-        let answer =
-            self.ask(request.send()).map_err(|error| Refusal::of(&error).list_error(""))?;
+        let answer = self
+            .ask(request.send())
+            .map_err(|error| Refusal::of(&error).error_of(Act::SETTINGS, &self.at.bucket))?;
         Ok(answer.status().is_some_and(|status| status.as_str() == "Enabled"))
     }
 
@@ -40,7 +42,7 @@ impl S3Store {
                 if refusal.code == "ObjectLockConfigurationNotFoundError" {
                     return Ok((false, None));
                 }
-                return Err(refusal.list_error(""));
+                return Err(refusal.error_of(Act::SETTINGS, &self.at.bucket));
             }
         };
         let configuration = answer.object_lock_configuration();
@@ -73,7 +75,7 @@ impl S3Store {
             .lock_request(key, version, lock)
             .set_bypass_governance_retention(bypass.then_some(true));
         let done = self.ask(request.send());
-        done.map(|_| ()).map_err(|error| Refusal::of(&error).error("locking", key))
+        done.map(|_| ()).map_err(|error| Refusal::of(&error).error(Act::LOCK, key))
     }
 
     /// Deletes, whatever the lock; without a version this asks for a mark that hides the name.
@@ -91,7 +93,56 @@ impl S3Store {
             .delete_request(key, version)
             .set_bypass_governance_retention(bypass.then_some(true));
         let done = self.ask(request.send());
-        done.map(|_| ()).map_err(|error| Refusal::of(&error).error("deleting", key))
+        done.map(|_| ()).map_err(|error| Refusal::of(&error).error(Act::DELETE, key))
+    }
+
+    /// Takes a lock away, where that is to be had.
+    ///
+    /// # Errors
+    ///
+    /// What the store answers.
+    pub fn try_unlock(&self, key: &ObjectKey, version: &VersionId) -> Result<(), StoreError> {
+        let request = self
+            .client
+            .put_object_retention()
+            .bucket(&self.at.bucket)
+            .key(self.full(key.as_str()))
+            .version_id(version.as_str())
+            .retention(ObjectLockRetention::builder().build())
+            .bypass_governance_retention(true);
+        let done = self.ask(request.send());
+        done.map(|_| ()).map_err(|error| Refusal::of(&error).error(Act::LOCK, key))
+    }
+
+    /// Deletes by a request for many objects, whatever the lock.
+    ///
+    /// # Errors
+    ///
+    /// What the store answers, for the request or for the object.
+    pub fn try_delete_in_bulk(
+        &self,
+        key: &ObjectKey,
+        version: &VersionId,
+    ) -> Result<(), StoreError> {
+        let one = ObjectIdentifier::builder().key(self.full(key.as_str()));
+        let built = one.version_id(version.as_str()).build();
+        let built = built.and_then(|one| Delete::builder().objects(one).build());
+        let delete = built.map_err(|error| StoreError::invalid(error.to_string()))?;
+        let request = self
+            .client
+            .delete_objects()
+            .bucket(&self.at.bucket)
+            .delete(delete)
+            .bypass_governance_retention(true);
+        let answer = self.ask(request.send());
+        let done = answer.map_err(|error| Refusal::of(&error).error(Act::DELETE, key))?;
+        match done.errors().first() {
+            None => Ok(()),
+            Some(error) => {
+                let detail = error.message().or(error.code()).unwrap_or("refused").to_owned();
+                Err(StoreError::Denied { detail })
+            }
+        }
     }
 
     /// Puts bytes under the checksum of others.
@@ -108,7 +159,7 @@ impl S3Store {
             .checksum_sha256(b64::encode(Digest::of(b"other bytes").as_bytes()))
             .body(ByteStream::from_static(b"these bytes"));
         let done = self.ask(request.send());
-        done.map(|_| ()).map_err(|error| Refusal::of(&error).error("storing", key))
+        done.map(|_| ()).map_err(|error| Refusal::of(&error).error(Act::STORE, key))
     }
 
     /// Puts an object in parts, with the headers of a lock.
@@ -122,7 +173,7 @@ impl S3Store {
         until: Timestamp,
     ) -> Result<VersionId, StoreError> {
         let (bucket, name) = (&self.at.bucket, self.full(key.as_str()));
-        let refused = |refusal: Refusal| refusal.error("storing in parts", key);
+        let refused = |refusal: Refusal| refusal.error(Act::STORE, key);
         let request = self
             .client
             .create_multipart_upload()

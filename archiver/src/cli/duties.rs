@@ -1,0 +1,157 @@
+//! `strongroom duties`
+
+use std::time::Duration;
+
+use clap::{ArgGroup, Args};
+use strongroom_crypto::json::{Value, array, object, text};
+
+use super::{EXIT_DONE, EXIT_FINDING, Failure, output};
+use crate::config::parse_duration;
+use crate::duties::{Duty, Longest, Place, Table};
+use crate::limits::Limits;
+use crate::store::{S3Url, StoreUrl};
+
+#[derive(Args, Debug)]
+#[command(group = ArgGroup::new("policy").requires("to").args(["iam_policy", "bucket_policy"]))]
+pub(super) struct Arguments {
+    /// The store that a policy is for, as `s3://bucket/prefix`
+    #[arg(long, value_name = "STORE")]
+    to: Option<String>,
+    /// Print the identity policy of one duty
+    #[arg(long, value_name = "DUTY")]
+    iam_policy: Option<Duty>,
+    /// Print the policy of the bucket: what the principals may do, and what nobody may
+    #[arg(long)]
+    bucket_policy: bool,
+    /// Who has a duty, as `DUTY=ARN`; may be repeated
+    #[arg(long, value_name = "DUTY=ARN", requires = "bucket_policy", value_parser = principal)]
+    principal: Vec<(Duty, String)>,
+    /// The settling period: how far ahead duty `archive` may lock, and a day
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    settle: Option<Duration>,
+    /// The longest lock of any policy: how far ahead duty `lock` may lock
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    max_lock: Option<Duration>,
+    /// The ARN of the key that wraps keys
+    #[arg(long, value_name = "ARN", requires = "iam_policy")]
+    kms_key: Option<String>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+fn principal(argument: &str) -> Result<(Duty, String), String> {
+    let (duty, arn) = argument.split_once('=').ok_or("expected DUTY=ARN")?;
+    if !arn.starts_with("arn:") {
+        return Err(format!("`{arn}` is no ARN"));
+    }
+    Ok((duty.parse().map_err(|error| format!("{error}"))?, arn.to_owned()))
+}
+
+fn duration(argument: &str) -> Result<Duration, String> {
+    let found = parse_duration(argument).filter(|time| !time.is_zero());
+    found.ok_or_else(|| "expected a duration like P7D".to_owned())
+}
+
+/// The table that the program was built with.
+pub(super) fn table() -> Result<&'static Table, Failure> {
+    let broken = |detail| Failure { code: EXIT_FINDING, message: detail, next: None };
+    crate::duties::table().map_err(|error| broken(format!("the table of duties: {error}")))
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<u8, Failure> {
+    let table = table()?;
+    let at = arguments.to.as_deref().map(bucket).transpose()?;
+    match (&at, arguments.iam_policy, arguments.bucket_policy) {
+        (Some(at), Some(duty), _) => {
+            let place = place(arguments, at, table, &[duty])?;
+            output::pretty(&table.identity_policy(duty, &place))?;
+        }
+        (Some(at), None, true) => {
+            let duties: Vec<Duty> = arguments.principal.iter().map(|(duty, _)| *duty).collect();
+            let place = place(arguments, at, table, &duties)?;
+            output::pretty(&table.bucket_policy(&arguments.principal, &place))?;
+        }
+        _ if arguments.json => output::json(&to_json(table))?,
+        _ => show(table)?,
+    }
+    Ok(EXIT_DONE)
+}
+
+fn bucket(address: &str) -> Result<S3Url, Failure> {
+    match address.parse()? {
+        StoreUrl::S3(at) => Ok(at),
+        StoreUrl::File(_) => {
+            let next = "give a store in a bucket with `--to s3://bucket/prefix`";
+            Err(Failure::input("a directory has no policy", next))
+        }
+    }
+}
+
+/// A bound that nobody gave is no bound: it is asked for.
+fn place<'a>(
+    arguments: &'a Arguments,
+    at: &'a S3Url,
+    table: &Table,
+    duties: &[Duty],
+) -> Result<Place<'a>, Failure> {
+    let unbounded = duties.iter().any(|duty| table.right(*duty).longest_lock == Longest::Max);
+    if unbounded && arguments.max_lock.is_none() {
+        let next =
+            "give the longest lock that any policy may demand with `--max-lock`, as in `P3650D`";
+        return Err(Failure::input("duty lock needs a bound", next));
+    }
+    Ok(Place {
+        at,
+        settle: arguments.settle.unwrap_or(Limits::default().settle),
+        max_lock: arguments.max_lock.unwrap_or_default(),
+        kms_key: arguments.kms_key.as_deref(),
+    })
+}
+
+fn to_json(table: &Table) -> Value {
+    let areas = || table.areas.iter().map(String::as_str);
+    let duties = Duty::ALL.into_iter().map(|duty| {
+        let right = table.right(duty);
+        let allowed = |action: &str| array(areas().filter(|area| table.allows(duty, action, area)));
+        let objects = table
+            .object_actions()
+            .into_iter()
+            .map(|action| object([("action", action.into()), ("below", allowed(action))]));
+        object([
+            ("bucket", array(right.bucket.iter().map(String::as_str))),
+            ("does", right.does.as_str().into()),
+            ("duty", text(duty)),
+            ("key", array(right.key.iter().map(String::as_str))),
+            ("objects", array(objects)),
+        ])
+    });
+    object([("areas", array(areas())), ("duties", array(duties))])
+}
+
+fn show(table: &Table) -> Result<(), Failure> {
+    for duty in Duty::ALL {
+        let right = table.right(duty);
+        output::line(format!("{duty:<8} {}", right.does))?;
+        output::line(format!("         {}", right.bucket.join(" ")))?;
+        for allowed in &right.objects {
+            let below = allowed.below.iter().map(|area| format!("{area}*"));
+            let below: Vec<String> = below.collect();
+            output::line(format!(
+                "         {} below {}",
+                allowed.actions.join(" "),
+                below.join(" ")
+            ))?;
+        }
+        if !right.key.is_empty() {
+            output::line(format!("         {} on the key that wraps keys", right.key.join(" ")))?;
+        }
+    }
+    for denied in &table.denied {
+        output::line(format!("nobody   {} below {}", denied.actions.join(" "), {
+            let below: Vec<String> = denied.below.iter().map(|area| format!("{area}*")).collect();
+            below.join(" ")
+        }))?;
+    }
+    Ok(())
+}
