@@ -1,11 +1,12 @@
 //! What users see: help texts and errors, as committed transcripts.
 //!
-//! `STRONGROOM_BLESS=1` writes the transcripts anew; read the difference before you commit it.
+//! `STRONGROOM_BLESS=transcripts` writes the transcripts anew; read the difference before you commit it.
 
 mod clock;
 mod errors;
 mod help;
 mod newer;
+mod policies;
 mod room;
 mod stop;
 mod transcript;

@@ -5,7 +5,7 @@ mod bucket;
 
 use std::fs::OpenOptions;
 use std::io::{Read as _, Write as _};
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -156,8 +156,10 @@ impl Place {
         let mut file = std::fs::File::open(&self.key).map_err(|error| {
             Failure::input(format!("cannot read key file `{path}`: {error}"), next)
         })?;
-        let mode = file.metadata()?.permissions().mode();
-        if mode & 0o077 != 0 {
+        let about = file.metadata()?;
+        // A file of root's may be readable by a group: that is how a pod's user comes by a secret.
+        let others = if about.uid() == 0 { 0o037 } else { 0o077 };
+        if about.mode() & others != 0 {
             let next = format!("run `chmod 600 {path}`, and think about who may have read it");
             return Err(Failure::input(format!("key file `{path}` can be read by others"), next));
         }
