@@ -215,7 +215,7 @@ impl Table {
             let named = principals.iter().filter(|(of, _)| *of == duty);
             let named: Vec<&str> = named.map(|(_, principal)| principal.as_str()).collect();
             if !named.is_empty() {
-                statements.extend(self.allow(duty, place, Some(aws(&named))));
+                statements.extend(self.allow(duty, place, Some(&aws(&named))));
             }
         }
         let mut by_duties: BTreeMap<Vec<Duty>, Vec<&str>> = BTreeMap::new();
@@ -228,7 +228,7 @@ impl Table {
         for (duties, names) in &by_duties {
             statements.extend(self.only(duties, place, &aws(names)));
         }
-        statements.extend(self.deny(place, Some("*".into())));
+        statements.extend(self.deny(place, Some(&"*".into())));
         policy(statements)
     }
 
@@ -260,9 +260,9 @@ impl Table {
     }
 
     /// The statements of a duty.
-    fn allow(&self, duty: Duty, place: &Place<'_>, principal: Option<Value>) -> Vec<Value> {
+    fn allow(&self, duty: Duty, place: &Place<'_>, principal: Option<&Value>) -> Vec<Value> {
         let right = self.right(duty);
-        let with = |members: Vec<(&str, Value)>| statement(members, principal.as_ref());
+        let with = |members: Vec<(&str, Value)>| statement(members, principal);
         let sid = |what: &str| text(format_args!("{}{what}", title(duty)));
         let mut statements = vec![with(vec![
             ("Sid", sid("Bucket")),
@@ -295,7 +295,7 @@ impl Table {
             ]));
         }
         // A key has a policy of its own: a bucket's cannot speak of it.
-        if let (Some(key), None, false) = (place.kms_key, &principal, right.key.is_empty()) {
+        if let (Some(key), None, false) = (place.kms_key, principal, right.key.is_empty()) {
             statements.push(with(vec![
                 ("Sid", sid("Key")),
                 ("Effect", "Allow".into()),
@@ -307,7 +307,7 @@ impl Table {
     }
 
     /// The statements of what nobody may do.
-    fn deny(&self, place: &Place<'_>, principal: Option<Value>) -> Vec<Value> {
+    fn deny(&self, place: &Place<'_>, principal: Option<&Value>) -> Vec<Value> {
         let denied = self.denied.iter().enumerate().map(|(number, denied)| {
             let members = vec![
                 ("Sid", text(format_args!("Never{number}"))),
@@ -315,7 +315,7 @@ impl Table {
                 ("Action", array(denied.actions.iter().map(String::as_str))),
                 ("Resource", resources(place.at, &denied.below)),
             ];
-            statement(members, principal.as_ref())
+            statement(members, principal)
         });
         denied.collect()
     }

@@ -296,10 +296,8 @@ impl State {
                 self.windows.insert(close.shard, close.number);
                 self.extended_until = self.extended_until.max(close.extended_until);
             }
-            // What was attested is read from the entry.
-            EntryKind::Attest(_) => {}
-            // INVARIANT: neither is ever valid here.
-            EntryKind::LogOpen(_) | EntryKind::Unknown(_) => {}
+            // What was attested is read from the entry; the others are never valid here.
+            EntryKind::Attest(_) | EntryKind::LogOpen(_) | EntryKind::Unknown(_) => {}
         }
         // A seal of a forgotten id is still void: it is made at most 24 hours before `latest`,
         // and so not before the end of its own settling lock.

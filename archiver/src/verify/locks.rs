@@ -122,17 +122,16 @@ pub(super) fn check_log(
 /// Says when the locks were last tried, and what came of it: a lock of mode GOVERNANCE is as good as the permissions.
 pub(super) fn attested(audit: &Audit<'_>, fold: &Fold) {
     let Some((index, at, attest)) = &fold.attested else { return };
-    let list = |outcome| {
+    let list = |words, outcome| {
         let names: Vec<&str> = attest.list(outcome).iter().map(CheckName::as_str).collect();
-        names.join(", ")
+        if names.is_empty() { String::new() } else { format!("; {words}: {}", names.join(", ")) }
     };
-    let mut detail =
-        format!("locks tried {at}: {} checks withstood", attest.list(Attested::Held).len());
-    for (words, outcome) in [("BROKEN by", Attested::Broken), ("not proven", Attested::NotProven)] {
-        if !attest.list(outcome).is_empty() {
-            detail.push_str(&format!("; {words}: {}", list(outcome)));
-        }
-    }
+    let detail = format!(
+        "locks tried {at}: {} checks withstood{}{}",
+        attest.list(Attested::Held).len(),
+        list("BROKEN by", Attested::Broken),
+        list("not proven", Attested::NotProven)
+    );
     audit.note("attest", format_args!("entry {index}"), Mark::Info, detail);
 }
 
