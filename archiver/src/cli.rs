@@ -161,6 +161,12 @@ impl From<StoreError> for Failure {
                 (EXIT_FINDING, Some("run `strongroom verify --deep` to see what is damaged"))
             }
             ErrorKind::Refused => (EXIT_INPUT, Some("check the permissions of the store")),
+            ErrorKind::Unidentified => (
+                EXIT_INPUT,
+                Some(
+                    "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, name a profile (`profile=NAME` in the store's address, or AWS_PROFILE), or run where a web identity, a container or an instance has a role",
+                ),
+            ),
             ErrorKind::DistrustStore => (
                 EXIT_INPUT,
                 Some(

@@ -190,30 +190,23 @@ impl Examination<'_> {
     }
 
     fn fence(&mut self) {
-        let first = self.put("fence", true, None);
-        let (outcome, detail) = match first {
-            Err(error) => return self.failed("fence", true, &error),
-            Ok(_) => match self.put("fence", true, None) {
-                Err(StoreError::AlreadyExists { .. } | StoreError::Conflict { .. }) => {
-                    let single =
-                        self.bucket.is_some_and(|bucket| bucket.place().access.single_writer);
-                    if single {
-                        (
-                            Outcome::NotProven,
-                            "one writer is declared: it looks before it writes, and the store was not asked",
-                        )
-                    } else {
-                        (Outcome::Holds, "of several writers of a name one wins")
-                    }
-                }
-                Err(error) => return self.failed("fence", true, &error),
-                Ok(_) => (
-                    Outcome::Missing,
-                    "two workers would fork the log: never run two, and declare that with `single_writer=true`",
-                ),
-            },
+        let single = self.bucket.is_some_and(|bucket| bucket.place().access.single_writer);
+        let twice = self.put("fence", true, None).and_then(|_| self.put("fence", true, None));
+        let (outcome, detail) = match twice {
+            Err(StoreError::AlreadyExists { .. } | StoreError::Conflict { .. }) if single => (
+                Outcome::NotProven,
+                "one writer is declared: it looks before it writes, and the store was not asked",
+            ),
+            Err(StoreError::AlreadyExists { .. } | StoreError::Conflict { .. }) => {
+                (Outcome::Holds, "of several writers of a name one wins")
+            }
+            Err(error) => return self.failed("fence", !single, &error),
+            Ok(_) => (
+                Outcome::Missing,
+                "two workers would fork the log: never run two, and declare that with `single_writer=true`",
+            ),
         };
-        self.note("fence", true, outcome, detail);
+        self.note("fence", !single, outcome, detail);
     }
 
     fn locks(&mut self) {
@@ -304,17 +297,26 @@ impl Examination<'_> {
     fn requests_in_parts(&mut self) {
         let Some(bucket) = self.bucket else { return };
         let Ok(key) = self.key("checksum") else { return };
-        if bucket.try_wrong_checksum(&key).is_err() {
-            self.note("checksum", false, Outcome::Holds, "bytes of another SHA-256 are refused");
-        } else {
-            self.note(
-                "checksum",
-                false,
-                Outcome::Missing,
-                "x-amz-checksum-sha256 is ignored: only the signature of a request protects its body",
-            );
-            if let Ok(Some(head)) = self.store.head(&key, None) {
-                self.canaries.push((key, head.version));
+        match bucket.try_wrong_checksum(&key) {
+            Err(StoreError::Invalid { .. } | StoreError::Unavailable { .. }) => {
+                self.note(
+                    "checksum",
+                    false,
+                    Outcome::Holds,
+                    "bytes of another SHA-256 are refused",
+                );
+            }
+            Err(error) => self.failed("checksum", false, &error),
+            Ok(()) => {
+                self.note(
+                    "checksum",
+                    false,
+                    Outcome::Missing,
+                    "x-amz-checksum-sha256 is ignored: only the signature of a request protects its body",
+                );
+                if let Ok(Some(head)) = self.store.head(&key, None) {
+                    self.canaries.push((key, head.version));
+                }
             }
         }
         let parts = self.key("parts").and_then(|key| {
@@ -402,6 +404,9 @@ impl Examination<'_> {
             }
         }
         match last {
+            None if deleted == 0 => {
+                self.note("delete-lapsed", false, Outcome::NotProven, "there was no canary");
+            }
             None => self.note(
                 "delete-lapsed",
                 false,

@@ -17,6 +17,7 @@ use std::{fmt, str::FromStr, sync::Arc};
 use jiff::{SignedDuration, Timestamp};
 use strongroom_crypto::Digest;
 
+use self::counted::Counts;
 pub use self::error::{ErrorKind, StoreError};
 pub use self::name::{ObjectKey, VersionId};
 pub use self::url::{S3Access, S3Url, StoreUrl};
@@ -152,8 +153,9 @@ pub trait LockedStore: Send + Sync {
     ///
     /// # Errors
     ///
-    /// `AlreadyExists` or `Conflict` if the name had to be free, `Full`, `Invalid`. Only
-    /// `Unavailable { may_be_stored: true }` leaves open whether the object is there.
+    /// `AlreadyExists` or `Conflict` if the name had to be free, `Full`, `Invalid`; `NotAsAsked` if
+    /// it is there without a version. Only `Unavailable { may_be_stored: true }` leaves open
+    /// whether the object is there.
     fn put(&self, key: &ObjectKey, bytes: &[u8], how: &PutOptions)
     -> Result<VersionId, StoreError>;
 
@@ -248,6 +250,12 @@ pub trait LockedStore: Send + Sync {
 
     /// The store's address, as [`StoreUrl`] spells it.
     fn url(&self) -> &str;
+
+    /// The requests that went out so far, for a store behind a network: repetitions, pages and
+    /// questions of its own included.
+    fn sent(&self) -> Option<Counts> {
+        None
+    }
 }
 
 /// Reads an object that is never longer than `limit` bytes, so that a planted giant costs nothing.
@@ -392,5 +400,9 @@ impl<S: LockedStore + ?Sized> LockedStore for Arc<S> {
 
     fn url(&self) -> &str {
         (**self).url()
+    }
+
+    fn sent(&self) -> Option<Counts> {
+        (**self).sent()
     }
 }

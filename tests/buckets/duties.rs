@@ -130,11 +130,13 @@ fn every_duty_does_its_work_and_no_others() {
 #[test]
 fn a_missing_permission_is_named() {
     let without = |action: &'static str| {
-        move |policy: String| policy.replace(&format!("\"{action}\",\n"), "").replace(
-            // Where it stands last.
-            &format!(",\n        \"{action}\"\n"),
-            "\n",
-        )
+        move |policy: String| {
+            policy.replace(&format!("\"{action}\",\n"), "").replace(
+                // Where it stands last.
+                &format!(",\n        \"{action}\"\n"),
+                "\n",
+            )
+        }
     };
     let cases = [
         ("s3:GetObjectRetention", "verify", &["verify"][..]),

@@ -4,10 +4,14 @@
 //! `STRONGROOM_TEST_RGW` and `STRONGROOM_TEST_MINISTACK` are the endpoints that `tests/run` starts;
 //! without one its store is skipped, and named.
 
+mod credentials;
 mod doctor;
+mod duties;
 mod faults;
 mod foreign;
+mod made;
 mod refused;
+mod requests;
 
 use std::{
     env, fs,
@@ -69,12 +73,17 @@ pub(crate) struct Bench {
 }
 
 impl Bench {
-    /// A fresh prefix in a bucket of a server; nothing if it does not run.
+    /// A fresh prefix in the bucket of these tests; nothing if the server does not run.
     pub(crate) fn on(server: Server) -> Option<Self> {
+        Self::in_bucket(server, BUCKET)
+    }
+
+    /// The same in another bucket.
+    pub(crate) fn in_bucket(server: Server, bucket: &str) -> Option<Self> {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let (endpoint, options) = (server.endpoint()?, server.options);
         let prefix = format!("{}-{number}", std::process::id());
-        let url = format!("s3://{BUCKET}/{prefix}?endpoint={endpoint}{options}");
+        let url = format!("s3://{bucket}/{prefix}?endpoint={endpoint}{options}");
         Some(Self { temp: TempDir::new("buckets"), url })
     }
 

@@ -56,6 +56,7 @@ pub struct Plan {
 struct Met {
     matching: usize,
     fired: usize,
+    requests: Vec<String>,
 }
 
 /// A running proxy; it ends when this is dropped.
@@ -102,6 +103,11 @@ impl FaultProxy {
         format!("http://127.0.0.1:{}", self.port)
     }
 
+    /// The first lines of all requests that came.
+    pub fn requests(&self) -> Vec<String> {
+        self.met.lock().unwrap().requests.clone()
+    }
+
     /// How many requests met the trouble.
     pub fn fired(&self) -> usize {
         self.met.lock().unwrap().fired
@@ -119,6 +125,7 @@ impl Drop for FaultProxy {
 fn serve(mut client: TcpStream, server: &str, plan: &Plan, met: &Mutex<Met>) -> io::Result<()> {
     client.set_read_timeout(Some(Duration::from_secs(30)))?;
     while let Some(mut request) = read_message(&mut client, None)? {
+        met.lock().unwrap().requests.push(request.first.clone());
         let trouble = trouble(&request, plan, met);
         let method = request.first.split(' ').next().unwrap_or_default().to_owned();
         match trouble {

@@ -148,7 +148,6 @@ fn request(arguments: &Arguments, place: &Place) -> Result<Request, Failure> {
 /// What a bill counts.
 fn by_kind(counts: &Counts) -> Value {
     object([
-        ("clock", counts.clock_reads.into()),
         ("delete", counts.deletes.into()),
         ("get", counts.gets.into()),
         ("head", counts.heads.into()),

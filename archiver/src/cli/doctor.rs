@@ -58,7 +58,7 @@ fn capabilities(arguments: &Arguments, place: &Place, machine: &Machine) -> Resu
             examine(&bucket, Some(&bucket), run, now, far, &pause)?
         }
     };
-    let usable = !found.iter().any(|one| one.required && one.outcome == Outcome::Missing);
+    let usable = found.iter().all(|one| !one.required || one.outcome == Outcome::Holds);
     if arguments.json {
         let capabilities = array(found.iter().map(to_json));
         output::json(&object([("capabilities", capabilities), ("usable", usable.into())]))?;

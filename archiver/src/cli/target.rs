@@ -103,7 +103,7 @@ impl Place {
         let (now, fill) = (machine.now, machine.fill);
         let root = match &self.url {
             StoreUrl::File(root) => root,
-            StoreUrl::S3(at) => return bucket::open(at, now()),
+            StoreUrl::S3(at) => return bucket::open(self, at, now()),
         };
         let opened = FileStore::open(root, Box::new(now), Box::new(move || random(fill)));
         Ok(Arc::new(opened.map_err(|error| self.explain(error))?))
@@ -139,14 +139,17 @@ impl Place {
     }
 
     fn explain(&self, error: StoreError) -> Failure {
-        if let StoreError::NotFound { .. } = error {
-            let next = format!(
-                "create it with `strongroom init --environment test --to {}`",
-                self.address
-            );
-            return Failure::input(format!("no archive at `{}`", self.url), next);
+        match error {
+            StoreError::NotFound { .. } => self.missing(""),
+            error => error.into(),
         }
-        error.into()
+    }
+
+    /// There is no archive here, and perhaps a reason.
+    fn missing(&self, why: &str) -> Failure {
+        let next =
+            format!("create it with `strongroom init --environment test --to {}`", self.address);
+        Failure::input(format!("no archive at `{}`{why}", self.url), next)
     }
 
     /// Reads the key file.

@@ -1,4 +1,4 @@
-//! A store that counts what is asked of it: what a run cost, as requests and bytes.
+//! Requests and bytes: what a run cost.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -8,7 +8,7 @@ use super::{
     Head, Listed, ListedVersion, Lock, LockedStore, ObjectKey, PutOptions, StoreError, VersionId,
 };
 
-/// Requests by kind, failed ones included, and bytes that went each way.
+/// Requests by kind, as a bill tells them apart, failed ones included; and bytes that went each way.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Counts {
     /// Objects written.
@@ -25,8 +25,6 @@ pub struct Counts {
     pub holds: u64,
     /// Versions deleted.
     pub deletes: u64,
-    /// Questions for the time.
-    pub clock_reads: u64,
     /// Bytes given to the store by puts that succeeded.
     pub bytes_in: u64,
     /// Bytes that the store gave out.
@@ -34,7 +32,7 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// All requests. Asking for the time is none of its own: any answer of a store tells it.
+    /// All requests.
     pub fn requests(&self) -> u64 {
         let kinds =
             [self.puts, self.heads, self.gets, self.lists, self.extends, self.holds, self.deletes];
@@ -42,28 +40,46 @@ impl Counts {
     }
 }
 
+/// Counts that several threads add to.
 #[derive(Debug, Default)]
-struct Counters {
-    puts: AtomicU64,
-    heads: AtomicU64,
-    gets: AtomicU64,
-    lists: AtomicU64,
-    extends: AtomicU64,
-    holds: AtomicU64,
-    deletes: AtomicU64,
-    clock_reads: AtomicU64,
+pub(super) struct Counters {
+    pub(super) puts: AtomicU64,
+    pub(super) heads: AtomicU64,
+    pub(super) gets: AtomicU64,
+    pub(super) lists: AtomicU64,
+    pub(super) extends: AtomicU64,
+    pub(super) holds: AtomicU64,
+    pub(super) deletes: AtomicU64,
     bytes_in: AtomicU64,
     bytes_out: AtomicU64,
 }
 
-/// Counts the requests that pass through to `S`.
+impl Counters {
+    /// What they stand at.
+    pub(super) fn counts(&self) -> Counts {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Counts {
+            puts: read(&self.puts),
+            heads: read(&self.heads),
+            gets: read(&self.gets),
+            lists: read(&self.lists),
+            extends: read(&self.extends),
+            holds: read(&self.holds),
+            deletes: read(&self.deletes),
+            bytes_in: read(&self.bytes_in),
+            bytes_out: read(&self.bytes_out),
+        }
+    }
+}
+
+/// Counts what is asked of `S`; where `S` sends requests of its own, those are what counts.
 #[derive(Debug)]
 pub struct Counted<S> {
     inner: S,
     counters: Counters,
 }
 
-impl<S> Counted<S> {
+impl<S: LockedStore> Counted<S> {
     /// Counts from zero.
     pub fn new(inner: S) -> Self {
         Self { inner, counters: Counters::default() }
@@ -76,20 +92,9 @@ impl<S> Counted<S> {
 
     /// What was asked so far.
     pub fn counts(&self) -> Counts {
-        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let counters = &self.counters;
-        Counts {
-            puts: read(&counters.puts),
-            heads: read(&counters.heads),
-            gets: read(&counters.gets),
-            lists: read(&counters.lists),
-            extends: read(&counters.extends),
-            holds: read(&counters.holds),
-            deletes: read(&counters.deletes),
-            clock_reads: read(&counters.clock_reads),
-            bytes_in: read(&counters.bytes_in),
-            bytes_out: read(&counters.bytes_out),
-        }
+        let asked = self.counters.counts();
+        let (bytes_in, bytes_out) = (asked.bytes_in, asked.bytes_out);
+        self.inner.sent().map_or(asked, |sent| Counts { bytes_in, bytes_out, ..sent })
     }
 
     fn count_out(&self, answer: Option<&Vec<u8>>) {
@@ -97,7 +102,7 @@ impl<S> Counted<S> {
     }
 }
 
-fn one(counter: &AtomicU64) {
+pub(super) fn one(counter: &AtomicU64) {
     counter.fetch_add(1, Ordering::Relaxed);
 }
 
@@ -187,11 +192,14 @@ impl<S: LockedStore> LockedStore for Counted<S> {
     }
 
     fn now(&self) -> Result<Timestamp, StoreError> {
-        one(&self.counters.clock_reads);
         self.inner.now()
     }
 
     fn url(&self) -> &str {
         self.inner.url()
+    }
+
+    fn sent(&self) -> Option<Counts> {
+        self.inner.sent()
     }
 }

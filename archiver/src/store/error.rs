@@ -13,6 +13,8 @@ pub enum ErrorKind {
     Retry,
     /// A lock, a hold or a permission forbids it: repeating does not help.
     Refused,
+    /// Who asks is not known: give credentials.
+    Unidentified,
     /// What was named is not there.
     Missing,
     /// What is stored is damaged: raise an alarm.
@@ -56,6 +58,12 @@ pub enum StoreError {
     #[error("refused: {detail}")]
     Denied {
         /// What was refused.
+        detail: String,
+    },
+    /// There are no credentials to ask the store with; nothing was sent.
+    #[error("no credentials: {detail}")]
+    NoCredentials {
+        /// Where they were looked for.
         detail: String,
     },
     /// There is no such version, or no such store.
@@ -111,6 +119,7 @@ impl StoreError {
                 ErrorKind::Retry
             }
             Self::Locked { .. } | Self::Held { .. } | Self::Denied { .. } => ErrorKind::Refused,
+            Self::NoCredentials { .. } => ErrorKind::Unidentified,
             Self::NotFound { .. } => ErrorKind::Missing,
             Self::Corrupt { .. } => ErrorKind::FixData,
             Self::NotAsAsked { .. } => ErrorKind::DistrustStore,

@@ -37,8 +37,9 @@ use tokio::runtime::Runtime;
 use tokio::sync::Semaphore;
 
 use self::answer::{Act, Refusal};
-use self::client::ServerClock;
+use self::client::Traffic;
 pub use self::permission::Permission;
+use super::counted::Counts;
 use super::{
     Head, Listed, ListedVersion, Lock, LockMode, LockedStore, MAX_OBJECT_BYTES, ObjectKey,
     PutOptions, S3Url, StoreError, VersionId,
@@ -61,7 +62,7 @@ pub struct S3Store {
     client: Client,
     /// The same without repetitions: for puts that must create, whose outcome the caller looks up.
     once: Client,
-    clock: &'static ServerClock,
+    traffic: &'static Traffic,
     slots: Semaphore,
     /// The locks of versions as they were seen last.
     seen: Mutex<HashMap<(ObjectKey, VersionId), Option<Lock>>>,
@@ -80,7 +81,7 @@ impl S3Store {
     ///
     /// # Errors
     ///
-    /// `Unavailable` if the system gives no threads.
+    /// `Unavailable` if the system gives no threads, `Invalid` if there is no region.
     pub fn connect(at: &S3Url) -> Result<Self, StoreError> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
@@ -91,8 +92,8 @@ impl S3Store {
                 may_be_stored: false,
             })?;
         // One for each store of the process, which has few.
-        let clock: &'static ServerClock = Box::leak(Box::default());
-        let client = runtime.block_on(client::client(&at.access, clock));
+        let traffic: &'static Traffic = Box::leak(Box::default());
+        let client = runtime.block_on(client::client(&at.access, traffic))?;
         let mut once: Builder = client.config().to_builder();
         once.set_retry_config(Some(RetryConfig::disabled()));
         Ok(Self {
@@ -100,7 +101,7 @@ impl S3Store {
             runtime,
             once: Client::from_conf(once.build()),
             client,
-            clock,
+            traffic,
             slots: Semaphore::new(at.access.requests),
             at: at.clone(),
             seen: Mutex::default(),
@@ -282,10 +283,10 @@ fn date(until: Timestamp) -> DateTime {
 }
 
 fn version(id: Option<&str>, key: &ObjectKey) -> Result<VersionId, StoreError> {
-    let id = id.ok_or_else(|| {
-        StoreError::invalid(format!("`{key}` got no version: versioning is off in this bucket"))
-    })?;
-    VersionId::new(id)
+    id.and_then(|id| VersionId::new(id).ok()).ok_or_else(|| StoreError::NotAsAsked {
+        key: key.clone(),
+        detail: "it has no usable version: is versioning on in this bucket?".to_owned(),
+    })
 }
 
 impl LockedStore for S3Store {
@@ -327,7 +328,7 @@ impl LockedStore for S3Store {
                 request.object_lock_mode(mode).object_lock_retain_until_date(date(lock.until));
         }
         match self.ask(request.send()) {
-            Ok(answer) => version(answer.version_id(), key).map_err(StoreError::after_commit),
+            Ok(answer) => version(answer.version_id(), key),
             Err(error) => Err(Refusal::of(&error).error(Act::STORE, key)),
         }
     }
@@ -476,13 +477,13 @@ impl LockedStore for S3Store {
     }
 
     fn now(&self) -> Result<Timestamp, StoreError> {
-        if let Some(now) = self.clock.now() {
+        if let Some(now) = self.traffic.clock.now() {
             return Ok(now);
         }
         let request = self.client.head_bucket().bucket(&self.at.bucket);
         // A refusal tells the time as well as success does.
         let answer = self.ask(request.send());
-        self.clock.now().ok_or_else(|| match answer {
+        self.traffic.clock.now().ok_or_else(|| match answer {
             Ok(_) => StoreError::Unavailable {
                 detail: "the store does not tell its time".to_owned(),
                 may_be_stored: false,
@@ -494,13 +495,8 @@ impl LockedStore for S3Store {
     fn url(&self) -> &str {
         &self.url
     }
-}
 
-impl S3Store {
-    fn is_marker(&self, key: &ObjectKey, version: &VersionId) -> Result<bool, StoreError> {
-        let versions = self.list_versions(key.as_str())?;
-        Ok(versions
-            .iter()
-            .any(|one| one.key == *key && one.version == *version && one.is_delete_marker))
+    fn sent(&self) -> Option<Counts> {
+        Some(self.traffic.sent.counts())
     }
 }

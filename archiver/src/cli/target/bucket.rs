@@ -5,13 +5,35 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::super::{EXIT_AGAIN, Failure, output};
+use super::Place;
 use crate::doctor::MAX_SKEW;
+use crate::log::{Log, LogError};
 use crate::store::s3::S3Store;
 use crate::store::{LockedStore, S3Url, StoreError};
 
-/// Opens a bucket to write, if its clock and this machine's, `now`, agree.
-pub(super) fn open(at: &S3Url, now: Timestamp) -> Result<Arc<dyn LockedStore>, Failure> {
+/// Opens a bucket to write, if its clock and this machine's, `now`, agree. Nothing is written where
+/// no archive is.
+pub(super) fn open(
+    place: &Place,
+    at: &S3Url,
+    now: Timestamp,
+) -> Result<Arc<dyn LockedStore>, Failure> {
     let bucket = S3Store::connect(at)?;
+    if !Log::is_open(&bucket)? {
+        return Err(match Log::require_nothing(&bucket) {
+            Ok(()) => place.missing(""),
+            Err(LogError::Store(StoreError::NotFound { .. })) => {
+                place.missing(": the bucket is not there")
+            }
+            Err(error) => error.into(),
+        });
+    }
+    match bucket.keeps_versions() {
+        Ok(false) => return Err(no_versions(at)),
+        // Who may not ask is told by the answer to the first put.
+        Ok(true) | Err(StoreError::Denied { .. }) => {}
+        Err(error) => return Err(error.into()),
+    }
     bucket.require_fence().map_err(needs_fence)?;
     let skew = bucket.now()?.duration_since(now).abs();
     if skew > MAX_SKEW {
@@ -34,10 +56,14 @@ pub(super) fn create(at: &S3Url) -> Result<Arc<dyn LockedStore>, Failure> {
     let bucket = S3Store::connect(at)?;
     let made = bucket.create_bucket()?;
     let (locks, default) = bucket.object_lock()?;
-    if !locks || !bucket.keeps_versions()? {
-        let message = format!("bucket `{}` has no Object Lock, or no versioning", at.bucket);
-        let next = "name another bucket: one that is not there is made with both";
+    if !locks {
+        let message = format!("bucket `{}` has no Object Lock: nothing stays in it", at.bucket);
+        let next =
+            "name another bucket: one that is not there is made with Object Lock and versioning";
         return Err(Failure::input(message, next));
+    }
+    if !bucket.keeps_versions()? {
+        return Err(no_versions(at));
     }
     bucket.require_fence().map_err(needs_fence)?;
     if made {
@@ -51,6 +77,14 @@ pub(super) fn create(at: &S3Url) -> Result<Arc<dyn LockedStore>, Failure> {
         output::complain(&message, Some(next));
     }
     Ok(Arc::new(bucket))
+}
+
+fn no_versions(at: &S3Url) -> Failure {
+    let message = format!(
+        "bucket `{}` keeps no versions: whoever replaces an object in it destroys it",
+        at.bucket
+    );
+    Failure::input(message, "nothing was written: turn the bucket's versioning on")
 }
 
 /// Two writers of a store without a fence would fork the log.

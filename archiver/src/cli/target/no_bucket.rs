@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::super::Failure;
+use super::Place;
 use crate::store::{LockedStore, S3Url};
 
 /// Cannot open a bucket.
@@ -14,7 +15,7 @@ pub(super) fn open_to_read(at: &S3Url) -> Result<Arc<dyn LockedStore>, Failure> 
 }
 
 /// As [`open_to_read`].
-pub(super) fn open(at: &S3Url, _: Timestamp) -> Result<Arc<dyn LockedStore>, Failure> {
+pub(super) fn open(_: &Place, at: &S3Url, _: Timestamp) -> Result<Arc<dyn LockedStore>, Failure> {
     open_to_read(at)
 }
 

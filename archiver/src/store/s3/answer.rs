@@ -68,6 +68,9 @@ impl Refusal {
 
     /// The answer as an error of an act on an object.
     pub(super) fn error(self, act: Act, key: &ObjectKey) -> StoreError {
+        if let Some(error) = self.without_credentials() {
+            return error;
+        }
         let detail = self.detail(act, key.as_str());
         match (self.code.as_str(), self.status) {
             ("PreconditionFailed", _) | (_, Some(412)) => {
@@ -97,7 +100,6 @@ impl Refusal {
             ) => StoreError::Unavailable { detail, may_be_stored: false },
             (_, Some(401 | 403)) => StoreError::Denied { detail },
             (_, Some(400..=499)) => StoreError::Invalid { detail },
-            _ if self.is_credentials() => StoreError::Denied { detail },
             _ => StoreError::Unavailable { detail, may_be_stored: self.unclear },
         }
     }
@@ -110,9 +112,29 @@ impl Refusal {
         }
     }
 
-    /// Nothing was sent for want of credentials.
-    fn is_credentials(&self) -> bool {
-        self.status.is_none() && self.message.contains("credential")
+    /// Nothing was sent for want of credentials. What gives them may be out of reach for a while.
+    fn without_credentials(&self) -> Option<StoreError> {
+        let told = self.message.strip_prefix("dispatch failure: other: ")?;
+        if self.status.is_some() || !told.contains("credential") {
+            return None;
+        }
+        let detail = told
+            .replace("the credential provider was not enabled: ", "")
+            .replace(
+                "the credential provider was not enabled",
+                "the profile is not there, or has no keys",
+            )
+            .replace("no credentials found in chain. Attempted:", "");
+        let places: Vec<&str> =
+            detail.lines().map(str::trim).filter(|one| !one.is_empty()).collect();
+        let detail = places.join("; ");
+        let lasting = told.contains("no credentials found")
+            || !(told.contains("dispatch failure") || told.contains("timed out"));
+        Some(if lasting {
+            StoreError::NoCredentials { detail }
+        } else {
+            StoreError::Unavailable { detail, may_be_stored: false }
+        })
     }
 
     fn detail(&self, act: Act, key: &str) -> String {

@@ -22,8 +22,11 @@ impl S3Store {
             Ok(_) => return Ok(false),
             Err(error) => {
                 let refusal = Refusal::of(&error);
-                if refusal.status != Some(404) {
-                    return Err(refusal.error_of(Act::LIST, &self.at.bucket));
+                match refusal.status {
+                    Some(404) => {}
+                    // This answer has no body; the next one says why, or that it is no obstacle.
+                    Some(403) => return self.keeps_versions().map(|_| false),
+                    _ => return Err(refusal.error_of(Act::LIST, &self.at.bucket)),
                 }
             }
         }

@@ -4,7 +4,7 @@ use aws_sdk_s3::primitives::DateTime;
 
 use super::answer::{Act, Refusal};
 use super::{S3Store, version};
-use crate::store::{Listed, ListedVersion, StoreError};
+use crate::store::{Listed, ListedVersion, ObjectKey, StoreError, VersionId};
 
 /// Names listed at a time.
 const PAGE: i32 = 1_000;
@@ -94,5 +94,17 @@ impl S3Store {
             (&a.key, !a.is_latest, b_order).cmp(&(&b.key, !b.is_latest, a_order))
         });
         Ok(found.into_iter().map(|(_, version)| version).collect())
+    }
+
+    /// Whether a version is a mark that hides the name.
+    pub(super) fn is_marker(
+        &self,
+        key: &ObjectKey,
+        version: &VersionId,
+    ) -> Result<bool, StoreError> {
+        let versions = self.list_all(key.as_str())?;
+        Ok(versions
+            .iter()
+            .any(|one| one.key == *key && one.version == *version && one.is_delete_marker))
     }
 }

@@ -2,6 +2,8 @@
 //! permissions first, and then refuses a date in the past, a flag that does not exist, or a body of
 //! another digest.
 
+use std::sync::PoisonError;
+
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::{ByteStream, DateTime};
@@ -10,7 +12,6 @@ use aws_sdk_s3::types::{
     ObjectLockRetentionMode,
 };
 use jiff::Timestamp;
-use std::sync::PoisonError;
 
 use super::answer::{Act, Refusal};
 use super::{S3Store, date};
@@ -105,28 +106,32 @@ impl S3Store {
         let (client, bucket) = (&self.client, &self.at.bucket);
         let name = self.full(&format!("{area}{NOTHING}"));
         match action {
-            "s3:GetObject" => {
-                Permission::of(self.ask(client.get_object().bucket(bucket).key(name).send()))
-            }
-            "s3:GetObjectVersion" => {
-                let request = client.get_object().bucket(bucket).key(name);
-                Permission::of(self.ask(request.version_id(NO_VERSION).send()))
-            }
-            "s3:GetObjectRetention" => Permission::of(
-                self.ask(client.get_object_retention().bucket(bucket).key(name).send()),
-            ),
-            "s3:GetObjectLegalHold" => Permission::of(
-                self.ask(client.get_object_legal_hold().bucket(bucket).key(name).send()),
-            ),
+            "s3:GetObject" => self.on_some(area, |key, _| {
+                Permission::of(self.ask(client.get_object().bucket(bucket).key(key).send()))
+            }),
+            "s3:GetObjectVersion" => self.on_some(area, |key, version| {
+                let request = client.get_object().bucket(bucket).key(key).version_id(version);
+                Permission::of(self.ask(request.send()))
+            }),
+            "s3:GetObjectRetention" => self.on_some(area, |key, _| {
+                Permission::of(
+                    self.ask(client.get_object_retention().bucket(bucket).key(key).send()),
+                )
+            }),
+            "s3:GetObjectLegalHold" => self.on_some(area, |key, _| {
+                Permission::of(
+                    self.ask(client.get_object_legal_hold().bucket(bucket).key(key).send()),
+                )
+            }),
             "s3:PutObject" => self.may_put(area, None),
             "s3:PutObjectRetention" => {
-                self.on_some(area, |name| self.may_lock(name, Timestamp::UNIX_EPOCH))
+                self.on_some(area, |key, _| self.may_lock(key, Timestamp::UNIX_EPOCH))
             }
-            "s3:PutObjectLegalHold" => self.on_some(area, |name| {
+            "s3:PutObjectLegalHold" => self.on_some(area, |key, _| {
                 let hold = ObjectLockLegalHold::builder()
                     .status(ObjectLockLegalHoldStatus::from("NEITHER"))
                     .build();
-                let request = client.put_object_legal_hold().bucket(bucket).key(name);
+                let request = client.put_object_legal_hold().bucket(bucket).key(key);
                 Permission::of(self.ask(request.legal_hold(hold).send()))
             }),
             "s3:DeleteObjectVersion" => {
@@ -174,11 +179,18 @@ impl S3Store {
     }
 
     /// Tries something on an object that is there: of others, a store says only that they are not.
-    fn on_some(&self, area: &str, what: impl FnOnce(String) -> Permission) -> Permission {
-        match self.list_current(area, None, 1).map(|mut listed| listed.pop()) {
-            Ok(Some(found)) => what(self.full(found.key.as_str())),
-            Ok(None) => Permission::Unclear("nothing is there to try it on".to_owned()),
-            Err(error) => Permission::Unclear(error.to_string()),
+    fn on_some(&self, area: &str, what: impl FnOnce(String, String) -> Permission) -> Permission {
+        let request = self.client.list_object_versions().bucket(&self.at.bucket);
+        match self.ask(request.prefix(self.full(area)).max_keys(1).send()) {
+            Ok(listed) => {
+                let some = listed.versions().first();
+                let named = some.and_then(|one| Some((one.key()?, one.version_id()?)));
+                named.map_or_else(
+                    || Permission::Unclear("nothing is there to try it on".to_owned()),
+                    |(key, version)| what(key.to_owned(), version.to_owned()),
+                )
+            }
+            Err(error) => Permission::Unclear(Refusal::of(&error).to_string()),
         }
     }
 
