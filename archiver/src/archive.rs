@@ -26,6 +26,7 @@ use crate::log::{Item, Keyring, Log, LogError, timestamp};
 use crate::pool;
 use crate::segment::{AppendError, EncodeError};
 use crate::source::SourceError;
+use crate::store::Covered;
 
 /// Sealed segments are claimed when this many wait, even if the run goes on.
 const CLAIM_SEALS: usize = 800;
@@ -87,7 +88,7 @@ pub struct Report {
     pub unmatched: Vec<String>,
     /// What was found and is not to be read, each with why.
     pub skipped: Vec<String>,
-    /// Files that were read, but hardly as they were meant to be.
+    /// Files that were read, but hardly as they were meant to be, and objects that something covers.
     pub warnings: Vec<String>,
     /// The run was asked to stop before it had read everything.
     pub interrupted: bool,
@@ -207,7 +208,9 @@ pub fn archive(
     stop: &AtomicBool,
     progress: &dyn Progress,
 ) -> Result<Report, ArchiveError> {
+    let covered = [log.covered().clone(), keyring.covered().clone()];
     let missing = crate::sweep::extend_overdue(log)?;
+    let origin_key = keyring.origin()?;
     keyring.lock_origin(log.birth_lock()?)?;
     let failures = missing
         .iter()
@@ -218,7 +221,7 @@ pub fn archive(
         .collect();
     let threads = request.threads.clamp(1, request.streams.len().max(1));
     let run = Run {
-        origin_key: keyring.origin()?,
+        origin_key,
         log: Mutex::new(log),
         keyring,
         request,
@@ -253,6 +256,7 @@ pub fn archive(
         Ok(()) => {
             report.events_read = report.events_read.saturating_sub(shared.lost);
             report.interrupted = stop.load(Ordering::Relaxed);
+            report.warnings.extend(covered.iter().flat_map(Covered::warnings));
             Ok(report)
         }
         Err(error) if report.segments == 0 => Err(error),

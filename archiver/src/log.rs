@@ -3,6 +3,7 @@
 //! The order of writes is `crypto/FORMAT.md` sections 7 to 10: claim, then bundles and tiles, then the checkpoint, then the
 //! hint. Opening a log does whatever an interrupted run left undone with the same code.
 
+mod claims;
 mod create;
 mod error;
 mod keys;
@@ -15,7 +16,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use strongroom_crypto::Digest;
-use strongroom_crypto::claim::{ClaimDraft, MAX_CLAIM_BYTES, UnverifiedClaim, VerifiedClaim};
+use strongroom_crypto::claim::{ClaimDraft, VerifiedClaim};
 use strongroom_crypto::entry::{Entry, EntryKind, WindowClose};
 use strongroom_crypto::keys::{Entropy, KeyFile, Role};
 use strongroom_crypto::name::Shard;
@@ -26,8 +27,10 @@ use strongroom_crypto::time::Instant;
 use strongroom_retention::Settling;
 
 use crate::store::{
-    Lock, LockMode, LockedStore, ObjectKey, PutOptions, StoreError, get_bounded, put_checked,
+    Covered, Lock, LockMode, LockedStore, ObjectKey, PutOptions, StoreError, VersionId, put_checked,
 };
+
+use claims::Claims;
 
 pub(crate) use create::role_keys;
 pub use error::LogError;
@@ -71,6 +74,7 @@ pub struct Voided {
 pub struct Log {
     store: Arc<dyn LockedStore>,
     keys: Arc<KeyFile>,
+    covered: Covered,
     state: State,
     /// The leaves behind `head`.
     fresh: Vec<Vec<u8>>,
@@ -105,6 +109,11 @@ impl Log {
     /// The store.
     pub fn store(&self) -> &Arc<dyn LockedStore> {
         &self.store
+    }
+
+    /// The names that something was found to lie over.
+    pub fn covered(&self) -> &Covered {
+        &self.covered
     }
 
     /// How long new objects are locked, and when their locks move on.
@@ -159,7 +168,7 @@ impl Log {
     ///
     /// The store's, or [`LogError::Damaged`] if other bytes have the name.
     pub fn put_once(&self, key: &ObjectKey, bytes: &[u8]) -> Result<(), LogError> {
-        put_once(&*self.store, key, bytes, Some(self.birth_lock()?))
+        put_once(&*self.store, &self.covered, key, bytes, Some(self.birth_lock()?))
     }
 
     /// Appends `items` in order, then, if asked and if nothing was void, closes a window. Items that another writer has
@@ -203,6 +212,8 @@ impl Log {
         entropy: &mut dyn Entropy,
     ) -> Result<Vec<Voided>, LogError> {
         loop {
+            // A place whose claim is hidden is not free.
+            self.follow()?;
             let (draft, voided) = match self.draft(items, close, entropy) {
                 Err(LogError::Derived { .. }) => {
                     self.start_over()?;
@@ -318,28 +329,19 @@ impl Log {
                 Err(error) => return Err(error.into()),
             }
             // The reply is no proof either way: what is stored decides.
-            match get_bounded(&*self.store, &key, MAX_CLAIM_BYTES) {
-                Ok(Some(found)) if found == claim.bytes() => return Ok(true),
-                Ok(Some(found)) => {
-                    let other = self.open_claim(&found, &key)?;
+            let claims = Claims::after(&*self.store, &self.covered, &self.state);
+            match claims.and_then(|claims| claims.next(&self.state)) {
+                Ok(Some(found)) if found.bytes() == claim.bytes() => return Ok(true),
+                Ok(Some(other)) => {
                     self.fold(&other)?;
                     return Ok(false);
                 }
-                Ok(None) | Err(StoreError::Unavailable { .. }) => {}
-                Err(error) => return Err(error.into()),
+                Ok(None) | Err(LogError::Store(StoreError::Unavailable { .. })) => {}
+                Err(error) => return Err(error),
             }
         }
         let last = last.unwrap_or(StoreError::Conflict { key });
         Err(LogError::Unconfirmed { seq: claim.seq(), last })
-    }
-
-    fn open_claim(&self, bytes: &[u8], key: &ObjectKey) -> Result<VerifiedClaim, LogError> {
-        let verified = UnverifiedClaim::parse(bytes)
-            .and_then(|claim| claim.verify(|id| self.state.registered(id)));
-        verified.map_err(|error| LogError::Damaged {
-            object: key.to_string(),
-            detail: error.to_string(),
-        })
     }
 
     /// Folds a claim and remembers its leaves for publishing.
@@ -405,6 +407,7 @@ fn settling(state: &State) -> Settling {
 /// Stores an object once; the same bytes under the name count as stored.
 pub(crate) fn put_once(
     store: &dyn LockedStore,
+    covered: &Covered,
     key: &ObjectKey,
     bytes: &[u8],
     lock: Option<Lock>,
@@ -416,27 +419,30 @@ pub(crate) fn put_once(
     {
         return Err(error.into());
     }
-    match store.get(key, None)? {
-        Some(found) if found == bytes => Ok(()),
-        Some(_) => Err(LogError::Damaged {
+    let same = |found: Vec<u8>| if found == bytes { Ok(()) } else { Err(()) };
+    match covered.read(store, key, bytes.len(), same) {
+        Ok(Some(Ok(()))) => Ok(()),
+        Ok(Some(Err(()))) | Err(StoreError::Corrupt { .. }) => Err(LogError::Damaged {
             object: key.to_string(),
             detail: "other bytes have this name".into(),
         }),
-        None => Err(error.into()),
+        Ok(None) => Err(error.into()),
+        Err(error) => Err(error.into()),
     }
 }
 
-/// Moves the lock of an object on to `lock.until` and reads it back; returns its end, or nothing if
-/// the object is not there. A lock keeps its mode.
+/// Moves the lock of a version, by default the current one, on to `lock.until` and reads it back;
+/// returns its end, or nothing if the version is not there. A lock keeps its mode.
 pub(crate) fn extend_to(
     store: &dyn LockedStore,
     key: &ObjectKey,
+    version: Option<&VersionId>,
     lock: Lock,
 ) -> Result<Option<Timestamp>, LogError> {
-    store.head(key, None)?.map(|head| extend_from(store, key, &head, lock)).transpose()
+    store.head(key, version)?.map(|head| extend_from(store, key, &head, lock)).transpose()
 }
 
-/// The same for an object that was looked at.
+/// The same for a version that was looked at.
 pub(crate) fn extend_from(
     store: &dyn LockedStore,
     key: &ObjectKey,

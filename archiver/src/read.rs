@@ -49,27 +49,14 @@ pub fn open_sealed(
     keys: &Arc<Keyring>,
     sealed: &Sealed,
 ) -> Result<SegmentReader, ReadError> {
-    open(
-        store,
-        keys,
-        sealed.seal.segment_id,
-        sealed.seal.object.as_str(),
-        sealed.seal.object_sha256,
-    )
-}
-
-fn open(
-    store: &dyn LockedStore,
-    keys: &Arc<Keyring>,
-    id: SegmentId,
-    object: &str,
-    digest: Digest,
-) -> Result<SegmentReader, ReadError> {
-    let key = ObjectKey::new(object)?;
-    let bytes = store.get(&key, None)?.ok_or_else(|| ReadError::NoSegment(object.to_owned()))?;
-    if Digest::of(&bytes) != digest {
-        return Err(ReadError::Altered(object.to_owned()));
-    }
+    let (id, object) = (sealed.seal.segment_id, sealed.seal.object.as_str());
+    let same = |bytes: Vec<u8>| {
+        let same = Digest::of(&bytes) == sealed.seal.object_sha256;
+        if same { Ok(bytes) } else { Err(ReadError::Altered(object.to_owned())) }
+    };
+    let limit = usize::try_from(sealed.seal.bytes).unwrap_or(usize::MAX);
+    let read = keys.covered().read(store, &ObjectKey::new(object)?, limit, same)?;
+    let bytes = read.ok_or_else(|| ReadError::NoSegment(object.to_owned()))??;
     let keyring = Arc::clone(keys);
     SegmentReader::open(Bytes::from(bytes), keys.archive_id(), id, move |metadata| {
         keyring.data_key(metadata, id)

@@ -8,6 +8,7 @@ pub mod file;
 #[cfg(feature = "s3")]
 pub mod s3;
 
+mod covered;
 mod error;
 mod name;
 mod url;
@@ -18,6 +19,7 @@ use jiff::{SignedDuration, Timestamp};
 use strongroom_crypto::Digest;
 
 use self::counted::Counts;
+pub use self::covered::Covered;
 pub use self::error::{ErrorKind, StoreError};
 pub use self::name::{ObjectKey, VersionId};
 pub use self::url::{S3Access, S3Url, StoreUrl};
@@ -207,12 +209,26 @@ pub trait LockedStore: Send + Sync {
         limit: usize,
     ) -> Result<Vec<Listed>, StoreError>;
 
-    /// Lists all versions under `prefix`: by key, the latest first, then the newest first.
+    /// Lists all versions of keys that start with `prefix` and sort bytewise after `start_after`:
+    /// by key, the latest first, then the newest first.
     ///
     /// # Errors
     ///
     /// Only those of every method.
-    fn list_versions(&self, prefix: &str) -> Result<Vec<ListedVersion>, StoreError>;
+    fn list_versions_after(
+        &self,
+        prefix: &str,
+        start_after: &str,
+    ) -> Result<Vec<ListedVersion>, StoreError>;
+
+    /// Lists all versions under `prefix`, in the same order.
+    ///
+    /// # Errors
+    ///
+    /// Only those of every method.
+    fn list_versions(&self, prefix: &str) -> Result<Vec<ListedVersion>, StoreError> {
+        self.list_versions_after(prefix, "")
+    }
 
     /// Moves a lock later, or sets one where there was none. The same lock again is no change.
     ///
@@ -268,8 +284,18 @@ pub fn get_bounded(
     key: &ObjectKey,
     limit: usize,
 ) -> Result<Option<Vec<u8>>, StoreError> {
+    get_version(store, key, None, limit)
+}
+
+/// The same of any version.
+pub(crate) fn get_version(
+    store: &dyn LockedStore,
+    key: &ObjectKey,
+    version: Option<&VersionId>,
+    limit: usize,
+) -> Result<Option<Vec<u8>>, StoreError> {
     let length = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
-    match store.get_range(key, None, 0, length)? {
+    match store.get_range(key, version, 0, length)? {
         Some(bytes) if bytes.len() > limit => {
             Err(StoreError::corrupt(key, "it is longer than any such object"))
         }
@@ -373,8 +399,12 @@ impl<S: LockedStore + ?Sized> LockedStore for Arc<S> {
         (**self).list(prefix, start_after, limit)
     }
 
-    fn list_versions(&self, prefix: &str) -> Result<Vec<ListedVersion>, StoreError> {
-        (**self).list_versions(prefix)
+    fn list_versions_after(
+        &self,
+        prefix: &str,
+        start_after: &str,
+    ) -> Result<Vec<ListedVersion>, StoreError> {
+        (**self).list_versions_after(prefix, start_after)
     }
 
     fn extend_lock(

@@ -5,7 +5,7 @@
 
 mod orphans;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use strongroom_crypto::name::PeriodKeyName;
@@ -13,10 +13,8 @@ use strongroom_crypto::state::State;
 use strongroom_crypto::time::Instant;
 use strongroom_retention::Settling;
 
-use crate::log::{
-    Log, LogError, extend_from, extend_to, manifest_key, period_key_object, timestamp,
-};
-use crate::store::{Lock, LockMode, ObjectKey};
+use crate::log::{Log, LogError, extend_from, manifest_key, period_key_object, timestamp};
+use crate::store::{Lock, LockMode, ObjectKey, VersionId};
 
 pub use orphans::{Orphans, remove_orphans};
 
@@ -47,18 +45,18 @@ pub fn extend_overdue(log: &mut Log) -> Result<Vec<ObjectKey>, LogError> {
     for period in &periods {
         keys.push(period_key_object(period)?);
     }
+    let stored = versions(log, &["keys/", "manifests/", "segments/"])?;
     let mut missing = Vec::new();
     for key in keys {
-        if extend_to(&**log.store(), &key, lock)?.is_none() {
-            missing.push(key);
+        match stored.get(&key) {
+            Some(versions) => extend(log, &key, versions, versions.len() > 1, lock)?,
+            None => missing.push(key),
         }
     }
     // What proves a segment lasts as long: claims, full tiles and bundles, checkpoints. What was
     // born without a lock, because the next run replaces it, stays without one.
-    for key in all(log, "log/")? {
-        if let Some(head) = log.store().head(&key, None)?.filter(|head| head.lock.is_some()) {
-            extend_from(&**log.store(), &key, &head, lock)?;
-        }
+    for (key, versions) in versions(log, &["log/checkpoints/", "log/claim/", "log/tile/"])? {
+        extend(log, &key, &versions, true, lock)?;
     }
     if missing.is_empty() {
         log.set_extended(
@@ -99,6 +97,38 @@ fn due(state: &State, settling: Settling, now: Timestamp) -> bool {
                 || state.segments().any(|segment| overdue(segment.settle_until))
         }
     }
+}
+
+/// Moves the locks of all versions of a name on, or `only_locked` those that have one. Which of them
+/// is the true one is not asked here: it must not lapse beneath what covers it.
+fn extend(
+    log: &Log,
+    key: &ObjectKey,
+    versions: &[VersionId],
+    only_locked: bool,
+    lock: Lock,
+) -> Result<(), LogError> {
+    for version in versions {
+        let head = log.store().head(key, Some(version))?;
+        if let Some(head) = head.filter(|head| head.lock.is_some() || !only_locked) {
+            extend_from(&**log.store(), key, &head, lock)?;
+        }
+    }
+    Ok(())
+}
+
+/// The versions of every name below prefixes, also of hidden ones. Bytes that no versioned write put
+/// there cannot be locked.
+fn versions(log: &Log, prefixes: &[&str]) -> Result<BTreeMap<ObjectKey, Vec<VersionId>>, LogError> {
+    let mut versions: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for prefix in prefixes {
+        for one in log.store().list_versions(prefix)? {
+            if !one.is_delete_marker && !one.version.is_null() {
+                versions.entry(one.key).or_default().push(one.version);
+            }
+        }
+    }
+    Ok(versions)
 }
 
 /// Every current key below a prefix.

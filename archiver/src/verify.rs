@@ -34,7 +34,7 @@ use strongroom_crypto::{ArchiveId, Digest};
 
 use crate::archive::Progress;
 use crate::log::Keyring;
-use crate::store::{LockedStore, ObjectKey, StoreError, get_bounded};
+use crate::store::{Covered, LockedStore, ObjectKey, StoreError, get_bounded};
 
 use fold::Fold;
 use inventory::Inventory;
@@ -189,7 +189,8 @@ pub fn verify(
     options: &Options<'_>,
     progress: &dyn Progress,
 ) -> Result<Report, VerifyError> {
-    let audit = Audit { store, options, progress, findings: Mutex::default() };
+    let covered = Covered::default();
+    let audit = Audit { store, covered, options, progress, findings: Mutex::default() };
     if options.deep && options.keys.is_none() {
         return Err(VerifyError::NoKeys);
     }
@@ -297,17 +298,43 @@ impl fmt::Display for Mark {
 /// One verification under way.
 struct Audit<'a> {
     store: &'a dyn LockedStore,
+    /// Where true versions lie beneath something else.
+    covered: Covered,
     options: &'a Options<'a>,
     progress: &'a dyn Progress,
     findings: Mutex<Vec<Finding>>,
 }
 
 /// What reading an object came to.
-enum Found {
-    Bytes(Vec<u8>),
+enum Found<T> {
+    /// It is what it should be.
+    Good(T),
     Missing,
     /// It is there, and cannot be what it should be.
     Damaged(String),
+}
+
+impl<T> Found<T> {
+    fn of(read: Result<Option<Result<T, String>>, StoreError>) -> Result<Self, VerifyError> {
+        match read {
+            Ok(Some(Ok(good))) => Ok(Self::Good(good)),
+            Ok(None) => Ok(Self::Missing),
+            Ok(Some(Err(detail)))
+            | Err(StoreError::Corrupt { detail, .. } | StoreError::Invalid { detail }) => {
+                Ok(Self::Damaged(detail))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// What it is, or why it is not.
+    fn into_result(self) -> Result<T, String> {
+        match self {
+            Self::Good(good) => Ok(good),
+            Self::Missing => Err("it is missing".to_owned()),
+            Self::Damaged(detail) => Err(detail),
+        }
+    }
 }
 
 impl Audit<'_> {
@@ -350,7 +377,7 @@ impl Audit<'_> {
         keys::check(self, &inventory, &fold)?;
         seal::voids(self, &inventory, &fold);
         seal::orphans(self, &inventory, &fold);
-        seal::check_all(self, &fold)?;
+        seal::check_all(self, &inventory, &fold)?;
         report.contents = if self.options.deep { Contents::Opened } else { Contents::Hashed };
         Ok(())
     }
@@ -394,16 +421,25 @@ impl Audit<'_> {
         self.findings.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    /// Reads an object that is at most `limit` bytes long: a planted giant is not read into memory.
-    fn get(&self, key: &ObjectKey, limit: usize) -> Result<Found, VerifyError> {
-        match get_bounded(self.store, key, limit) {
-            Ok(Some(bytes)) => Ok(Found::Bytes(bytes)),
-            Ok(None) => Ok(Found::Missing),
-            Err(StoreError::Corrupt { detail, .. } | StoreError::Invalid { detail }) => {
-                Ok(Found::Damaged(detail))
-            }
-            Err(error) => Err(error.into()),
-        }
+    /// Reads an object of at most `limit` bytes that is never replaced: the version that `open` takes, whatever lies
+    /// over it. A planted giant is not read into memory.
+    fn read<T>(
+        &self,
+        key: &ObjectKey,
+        limit: usize,
+        open: impl Fn(Vec<u8>) -> Result<T, String>,
+    ) -> Result<Found<T>, VerifyError> {
+        Found::of(self.covered.read(self.store, key, limit, open))
+    }
+
+    /// Reads what a name stands for now.
+    fn read_current<T>(
+        &self,
+        key: &ObjectKey,
+        limit: usize,
+        open: impl Fn(Vec<u8>) -> Result<T, String>,
+    ) -> Result<Found<T>, VerifyError> {
+        Found::of(get_bounded(self.store, key, limit).map(|found| found.map(open)))
     }
 
     fn threads(&self) -> usize {

@@ -249,7 +249,11 @@ impl State {
     }
 
     /// What is left of a claim, if it is the next.
-    fn rest_of<'a>(&self, claim: &'a VerifiedClaim) -> Result<&'a [ClaimItem], FoldError> {
+    ///
+    /// # Errors
+    ///
+    /// Refuses a claim of another archive, place or predecessor.
+    pub fn rest_of<'a>(&self, claim: &'a VerifiedClaim) -> Result<&'a [ClaimItem], FoldError> {
         let (seq, next) = (claim.seq(), self.claim);
         if claim.archive_id() != self.archive_id {
             let (expected, found) = (self.archive_id, claim.archive_id());

@@ -1,6 +1,10 @@
 //! Every mistake gets one clear answer that names the next step, and leaves the log as it was.
 
-use std::{fs, os::unix::fs::PermissionsExt as _};
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+};
 
 use strongroom_tests::program::{Output, strongroom};
 
@@ -246,19 +250,37 @@ fn a_damaged_or_copied_store_is_explained() {
     let mut differences = make(&bench, &[("error_store_copied", &archive, INPUT)]);
 
     let segment = one_file(&bench.path().join("copy/segments"));
-    let mut bytes = fs::read(&segment).unwrap();
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 1;
-    fs::remove_file(&segment).unwrap();
-    fs::write(&segment, bytes).unwrap();
+    let segment = segment.strip_prefix(bench.path().join("copy")).unwrap().to_str().unwrap();
+    let claim = "log/claim/00000000000000000001";
+    let late = |bytes: &mut Vec<u8>| {
+        let text = String::from_utf8(std::mem::take(bytes)).unwrap();
+        *bytes = text.replace("\"late\":false", "\"late\":true").into_bytes();
+    };
+    let middle = |bytes: &mut Vec<u8>| {
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+    };
+    // As long as the versions beneath are whole, they are read, and that is said.
+    let names = [claim, segment];
+    rewrite(&bench.path().join("copy").join(claim), late);
+    rewrite(&bench.path().join("copy").join(segment), middle);
+    let status = ["status", "--json", "--to", &copy, "--key", "store.key"];
+    for command in [&cat[..], &status] {
+        let output = strongroom(bench.path(), command).expect(0);
+        assert!(command == status || output.stdout == b"started\nstopped\n");
+        let said: Vec<&str> = output.stderr.lines().collect();
+        assert_eq!(said.len(), 2, "{said:?}");
+        for (line, name) in said.iter().zip(names) {
+            assert!(line.starts_with(&format!("strongroom: something lies over `{name}`: ")));
+        }
+    }
+    rewrite(&version(&bench.path().join("copy/.versions").join(segment)), middle);
     differences.extend(make(&bench, &[("error_segment_altered", &cat, FINDING)]));
-    let claim = bench.path().join("copy/log/claim/00000000000000000001");
-    let text = fs::read_to_string(&claim).unwrap();
-    fs::remove_file(&claim).unwrap();
-    fs::write(&claim, text.replace("\"late\":false", "\"late\":true")).unwrap();
+    rewrite(&version(&bench.path().join("copy/.versions").join(claim)), late);
     differences.extend(make(&bench, &[("error_claim_altered", &cat, FINDING)]));
 
     fs::remove_file(bench.path().join("store/keys/origin/0")).unwrap();
+    fs::remove_dir_all(bench.path().join("store/.versions/keys/origin/0")).unwrap();
     let url = bench.url();
     let archive = ["archive", "--to", &url, "--stream", "app", "app.log"];
     differences.extend(make(&bench, &[("error_origin_key_missing", &archive, INPUT)]));
@@ -266,15 +288,29 @@ fn a_damaged_or_copied_store_is_explained() {
 }
 
 /// The only file below a directory.
-fn one_file(folder: &std::path::Path) -> std::path::PathBuf {
+fn one_file(folder: &Path) -> PathBuf {
     let mut files = std::collections::BTreeMap::new();
     super::read_below(folder, &mut files);
     assert_eq!(files.len(), 1);
     files.into_keys().next().unwrap()
 }
 
+/// The file of the only version in a directory of versions.
+fn version(folder: &Path) -> PathBuf {
+    let mut files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    files.find(|path| path.extension().is_none()).unwrap()
+}
+
+/// Puts a changed file in a file's place.
+fn rewrite(path: &Path, change: impl FnOnce(&mut Vec<u8>)) {
+    let mut bytes = fs::read(path).unwrap();
+    change(&mut bytes);
+    fs::remove_file(path).unwrap();
+    fs::write(path, bytes).unwrap();
+}
+
 /// Copies a directory as a user would, without its hard links.
-fn copy_below(from: &std::path::Path, to: &std::path::Path) {
+fn copy_below(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();

@@ -10,6 +10,7 @@ use super::{Bench, Case};
 /// Every case.
 pub(crate) const CASES: &[Case<dyn Bench>] = &[
     ("versions_are_listed_by_key_with_the_latest_first", versions_are_listed),
+    ("versions_are_listed_from_a_key_on", versions_are_listed_from_a_key_on),
     ("listing_is_bytewise", listing_is_bytewise),
     ("listing_pages_by_start_after_and_limit", listing_pages),
     ("listing_by_any_prefix_finds_what_starts_with_it", listing_by_prefix),
@@ -39,6 +40,22 @@ fn versions_are_listed(bench: &dyn Bench) {
     assert_eq!(versions(store, "x/"), all);
     assert_eq!(versions(store, "x/b")[..3], of_b);
     assert_eq!(versions(store, "").len(), 6);
+}
+
+fn versions_are_listed_from_a_key_on(bench: &dyn Bench) {
+    let store = bench.store();
+    fill(store);
+    bench.pass(1);
+    for name in SORTED {
+        replace(store, name, b"again");
+    }
+    for start in ["", "A", "a", "a/", "a/b", "a/b-", "a/b-c", "a/b/", "a0", "b", "~"] {
+        let listed = store.list_versions_after("a", start).unwrap();
+        let listed: Vec<_> = listed.iter().map(|one| (one.key.as_str(), one.is_latest)).collect();
+        let expected = SORTED.into_iter().filter(|name| name.starts_with('a') && *name > start);
+        let expected: Vec<_> = expected.flat_map(|name| [(name, true), (name, false)]).collect();
+        assert_eq!(listed, expected, "after `{start}`");
+    }
 }
 
 /// Bytewise by the whole key: `-` and `.` sort before `/`, digits after.

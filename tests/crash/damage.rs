@@ -30,14 +30,14 @@ fn scene() -> Scene {
 }
 
 /// The keys of all objects below a prefix.
-fn keys(archive: &TestArchive, prefix: &str) -> Vec<ObjectKey> {
+pub(crate) fn keys(archive: &TestArchive, prefix: &str) -> Vec<ObjectKey> {
     let listed = archive.store(99).list(prefix, None, usize::MAX).unwrap();
     assert!(!listed.is_empty(), "nothing below {prefix}");
     listed.into_iter().map(|one| one.key).collect()
 }
 
 /// Removes objects with all their versions, as if they had never been stored.
-fn forget(archive: &TestArchive, keys: &[ObjectKey]) {
+pub(crate) fn forget(archive: &TestArchive, keys: &[ObjectKey]) {
     for key in keys {
         fs::remove_file(archive.store_path().join(key.as_str())).unwrap();
         fs::remove_dir_all(archive.store_path().join(".versions").join(key.as_str())).unwrap();
@@ -58,7 +58,7 @@ fn what_the_claims_can_make_again_is_made_again() {
 
 /// Nobody makes partial tiles and snapshots of earlier sizes again: apart from them all is sound, and
 /// a run finds nothing left to do.
-fn require_sound(scene: &mut Scene, lost: &[ObjectKey]) {
+pub(crate) fn require_sound(scene: &mut Scene, lost: &[ObjectKey]) {
     for finding in findings(&scene.archive).unwrap_or_default().lines().skip(1) {
         let expected = lost.iter().any(|key| finding.contains(&format!("`{key}`")));
         assert!(expected, "{finding}");

@@ -3,6 +3,7 @@
 //!
 //! `STRONGROOM_FULL=1` runs 20 seeds of each kind in place of 3, `STRONGROOM_SEED=N` one seed.
 
+mod covered;
 mod damage;
 mod kill;
 mod orphans;

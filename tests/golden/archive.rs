@@ -13,7 +13,7 @@ use strongroom_archiver::log::{
     Head, Keyring, Sealed, claim_key, manifest_key, newest_checkpoint, walk,
 };
 use strongroom_archiver::segment::{Layout, SegmentReader, StoredRange};
-use strongroom_archiver::store::{LockedStore, ObjectKey, file::FileStore};
+use strongroom_archiver::store::{Covered, LockedStore, ObjectKey, file::FileStore};
 use strongroom_crypto::claim::{ClaimItem, UnverifiedClaim, VerifiedClaim};
 use strongroom_crypto::keys::{DataKey, KeyFile};
 use strongroom_crypto::merkle::{MemoryTree, leaf_hash};
@@ -110,8 +110,8 @@ impl Golden {
         let keys = Arc::new(KeyFile::parse(&text).unwrap());
         let vkey: VerifierKey =
             fs::read_to_string(folder.join("archive.vkey")).unwrap().trim_end().parse().unwrap();
-        let (state, seals) = walk(&*store, &keys).unwrap();
-        let head = newest_checkpoint(&*store, &vkey)
+        let (state, seals) = walk(&*store, &keys, &Covered::default()).unwrap();
+        let head = newest_checkpoint(&*store, &vkey, &Covered::default())
             .unwrap()
             .expect("a checkpoint that the key has signed");
         let keyring = Arc::new(Keyring::new(Arc::clone(&store), Arc::clone(&keys)));

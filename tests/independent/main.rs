@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use strongroom_archiver::log::{Keyring, claim_key, walk};
 use strongroom_archiver::read::open_sealed;
 use strongroom_archiver::segment::Layout;
-use strongroom_archiver::store::{LockedStore as _, file::FileStore};
+use strongroom_archiver::store::{Covered, LockedStore as _, file::FileStore};
 use strongroom_crypto::checkpoint::Checkpoint;
 use strongroom_crypto::claim::UnverifiedClaim;
 use strongroom_crypto::keys::KeyFile;
@@ -124,7 +124,7 @@ fn keys(path: &Path) -> KeyFile {
 fn segments(path: &Path) -> (String, String) {
     let store = opened(path);
     let keys = keys(path);
-    let (state, seals) = walk(&*store, &keys).unwrap();
+    let (state, seals) = walk(&*store, &keys, &Covered::default()).unwrap();
     let keyring = Arc::new(Keyring::new(store.clone(), Arc::new(keys)));
     assert!(state.size() > 300, "{} entries", state.size());
     let layouts = [&seals[0], seals.last().unwrap()].map(|sealed| {
@@ -162,7 +162,7 @@ fn show(what: &str, output: &Output) {
 /// Writes the proof of one entry and the entry itself beside the store.
 fn write_proof(bench: &Bench) {
     let store = opened(bench.path());
-    let (state, _) = walk(&*store, &keys(bench.path())).unwrap();
+    let (state, _) = walk(&*store, &keys(bench.path()), &Covered::default()).unwrap();
     let mut leaves: Vec<Vec<u8>> = Vec::new();
     for seq in 0..state.next_claim().seq {
         let bytes = store.get(&claim_key(seq).unwrap(), None).unwrap().unwrap();

@@ -186,6 +186,33 @@ fn a_second_version_is_an_alarm_unless_it_is_the_same() {
 }
 
 #[test]
+fn what_covers_an_object_is_all_that_fails() {
+    let whole = Archive::of_two_runs();
+    let copy = whole.copy();
+    for (key, bytes) in &copy.objects() {
+        for over in [None, Some(b"other")] {
+            copy.remove_name(key);
+            if let Some(over) = over {
+                fs::write(copy.path(key), over).unwrap();
+            }
+            for deep in [false, true] {
+                let report = copy.verify(deep);
+                let heavy = |f: &&Finding| matches!(f.result, Mark::Fail | Mark::NotProven);
+                let about = report.findings.iter().filter(heavy).map(|f| (f.check, &f.object));
+                let derived = key.starts_with("index/") || key == "log/checkpoint";
+                let expected = (!derived).then_some(("versions", key));
+                assert_eq!(about.collect::<Vec<_>>(), Vec::from_iter(expected), "{over:?}");
+            }
+            if over.is_some() {
+                copy.remove_name(key);
+            }
+            copy.restore(key, bytes);
+        }
+    }
+    assert_untouched(&copy);
+}
+
+#[test]
 fn a_lock_is_pending_then_lapsed() {
     let whole = Archive::of_two_runs();
     let copy = whole.copy();

@@ -8,7 +8,7 @@ use std::{
 
 use strongroom_archiver::archive::Silent;
 use strongroom_archiver::log::{Item, Keyring, Log, manifest_key, period_key_object, walk};
-use strongroom_archiver::store::{Lock, LockedStore, ObjectKey, PutOptions};
+use strongroom_archiver::store::{Covered, Lock, LockedStore, ObjectKey, PutOptions};
 use strongroom_archiver::verify::{Mark, Options, Report, Verdict, verify};
 use strongroom_crypto::Digest;
 use strongroom_crypto::entry::{EntryKind, TimeRange};
@@ -51,7 +51,7 @@ fn resealed(events: u64, change: impl FnOnce(&mut Manifest)) -> Report {
     let temp = TempDir::new("reseal");
     let [honest, lying] = archives(temp.path(), events);
     let from = honest.store(2);
-    let (_, seals) = walk(&from, honest.keys()).unwrap();
+    let (_, seals) = walk(&from, honest.keys(), &Covered::default()).unwrap();
     let [sealed] = seals.as_slice() else { panic!("{} segments", seals.len()) };
     let get = |key: &ObjectKey| from.get(key, None).unwrap().unwrap();
     let object = ObjectKey::new(sealed.seal.object.as_str()).unwrap();

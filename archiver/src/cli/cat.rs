@@ -98,8 +98,8 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
     let place = arguments.target.resolve()?;
     let store = place.store_read_only(machine)?;
     let keys = place.keys()?;
-    let (_, seals) = walk(&*store, &keys)?;
-    let keyring = Arc::new(Keyring::new(Arc::clone(&store), keys));
+    let keyring = Arc::new(Keyring::new(Arc::clone(&store), Arc::clone(&keys)));
+    let (_, seals) = walk(&*store, &keys, keyring.covered())?;
     let mut out = BufWriter::with_capacity(1 << 18, io::stdout().lock());
     match (&arguments.segment, &arguments.origin) {
         (Some(segment), _) => {
@@ -115,6 +115,7 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
         (None, None) => {}
     }
     out.flush()?;
+    output::warn(keyring.covered());
     Ok(EXIT_DONE)
 }
 

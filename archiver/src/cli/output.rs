@@ -7,6 +7,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use strongroom_crypto::json::Value;
 
 use crate::archive::Progress;
+use crate::store::Covered;
 
 /// Prints a line of output. Names and messages come from stores and sources that nobody vouches for:
 /// what would move a terminal's cursor, or pass for another line, is shown as an escape.
@@ -83,6 +84,13 @@ pub(super) fn complain(message: &str, next: Option<&str>) {
     let next = next.map(|next| format!("\n  next: {}", plain(next))).unwrap_or_default();
     // If even standard error is closed, the exit code has to do.
     if writeln!(io::stderr().lock(), "strongroom: {}{next}", plain(message)).is_err() {}
+}
+
+/// Says which names something lies over.
+pub(super) fn warn(covered: &Covered) {
+    for line in covered.warnings() {
+        complain(&line, None);
+    }
 }
 
 /// Bytes as people read them.

@@ -219,7 +219,7 @@ fn seal(place: &Place, machine: &Machine) -> Result<(Report, Log), Failure> {
 }
 
 fn show_segments(place: &Place, log: &Log) -> Result<(), Failure> {
-    let (_, seals) = walk(&**log.store(), &*place.keys()?)?;
+    let (_, seals) = walk(&**log.store(), &*place.keys()?, log.covered())?;
     output::line(format!(
         "{:<18} {:>8} {:>10} {:>8}  SEGMENT",
         "STREAM", "EVENTS", "BYTES", "B/EVENT"
@@ -271,7 +271,7 @@ type Deeds = BTreeMap<(String, String), (u64, String)>;
 fn show_actors(place: &Place, machine: &Machine) -> Result<(), Failure> {
     let store = place.store_read_only(machine)?;
     let keyring = Arc::new(Keyring::new(Arc::clone(&store), place.keys()?));
-    let (_, seals) = walk(&*store, &*place.keys()?)?;
+    let (_, seals) = walk(&*store, &*place.keys()?, keyring.covered())?;
     let (mut done, mut refused, mut unmapped) = (Deeds::new(), Deeds::new(), 0_u64);
     for sealed in &seals {
         let reader = open_sealed(&*store, &keyring, sealed)?;

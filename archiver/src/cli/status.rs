@@ -28,11 +28,13 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
     let place = arguments.target.resolve()?;
     let store = place.store_read_only(machine)?;
     let keys = place.keys()?;
-    let (state, seals) = walk(&*store, &keys)?;
     let keyring = Arc::new(Keyring::new(Arc::clone(&store), Arc::clone(&keys)));
-    let head = newest_checkpoint(&*store, keys.log().verifier())?;
+    let covered = keyring.covered();
+    let (state, seals) = walk(&*store, &keys, covered)?;
+    let head = newest_checkpoint(&*store, keys.log().verifier(), covered)?;
     let vkey = keys.log().verifier().to_string();
     let origins = origins(&*store, Some(&keyring), &seals)?;
+    output::warn(covered);
     let sum = |of: fn(&Sealed) -> u64| seals.iter().map(of).fold(0, u64::saturating_add);
     let (events, bytes) = (sum(|sealed| sealed.seal.events.count), sum(|sealed| sealed.seal.bytes));
     let size = head.as_ref().map_or(0, |head| head.size);
@@ -66,6 +68,7 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
             ("segments", state.live_segments().into()),
             ("store", state.store().into()),
             ("vkey", vkey.into()),
+            ("warnings", array(covered.warnings().into_iter().map(Value::Text))),
         ]))?;
         return Ok(EXIT_DONE);
     }

@@ -1,7 +1,7 @@
 //! `strongroom sweep`
 
 use clap::{Args, ValueEnum};
-use strongroom_crypto::json::{array, object, text};
+use strongroom_crypto::json::{Value, array, object, text};
 use strongroom_crypto::keys::Role;
 use strongroom_crypto::name::Shard;
 
@@ -77,10 +77,11 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
             ("abandoned", orphans.abandoned.into()),
             ("canaries", orphans.canaries.into()),
             ("deleted", orphans.deleted.into()),
-            ("extended_until", extended.map_or(strongroom_crypto::json::Value::Null, text)),
+            ("extended_until", extended.map_or(Value::Null, text)),
             ("held_without_order", array(held.iter().map(text))),
             ("missing", array(missing.iter().map(text))),
             ("waiting", orphans.waiting.into()),
+            ("warnings", array(log.covered().warnings().into_iter().map(Value::Text))),
         ]))?;
     } else {
         let until =
@@ -107,5 +108,6 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
             Some(next),
         );
     }
+    output::warn(log.covered());
     Ok(if missing.is_empty() && held.is_empty() { EXIT_DONE } else { EXIT_FINDING })
 }

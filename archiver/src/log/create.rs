@@ -12,7 +12,7 @@ use strongroom_retention::Settling;
 
 use super::read::remains;
 use super::{Keyring, Log, LogError, claim_key, instant, put_once};
-use crate::store::{Lock, LockMode, LockedStore};
+use crate::store::{Covered, Lock, LockMode, LockedStore};
 
 /// What a log registers for a key file: all its role keys, in order.
 pub(crate) fn role_keys(keys: &KeyFile) -> Vec<RegisteredKey> {
@@ -29,7 +29,9 @@ impl Log {
     ///
     /// The store's.
     pub fn is_open(store: &dyn LockedStore) -> Result<bool, LogError> {
-        Ok(store.head(&claim_key(0)?, None)?.is_some())
+        // Also where it is hidden.
+        let versions = store.list_versions(claim_key(0)?.as_str())?;
+        Ok(versions.iter().any(|version| !version.is_delete_marker))
     }
 
     /// Refuses a store that holds something of an archive whose first claim is gone.
@@ -91,7 +93,7 @@ impl Log {
             items: vec![(entry, None)],
         };
         let claim = draft.sign(keys.role(Role::Archive))?;
-        match put_once(&*store, &first, claim.bytes(), Some(lock)) {
+        match put_once(&*store, &Covered::default(), &first, claim.bytes(), Some(lock)) {
             Ok(()) => Self::open(store, keys).map(Some),
             // Somebody else opened the log in this moment.
             Err(LogError::Damaged { .. }) => Ok(None),

@@ -13,7 +13,7 @@ use strongroom_crypto::wrapped_key::{
 use strongroom_crypto::{ArchiveId, SegmentId};
 
 use super::{LogError, extend_to, put_once};
-use crate::store::{Lock, LockedStore, ObjectKey, get_bounded};
+use crate::store::{Covered, Lock, LockedStore, ObjectKey};
 
 /// A key's lock may end this much before that of a segment: both are extended long before.
 const LOCK_CHECK_SECONDS: i64 = 60;
@@ -38,6 +38,7 @@ pub enum KeyError {
 pub struct Keyring {
     store: Arc<dyn LockedStore>,
     file: Arc<KeyFile>,
+    covered: Covered,
     periods: Mutex<HashMap<PeriodKeyName, Arc<PeriodKey>>>,
     /// Until when the keys that were looked at are locked.
     locked: Mutex<HashMap<ObjectKey, Timestamp>>,
@@ -52,7 +53,13 @@ impl std::fmt::Debug for Keyring {
 impl Keyring {
     /// The keys of `store` that `file` opens.
     pub fn new(store: Arc<dyn LockedStore>, file: Arc<KeyFile>) -> Self {
-        Self { store, file, periods: Mutex::default(), locked: Mutex::default() }
+        let (periods, locked) = (Mutex::default(), Mutex::default());
+        Self { store, file, covered: Covered::default(), periods, locked }
+    }
+
+    /// The names that something was found to lie over.
+    pub fn covered(&self) -> &Covered {
+        &self.covered
     }
 
     /// The archive.
@@ -169,7 +176,8 @@ impl Keyring {
             return Ok(());
         }
         let missing = || KeyError::Missing(key.to_string());
-        let until = extend_to(&*self.store, &key, lock)?.ok_or_else(missing)?;
+        let version = self.covered.version(&key);
+        let until = extend_to(&*self.store, &key, version.as_ref(), lock)?.ok_or_else(missing)?;
         checked.insert(key, until);
         Ok(())
     }
@@ -184,19 +192,18 @@ impl Keyring {
         let key = object(name)?;
         let wrapped = WrappedKey::wrap(self.file.kek(), self.archive_id(), name, secret, entropy)
             .map_err(|source| KeyError::Wrapped { object: key.to_string(), source })?;
-        put_once(&*self.store, &key, &wrapped.encode(), Some(lock))
+        put_once(&*self.store, &self.covered, &key, &wrapped.encode(), Some(lock))
     }
 
     fn open(&self, name: StoredKey) -> Result<Option<zeroize::Zeroizing<[u8; 32]>>, LogError> {
         let key = object(name)?;
-        let Some(bytes) = get_bounded(&*self.store, &key, MAX_WRAPPED_KEY_BYTES)? else {
-            return Ok(None);
+        let open = |bytes: Vec<u8>| {
+            WrappedKey::parse(&bytes)
+                .and_then(|wrapped| wrapped.unwrap(self.file.kek(), self.archive_id(), name))
+                .map_err(|source| KeyError::Wrapped { object: key.to_string(), source })
         };
-        let secret = WrappedKey::parse(&bytes)
-            .and_then(|wrapped| wrapped.unwrap(self.file.kek(), self.archive_id(), name));
-        secret
-            .map(Some)
-            .map_err(|source| KeyError::Wrapped { object: key.to_string(), source }.into())
+        let read = self.covered.read(&*self.store, &key, MAX_WRAPPED_KEY_BYTES, open)?;
+        Ok(read.transpose()?)
     }
 }
 

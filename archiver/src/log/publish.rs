@@ -73,7 +73,8 @@ impl Log {
         if self.state.size() <= old {
             return Ok(());
         }
-        let newer = read::newest_after(&*self.store, self.keys.log().verifier(), old)?;
+        let vkey = self.keys.log().verifier();
+        let newer = read::newest_after(&*self.store, vkey, &self.covered, old)?;
         if let Some(newer) = newer.as_ref().filter(|newer| newer.size > self.state.size()) {
             // Another worker has gone on.
             self.follow()?;
@@ -149,6 +150,6 @@ impl Log {
 
     /// Partial tiles are superseded by the next ones: they need no lock.
     fn put_once_unlocked(&self, key: &ObjectKey, bytes: &[u8]) -> Result<(), LogError> {
-        super::put_once(&*self.store, key, bytes, None)
+        super::put_once(&*self.store, &self.covered, key, bytes, None)
     }
 }

@@ -14,13 +14,12 @@ use strongroom_crypto::tile::{
     MAX_ENTRY_BYTES, TILE_WIDTH, TileCoordinate, TileReadError, TileReader,
 };
 
-use super::{Log, LogError, claim_key, page_key, root_key, tile_key};
-use crate::store::{LockedStore, ObjectKey, StoreError, get_bounded};
+use super::claims::{Claims, open_next};
+use super::{Log, LogError, checkpoint_key, claim_key, page_key, root_key, tile_key};
+use crate::store::{Covered, LockedStore, ObjectKey, StoreError, get_bounded};
 
 /// How many bundles are searched for the last closed window before the log is folded from its beginning.
 const BUNDLES_BACK: u64 = 4;
-/// Checkpoints are listed this many at a time.
-const PAGE: usize = 1_000;
 /// No tile or bundle is longer: 256 entries with their lengths.
 pub(super) const MAX_TILE_BYTES: usize = 256 * (2 + MAX_ENTRY_BYTES);
 /// The writer's version of this program (`min_writer` of `log.open`).
@@ -59,19 +58,6 @@ pub(super) fn derived(
     }
 }
 
-/// Reads a note; what is not one is none.
-fn note(
-    store: &dyn LockedStore,
-    key: &ObjectKey,
-    vkey: &VerifierKey,
-) -> Result<Option<Head>, LogError> {
-    match get_bounded(store, key, MAX_NOTE_BYTES) {
-        Ok(note) => Ok(note.and_then(|note| open(&note, vkey))),
-        Err(StoreError::Corrupt { .. }) => Ok(None),
-        Err(error) => Err(error.into()),
-    }
-}
-
 /// The largest checkpoint that verifies, the hint included: a hint that verifies is one of them.
 ///
 /// # Errors
@@ -80,34 +66,35 @@ fn note(
 pub fn newest_checkpoint(
     store: &dyn LockedStore,
     vkey: &VerifierKey,
+    covered: &Covered,
 ) -> Result<Option<Head>, LogError> {
-    let hint = note(store, &ObjectKey::new("log/checkpoint")?, vkey)?;
+    let hint = match get_bounded(store, &ObjectKey::new("log/checkpoint")?, MAX_NOTE_BYTES) {
+        Err(StoreError::Corrupt { .. }) => None,
+        hint => hint?.and_then(|note| open(&note, vkey)),
+    };
     let hinted = hint.as_ref().map_or(0, |head| head.size);
-    Ok(newest_after(store, vkey, hinted)?.or(hint))
+    Ok(newest_after(store, vkey, covered, hinted)?.or(hint))
 }
 
-/// The largest checkpoint that verifies and is larger than `size`.
+/// The largest checkpoint that verifies and is larger than `size`, also where its name is hidden.
 pub(super) fn newest_after(
     store: &dyn LockedStore,
     vkey: &VerifierKey,
+    covered: &Covered,
     size: u64,
 ) -> Result<Option<Head>, LogError> {
-    let mut listed: Vec<ObjectKey> = Vec::new();
-    let mut after = super::checkpoint_key(size)?.to_string();
-    loop {
-        let page = store.list("log/checkpoints/", Some(&after), PAGE)?;
-        let Some(last) = page.last() else { break };
-        after = last.key.to_string();
-        let whole = page.len() == PAGE;
-        listed.extend(page.into_iter().map(|item| item.key));
-        if !whole {
-            break;
-        }
-    }
+    let after = checkpoint_key(size)?;
+    let listed = store.list_versions_after("log/checkpoints/", after.as_str())?;
+    let mut keys: Vec<ObjectKey> = listed.into_iter().map(|version| version.key).collect();
+    keys.dedup();
     // Anybody may have put names there: what does not verify hides nothing.
-    for key in listed.iter().rev() {
-        if let Some(head) = note(store, key, vkey)?.filter(|head| head.size > size) {
-            return Ok(Some(head));
+    for key in keys.iter().rev() {
+        let of_name = |head: &Head| checkpoint_key(head.size).is_ok_and(|name| name == *key);
+        let open = |note: Vec<u8>| open(&note, vkey).filter(of_name).ok_or(());
+        match covered.read(store, key, MAX_NOTE_BYTES, open) {
+            Ok(Some(Ok(head))) => return Ok(Some(head)),
+            Ok(None | Some(Err(()))) | Err(StoreError::Corrupt { .. }) => {}
+            Err(error) => return Err(error.into()),
         }
     }
     Ok(None)
@@ -121,7 +108,10 @@ fn open(note: &[u8], vkey: &VerifierKey) -> Option<Head> {
 
 /// The first claim is signed by a key that it registers itself: what makes it ours is that it
 /// registers our keys and no others.
-pub(super) fn check_opening(opening: &LogOpen, keys: &KeyFile) -> Result<(), LogError> {
+fn check_opening(opening: &LogOpen, keys: &KeyFile) -> Result<(), LogError> {
+    if opening.archive_id != keys.archive_id() {
+        return Err(LogError::wrong_key(keys.archive_id(), opening.archive_id));
+    }
     if opening.log_vkey != keys.log().verifier().to_string() {
         return Err(LogError::Opening("names another log key"));
     }
@@ -156,22 +146,32 @@ pub(super) fn require_head(state: &State) -> Result<(), LogError> {
 /// Something of an archive in a store without its first claim: then no log may be begun there.
 pub(super) fn remains(store: &dyn LockedStore) -> Result<Option<ObjectKey>, LogError> {
     for prefix in ["log/", "segments/", "manifests/"] {
-        if let Some(found) = store.list(prefix, None, 1)?.pop() {
+        let listed = store.list_versions(prefix)?;
+        if let Some(found) = listed.into_iter().find(|version| !version.is_delete_marker) {
             return Ok(Some(found.key));
         }
     }
     Ok(None)
 }
 
-/// Reads the first claim of a log.
-pub(super) fn first_claim(store: &dyn LockedStore) -> Result<VerifiedClaim, LogError> {
-    let Some(bytes) = get_bounded(store, &claim_key(0)?, MAX_CLAIM_BYTES)? else {
+/// Reads the first claim of this key file's log.
+pub(super) fn first_claim(
+    store: &dyn LockedStore,
+    keys: &KeyFile,
+    covered: &Covered,
+) -> Result<VerifiedClaim, LogError> {
+    let open = |bytes: Vec<u8>| -> Result<VerifiedClaim, LogError> {
+        let first = UnverifiedClaim::parse(&bytes)?.verify_first()?;
+        check_opening(&first.opening()?, keys)?;
+        Ok(first)
+    };
+    let Some(first) = covered.read(store, &claim_key(0)?, MAX_CLAIM_BYTES, open)? else {
         return Err(match remains(store)? {
             None => LogError::Missing(store.url().to_owned()),
             Some(found) => LogError::beheaded(&found)?,
         });
     };
-    Ok(UnverifiedClaim::parse(&bytes)?.verify_first()?)
+    first
 }
 
 impl Log {
@@ -182,11 +182,9 @@ impl Log {
     ///
     /// [`LogError`]: nothing was claimed.
     pub fn open(store: Arc<dyn LockedStore>, keys: Arc<KeyFile>) -> Result<Self, LogError> {
-        let first = first_claim(&*store)?;
+        let covered = Covered::default();
+        let first = first_claim(&*store, &keys, &covered)?;
         let opening = first.opening()?;
-        if opening.archive_id != keys.archive_id() {
-            return Err(LogError::wrong_key(keys.archive_id(), opening.archive_id));
-        }
         let state = State::open(&first)?;
         if opening.min_writer > WRITER {
             return Err(LogError::Newer(opening.min_writer));
@@ -194,10 +192,9 @@ impl Log {
         if opening.store != store.url() {
             return Err(LogError::Moved { named: opening.store, found: store.url().to_owned() });
         }
-        check_opening(&opening, &keys)?;
-        let newest = newest_checkpoint(&*store, keys.log().verifier())?;
+        let newest = newest_checkpoint(&*store, keys.log().verifier(), &covered)?;
         let (fresh, head, duty) = (Vec::new(), Head::empty(), Role::Archive);
-        let mut log = Self { store, keys, state, fresh, head, extended: None, duty };
+        let mut log = Self { store, keys, covered, state, fresh, head, extended: None, duty };
         let resumed = newest.as_ref().map_or(Ok(false), |head| log.resume(head));
         match (resumed, newest) {
             (Ok(true), _) => {}
@@ -228,11 +225,14 @@ impl Log {
         let opening = self.state.clone();
         let own = self.keys.role(Role::Archive).id();
         let trusted = |id| id == own || opening.is_active(Role::Archive.into(), id);
-        let windows = Windows { store: &*store, tiles: &tiles, trusted: &trusted };
+        let covered = self.covered.clone();
+        let windows =
+            Windows { store: &*store, covered: &covered, tiles: &tiles, trusted: &trusted };
         let Some((state, window)) = windows.newest(head.size)? else { return Ok(false) };
         (self.state, self.head) = (state, head.clone());
         self.fresh.clear();
-        let mut next = Some(window);
+        let claims = Claims::after(&*store, &covered, &self.state)?;
+        let mut next = Some(claims.confirm(&self.state, window)?);
         while let Some(claim) = next {
             for (index, item) in (self.state.next_claim().first..).zip(claim.items()) {
                 let signed = index < self.head.size;
@@ -242,7 +242,7 @@ impl Log {
                 }
             }
             self.fold(&claim)?;
-            next = self.next_claim()?;
+            next = claims.next(&self.state)?;
         }
         require_claims(&self.state, self.head.size)?;
         Ok(true)
@@ -252,7 +252,7 @@ impl Log {
     /// claims was lost. All of it is published anew, so that it is whole again.
     pub(super) fn start_over(&mut self) -> Result<(), LogError> {
         let (size, head) = (self.state.size(), self.head.size);
-        let first = first_claim(&*self.store)?;
+        let first = first_claim(&*self.store, &self.keys, &self.covered)?;
         self.state = State::open(&first)?;
         self.head = Head::empty();
         self.fresh = first.items().iter().map(|item| item.leaf().to_vec()).collect();
@@ -267,29 +267,24 @@ impl Log {
         let published = usize::try_from(head.size).unwrap_or(usize::MAX).min(self.fresh.len());
         let behind = self.fresh.split_off(published);
         if root_of(self.fresh.iter().map(|leaf| leaf_hash(leaf))) != head.root {
-            return Err(LogError::forked(&super::checkpoint_key(head.size)?));
+            return Err(LogError::forked(&checkpoint_key(head.size)?));
         }
         (self.fresh, self.head) = (behind, head);
         Ok(())
     }
 
-    /// Folds the claims that others have added.
+    /// Folds the claims that others have added, also those that something hides.
     ///
     /// # Errors
     ///
     /// [`LogError`].
     pub fn follow(&mut self) -> Result<(), LogError> {
-        while let Some(claim) = self.next_claim()? {
+        let (store, covered) = (Arc::clone(&self.store), self.covered.clone());
+        let claims = Claims::after(&*store, &covered, &self.state)?;
+        while let Some(claim) = claims.next(&self.state)? {
             self.fold(&claim)?;
         }
         Ok(())
-    }
-
-    /// Reads the claim that comes next, if there is one.
-    fn next_claim(&self) -> Result<Option<VerifiedClaim>, LogError> {
-        let key = claim_key(self.state.next_claim().seq)?;
-        let bytes = get_bounded(&*self.store, &key, MAX_CLAIM_BYTES)?;
-        bytes.map(|bytes| self.open_claim(&bytes, &key)).transpose()
     }
 
     /// Loads pages of live segments into a state.
@@ -317,6 +312,7 @@ pub(super) fn unreadable(error: TileReadError<LogError>) -> LogError {
 /// The search for the snapshot that the newest closed window vouches for.
 struct Windows<'a, F> {
     store: &'a dyn LockedStore,
+    covered: &'a Covered,
     tiles: &'a TileReader<F>,
     /// Whose windows are believed before the log is folded: a snapshot cannot vouch for the key
     /// that vouches for it.
@@ -374,12 +370,10 @@ where
             return Ok(None);
         }
         let next = state.next_claim();
-        let Some(bytes) = get_bounded(self.store, &claim_key(next.seq)?, MAX_CLAIM_BYTES)? else {
-            return Ok(None);
-        };
-        let verified = UnverifiedClaim::parse(&bytes)
-            .and_then(|claim| claim.verify(|id| state.registered(id)));
-        let Ok(claim) = verified else { return Ok(None) };
+        let key = claim_key(next.seq)?;
+        let open = |bytes: Vec<u8>| open_next(&state, &key, &bytes);
+        let read = self.covered.read(self.store, &key, MAX_CLAIM_BYTES, open)?;
+        let Some(Ok(claim)) = read else { return Ok(None) };
         let place = index.checked_sub(next.first).and_then(|place| usize::try_from(place).ok());
         let Some(item) = place.and_then(|place| claim.items().get(place)) else { return Ok(None) };
         if self.tiles.subtree(0, index).map_err(unreadable)? != leaf_hash(item.leaf()) {

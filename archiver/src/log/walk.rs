@@ -1,17 +1,15 @@
 //! Reading a log from its beginning: what was sealed, in order.
 
-use strongroom_crypto::claim::{ClaimError, MAX_CLAIM_BYTES, UnverifiedClaim};
 use strongroom_crypto::entry::{Entry, EntryKind, Seal};
 use strongroom_crypto::keys::KeyFile;
 use strongroom_crypto::merkle::{Tree, leaf_hash};
 use strongroom_crypto::range::RangeList;
 use strongroom_crypto::state::{Outcome, State};
 
-use super::read::{
-    Head, check_opening, first_claim, newest_checkpoint, require_claims, require_head,
-};
-use super::{LogError, checkpoint_key, claim_key};
-use crate::store::{LockedStore, get_bounded};
+use super::claims::Claims;
+use super::read::{Head, first_claim, newest_checkpoint, require_claims, require_head};
+use super::{LogError, checkpoint_key};
+use crate::store::{Covered, LockedStore};
 
 /// A valid seal and its ranges.
 #[derive(Clone, Debug)]
@@ -29,37 +27,23 @@ pub struct Sealed {
 /// # Errors
 ///
 /// [`LogError`] if there is no log, it is not this key file's, or a claim is missing or altered.
-pub fn walk(store: &dyn LockedStore, keys: &KeyFile) -> Result<(State, Vec<Sealed>), LogError> {
-    let first = first_claim(store)?;
-    let opening = first.opening()?;
-    if opening.archive_id != keys.archive_id() {
-        return Err(LogError::wrong_key(keys.archive_id(), opening.archive_id));
-    }
-    check_opening(&opening, keys)?;
+pub fn walk(
+    store: &dyn LockedStore,
+    keys: &KeyFile,
+    covered: &Covered,
+) -> Result<(State, Vec<Sealed>), LogError> {
+    let first = first_claim(store, keys, covered)?;
     // Before the claims, for the log may grow while they are read.
-    let head = newest_checkpoint(store, keys.log().verifier())?.unwrap_or_else(Head::empty);
+    let head =
+        newest_checkpoint(store, keys.log().verifier(), covered)?.unwrap_or_else(Head::empty);
     let mut state = State::open(&first)?;
     let mut tree = Tree::new();
     let mut seals = Vec::new();
     for item in first.items() {
         append(&mut tree, item.leaf(), &head)?;
     }
-    loop {
-        let key = claim_key(state.next_claim().seq)?;
-        let Some(bytes) = get_bounded(store, &key, MAX_CLAIM_BYTES)? else {
-            require_claims(&state, head.size)?;
-            if head.size == 0 {
-                require_head(&state)?;
-            }
-            return Ok((state, seals));
-        };
-        let damaged = |error: ClaimError| LogError::Damaged {
-            object: key.to_string(),
-            detail: error.to_string(),
-        };
-        let claim = UnverifiedClaim::parse(&bytes)
-            .and_then(|claim| claim.verify(|id| state.registered(id)))
-            .map_err(damaged)?;
+    let claims = Claims::after(store, covered, &state)?;
+    while let Some(claim) = claims.next(&state)? {
         // A state folded from the beginning has all its pages: nothing is left undecided.
         let outcomes = state.apply_claim(&claim)?;
         for (item, outcome) in claim.items().iter().zip(outcomes) {
@@ -72,6 +56,11 @@ pub fn walk(store: &dyn LockedStore, keys: &KeyFile) -> Result<(State, Vec<Seale
             }
         }
     }
+    require_claims(&state, head.size)?;
+    if head.size == 0 {
+        require_head(&state)?;
+    }
+    Ok((state, seals))
 }
 
 /// Adds a leaf, and compares the tree with the head when it has its size.

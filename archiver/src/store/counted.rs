@@ -166,9 +166,13 @@ impl<S: LockedStore> LockedStore for Counted<S> {
         self.inner.list(prefix, start_after, limit)
     }
 
-    fn list_versions(&self, prefix: &str) -> Result<Vec<ListedVersion>, StoreError> {
+    fn list_versions_after(
+        &self,
+        prefix: &str,
+        start_after: &str,
+    ) -> Result<Vec<ListedVersion>, StoreError> {
         one(&self.counters.lists);
-        self.inner.list_versions(prefix)
+        self.inner.list_versions_after(prefix, start_after)
     }
 
     fn extend_lock(

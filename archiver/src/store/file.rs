@@ -269,8 +269,12 @@ impl LockedStore for FileStore {
         self.list_current(prefix, start_after, limit)
     }
 
-    fn list_versions(&self, prefix: &str) -> Result<Vec<ListedVersion>, StoreError> {
-        self.list_all(prefix)
+    fn list_versions_after(
+        &self,
+        prefix: &str,
+        start_after: &str,
+    ) -> Result<Vec<ListedVersion>, StoreError> {
+        self.list_all(prefix, start_after)
     }
 
     fn extend_lock(

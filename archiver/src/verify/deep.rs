@@ -46,7 +46,7 @@ impl<'a, 'b> Deep<'a, 'b> {
     ) -> Result<(), VerifyError> {
         let key = ObjectKey::new(seal.object.as_str())?;
         let fail = |check, detail: String| self.audit.note(check, &key, Mark::Fail, detail);
-        let bytes = match self.audit.store.get(&key, None) {
+        let bytes = match self.audit.store.get(&key, self.audit.covered.version(&key).as_ref()) {
             Ok(Some(bytes)) => bytes,
             Ok(None) => {
                 fail("segment", "it is missing".into());

@@ -194,35 +194,36 @@ impl Folder<'_, '_> {
         Ok(())
     }
 
-    /// Reads a claim and checks its place and its signature.
+    /// Reads a claim.
     fn read(&self, seq: u64) -> Result<Result<VerifiedClaim, Fault>, VerifyError> {
-        let bytes = match self.audit.get(&claim_key(seq)?, MAX_CLAIM_BYTES)? {
-            Found::Bytes(bytes) => bytes,
-            Found::Missing => return Ok(Err(Fault::Missing)),
-            Found::Damaged(detail) => return Ok(Err(Fault::Altered(detail))),
-        };
-        let checked = UnverifiedClaim::parse(&bytes).and_then(|claim| {
+        let open = |bytes: Vec<u8>| self.check(seq, &bytes);
+        Ok(match self.audit.read(&claim_key(seq)?, MAX_CLAIM_BYTES, open)? {
+            Found::Good(claim) => Ok(claim),
+            Found::Missing => Err(Fault::Missing),
+            Found::Damaged(detail) => Err(Fault::Altered(detail)),
+        })
+    }
+
+    /// Checks a claim's place and its signature.
+    fn check(&self, seq: u64, bytes: &[u8]) -> Result<VerifiedClaim, String> {
+        let checked = UnverifiedClaim::parse(bytes).and_then(|claim| {
             if seq == 0 {
                 claim.verify_first()
             } else {
                 claim.verify(|id| self.known.get(&id).cloned())
             }
         });
-        let claim = match checked {
-            Ok(claim) => claim,
-            Err(error) => return Ok(Err(Fault::Altered(error.to_string()))),
-        };
-        let other = |detail: String| Ok(Err(Fault::Altered(detail)));
+        let claim = checked.map_err(|error| error.to_string())?;
         if claim.seq() != seq {
-            return other(format!("it is claim {}", claim.seq()));
+            return Err(format!("it is claim {}", claim.seq()));
         }
         if self.fold.archive_id().is_some_and(|archive| archive != claim.archive_id()) {
-            return other(format!("it is a claim of archive {}", claim.archive_id()));
+            return Err(format!("it is a claim of archive {}", claim.archive_id()));
         }
         if seq == self.fold.next && self.prev != claim.prev_claim_sha256() {
-            return other("it does not follow the claim before: the log was forked".to_owned());
+            return Err("it does not follow the claim before: the log was forked".to_owned());
         }
-        Ok(Ok(claim))
+        Ok(claim)
     }
 
     /// Folds the claim that is next.

@@ -7,7 +7,7 @@ use strongroom_crypto::state::{MAX_PAGE_BYTES, MAX_ROOT_BYTES, State};
 
 use super::fold::{Fold, Window};
 use super::inventory::Inventory;
-use super::{Audit, Found, Mark, VerifyError};
+use super::{Audit, Mark, VerifyError};
 use crate::log::{page_key, root_key};
 use crate::store::ObjectKey;
 
@@ -84,12 +84,15 @@ fn read(
     limit: usize,
     digest: Digest,
 ) -> Result<Option<Vec<u8>>, VerifyError> {
-    let detail = match audit.get(key, limit)? {
-        Found::Bytes(bytes) if Digest::of(&bytes) == digest => return Ok(Some(bytes)),
-        Found::Bytes(_) => "its digest is another".to_owned(),
-        Found::Missing => "it is missing".to_owned(),
-        Found::Damaged(detail) => detail,
+    let same = |bytes: Vec<u8>| {
+        let same = Digest::of(&bytes) == digest;
+        if same { Ok(bytes) } else { Err("its digest is another".to_owned()) }
     };
-    audit.note("index", key, Mark::Rebuildable, detail);
-    Ok(None)
+    match audit.read_current(key, limit, same)?.into_result() {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(detail) => {
+            audit.note("index", key, Mark::Rebuildable, detail);
+            Ok(None)
+        }
+    }
 }

@@ -24,7 +24,7 @@ const BEHIND: char = '\u{7f}';
 /// Where C2SP clients look for the head; overwritten by every run.
 pub(super) const HINT: &str = "log/checkpoint";
 
-/// The names that stand for something now, by what they may be.
+/// The names that stand or stood for something, by what they may be.
 #[derive(Default)]
 pub(super) struct Inventory {
     pub(super) checkpoints: BTreeSet<u64>,
@@ -35,6 +35,8 @@ pub(super) struct Inventory {
     pub(super) keys: BTreeSet<ObjectKey>,
     pub(super) roots: BTreeSet<u64>,
     pub(super) pages: BTreeSet<Digest>,
+    /// Names that something lies over, or that were removed.
+    pub(super) covered: BTreeSet<ObjectKey>,
 }
 
 impl Inventory {
@@ -81,13 +83,55 @@ impl Inventory {
         let Some(versions) = versions(audit, prefix)? else { return Ok(false) };
         for of_key in versions.chunk_by(|a, b| a.key == b.key) {
             let Some(first) = of_key.first() else { continue };
-            let current = first.key.as_str() == HINT || check_versions(audit, of_key)?;
-            if current && !self.add(&first.key) {
+            let there = first.key.as_str() == HINT || self.check_versions(audit, of_key)?;
+            if there && !self.add(&first.key) {
                 let detail = "no object of an archive has this name";
                 audit.note("unexpected", &first.key, Mark::Fail, detail);
             }
         }
         Ok(true)
+    }
+
+    /// One version, and the name stands for it: that is as it should be. Copies that are byte for byte the same are one
+    /// version. Tells whether there is any.
+    fn check_versions(
+        &mut self,
+        audit: &Audit<'_>,
+        listed: &[ListedVersion],
+    ) -> Result<bool, VerifyError> {
+        let Some(first) = listed.first() else { return Ok(false) };
+        if is_single(listed) {
+            return Ok(true);
+        }
+        // An object that was being stored while it was listed looks like one that was tampered with.
+        let key = &first.key;
+        let Some(again) = versions(audit, key.as_str())? else { return Ok(false) };
+        let again: Vec<_> = again.into_iter().filter(|version| version.key == *key).collect();
+        if again.is_empty() || is_single(&again) {
+            return Ok(!again.is_empty());
+        }
+        let markers = again.iter().filter(|version| version.is_delete_marker).count();
+        let left = again.len() - markers;
+        let detail = if markers > 0 {
+            format!("{markers} delete markers hide or hid it")
+        } else if !again.iter().any(|version| version.is_latest) {
+            format!("its name was removed, {left} versions of it are left")
+        } else {
+            let mut contents = BTreeSet::new();
+            for version in &again {
+                contents.insert(digest(audit, version)?);
+            }
+            let different = contents.len();
+            if different == 1 && !contents.contains(&None) {
+                let detail = format!("{left} versions, byte for byte the same");
+                audit.note("versions", key, Mark::Info, detail);
+                return Ok(true);
+            }
+            format!("{left} versions of {different} different contents")
+        };
+        audit.note("versions", key, Mark::Fail, detail);
+        self.covered.insert(key.clone());
+        Ok(left > 0)
     }
 
     /// True for a store in which nothing of an archive is left.
@@ -191,45 +235,6 @@ fn listed(
         }
         after = Some(next);
     }
-}
-
-/// One version, and the name stands for it: that is true if it does. Copies that are byte for byte the same are one
-/// version.
-fn check_versions(audit: &Audit<'_>, listed: &[ListedVersion]) -> Result<bool, VerifyError> {
-    let Some(first) = listed.first() else { return Ok(false) };
-    if is_single(listed) {
-        return Ok(true);
-    }
-    // An object that was being stored while it was listed looks like one that was tampered with.
-    let key = &first.key;
-    let Some(again) = versions(audit, key.as_str())? else { return Ok(false) };
-    let again: Vec<_> = again.into_iter().filter(|version| version.key == *key).collect();
-    let current = again.iter().any(|version| version.is_latest && !version.is_delete_marker);
-    if again.is_empty() || is_single(&again) {
-        return Ok(current);
-    }
-    let fail = |detail: String| audit.note("versions", key, Mark::Fail, detail);
-    let markers = again.iter().filter(|version| version.is_delete_marker).count();
-    if markers > 0 {
-        fail(format!("{markers} delete markers hide or hid it"));
-        return Ok(current);
-    }
-    if !current {
-        fail(format!("its name was removed, {} versions of it are left", again.len()));
-        return Ok(false);
-    }
-    let mut contents = BTreeSet::new();
-    for version in &again {
-        contents.insert(digest(audit, version)?);
-    }
-    let (count, different) = (again.len(), contents.len());
-    if different == 1 && !contents.contains(&None) {
-        let detail = format!("{count} versions, byte for byte the same");
-        audit.note("versions", key, Mark::Info, detail);
-    } else {
-        fail(format!("{count} versions of {different} different contents"));
-    }
-    Ok(true)
 }
 
 fn is_single(versions: &[ListedVersion]) -> bool {

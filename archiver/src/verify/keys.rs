@@ -53,20 +53,21 @@ pub(super) fn check(
 
 /// Reads a key as anybody can: it is a key, and the one that its name says.
 fn check_object(audit: &Audit<'_>, key: &ObjectKey) -> Result<Option<Kept>, VerifyError> {
-    let detail = match audit.get(key, MAX_WRAPPED_KEY_BYTES)? {
-        Found::Bytes(bytes) => match WrappedKey::parse(&bytes) {
-            Ok(wrapped) if format!("keys/{}", wrapped.key()) != key.as_str() => {
-                format!("it is the key `{}`", wrapped.key())
+    let open = |bytes: Vec<u8>| match WrappedKey::parse(&bytes) {
+        Ok(wrapped) if format!("keys/{}", wrapped.key()) != key.as_str() => {
+            Err(format!("it is the key `{}`", wrapped.key()))
+        }
+        Ok(wrapped) => Ok((wrapped.key(), Digest::of(&bytes))),
+        Err(error) => Err(error.to_string()),
+    };
+    let detail = match audit.read(key, MAX_WRAPPED_KEY_BYTES, open)? {
+        Found::Good((name, digest)) => {
+            let Some(head) = head(audit, "key", key)? else { return Ok(None) };
+            if head.sha256.is_none_or(|recorded| recorded == digest) {
+                return Ok(Some(Kept { key: name, head }));
             }
-            Ok(wrapped) => {
-                let Some(head) = head(audit, "key", key)? else { return Ok(None) };
-                if head.sha256.is_none_or(|digest| digest == Digest::of(&bytes)) {
-                    return Ok(Some(Kept { key: wrapped.key(), head }));
-                }
-                "its SHA-256 is not the one that the store recorded".to_owned()
-            }
-            Err(error) => error.to_string(),
-        },
+            "its SHA-256 is not the one that the store recorded".to_owned()
+        }
         Found::Missing => "it is missing: what it protects cannot be read".to_owned(),
         Found::Damaged(detail) => detail,
     };

@@ -135,13 +135,13 @@ pub(super) fn attested(audit: &Audit<'_>, fold: &Fold) {
     audit.note("attest", format_args!("entry {index}"), Mark::Info, detail);
 }
 
-/// Describes an object that must be there.
+/// Describes an object that must be there: of what is covered, the true version that was read.
 pub(super) fn head(
     audit: &Audit<'_>,
     check: &'static str,
     key: &ObjectKey,
 ) -> Result<Option<Head>, VerifyError> {
-    match audit.store.head(key, None) {
+    match audit.store.head(key, audit.covered.version(key).as_ref()) {
         Ok(Some(head)) => return Ok(Some(head)),
         Ok(None) => audit.note(check, key, Mark::Fail, "it is missing"),
         Err(StoreError::Corrupt { detail, .. } | StoreError::Invalid { detail }) => {

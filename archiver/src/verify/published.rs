@@ -49,15 +49,14 @@ impl Heads {
         let heads = std::sync::Mutex::new(Self::default());
         pool::each(audit.threads(), &sizes, |&size| {
             audit.go_on()?;
-            let read = open(audit, &checkpoint_key(size)?)?;
+            let of_size = |note| match open(audit, note)? {
+                signed if signed.size == size => Ok(signed),
+                signed => Err(format!("it is the checkpoint of size {}", signed.size)),
+            };
+            let read = audit.read(&checkpoint_key(size)?, MAX_NOTE_BYTES, of_size)?.into_result();
             let mut heads = heads.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             match read {
-                Ok(signed) if signed.size == size => drop(heads.signed.insert(size, signed)),
-                Ok(signed) => drop(
-                    heads
-                        .refused
-                        .insert(size, format!("it is the checkpoint of size {}", signed.size)),
-                ),
+                Ok(signed) => drop(heads.signed.insert(size, signed)),
                 Err(reason) => drop(heads.refused.insert(size, reason)),
             }
             Ok::<(), VerifyError>(())
@@ -135,7 +134,7 @@ impl Heads {
             let missing = head.is_none_or(|head| head.size < hint.size)
                 && !inventory.checkpoints.contains(&hint.size);
             let checkpoint = checkpoint_key(hint.size)?;
-            if missing && matches!(audit.get(&checkpoint, MAX_NOTE_BYTES)?, Found::Missing) {
+            if missing && matches!(audit.read(&checkpoint, MAX_NOTE_BYTES, Ok)?, Found::Missing) {
                 let detail = "it is missing: the hint is a signed copy of it";
                 audit.note("checkpoint", checkpoint, Mark::Fail, detail);
             }
@@ -183,7 +182,8 @@ impl Heads {
 
 /// Reads the copy of the newest checkpoint.
 pub(super) fn read_hint(audit: &Audit<'_>) -> Result<Hint, VerifyError> {
-    open(audit, &ObjectKey::new(HINT)?)
+    let open = |note| open(audit, note);
+    Ok(audit.read_current(&ObjectKey::new(HINT)?, MAX_NOTE_BYTES, open)?.into_result())
 }
 
 /// Whether the leaves lead to what was signed. If not, the key has signed two histories.
@@ -213,17 +213,12 @@ fn kept(inventory: &Inventory, fold: &Fold) -> BTreeSet<u64> {
     days.into_values().chain(inventory.checkpoints.last().copied()).collect()
 }
 
-/// Reads a checkpoint; the inner error says why it is none.
-fn open(audit: &Audit<'_>, key: &ObjectKey) -> Result<Hint, VerifyError> {
-    let note = match audit.get(key, MAX_NOTE_BYTES)? {
-        Found::Bytes(note) => note,
-        Found::Missing => return Ok(Err("it is missing".to_owned())),
-        Found::Damaged(detail) => return Ok(Err(detail)),
-    };
-    Ok(match Checkpoint::open(&note, audit.options.vkey) {
+/// Opens a checkpoint, or says why it is none.
+fn open(audit: &Audit<'_>, note: Vec<u8>) -> Hint {
+    match Checkpoint::open(&note, audit.options.vkey) {
         Ok(checkpoint) => Ok(Signed { size: checkpoint.size(), root: *checkpoint.root(), note }),
         Err(error) => Err(error.to_string()),
-    })
+    }
 }
 
 /// Checks every tile and bundle that the head needs, and every other that is there.
@@ -280,16 +275,13 @@ fn judge_tile(
         audit.note(check, key, Mark::Fail, "it lies beyond the end of the log");
         return Ok(());
     };
-    match audit.get(&key, MAX_BUNDLE_BYTES)? {
-        Found::Bytes(bytes) => {
-            let same =
-                if tile.is_entries() { same_entries(fold, tile, &bytes) } else { bytes == hashes };
-            if !same {
-                audit.note(check, key, mark, "it is not what the claims give");
-            }
-        }
-        Found::Missing => audit.note(check, key, mark, "it is missing"),
-        Found::Damaged(detail) => audit.note(check, key, mark, detail),
+    let same = |bytes: Vec<u8>| {
+        let same =
+            if tile.is_entries() { same_entries(fold, tile, &bytes) } else { bytes == hashes };
+        if same { Ok(()) } else { Err("it is not what the claims give".to_owned()) }
+    };
+    if let Err(detail) = audit.read(&key, MAX_BUNDLE_BYTES, same)?.into_result() {
+        audit.note(check, key, mark, detail);
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ use super::deep::Deep;
 use super::fold::{Fold, Live, VoidSeal};
 use super::inventory::Inventory;
 use super::locks::{Locks, Promised, head};
-use super::{Audit, Found, Mark, VerifyError};
+use super::{Audit, Mark, VerifyError};
 use crate::log::manifest_key;
 use crate::pool;
 use crate::store::{ObjectKey, StoreError};
@@ -19,7 +19,11 @@ use crate::store::{ObjectKey, StoreError};
 const PIECE_BYTES: u64 = 8 << 20;
 
 /// Checks every live segment, several at a time: its bytes are hashed, and opened if that is asked for.
-pub(super) fn check_all(audit: &Audit<'_>, fold: &Fold) -> Result<(), VerifyError> {
+pub(super) fn check_all(
+    audit: &Audit<'_>,
+    inventory: &Inventory,
+    fold: &Fold,
+) -> Result<(), VerifyError> {
     let locks = Locks::new(fold, audit.options.now);
     let deep = Deep::new(audit, fold);
     let bytes = fold.seals.iter().fold(0_u64, |sum, live| sum.saturating_add(live.seal.bytes));
@@ -27,7 +31,7 @@ pub(super) fn check_all(audit: &Audit<'_>, fold: &Fold) -> Result<(), VerifyErro
     pool::each(audit.threads(), &fold.seals, |live| {
         audit.go_on()?;
         let manifest = check_manifest(audit, fold, &locks, live)?;
-        let key = check_object(audit, &locks, &live.seal, manifest.as_ref())?;
+        let key = check_object(audit, inventory, &locks, &live.seal, manifest.as_ref())?;
         match (&deep, key) {
             (Some(deep), Some(_)) => deep.check(&live.seal, manifest.as_ref())?,
             (None, Some(key)) => check_bytes(audit, &live.seal, &key)?,
@@ -54,25 +58,16 @@ fn check_manifest(
     let seal = &live.seal;
     let key = manifest_key(&seal.segment_id)?;
     let fail = |detail: String| audit.note("manifest", &key, Mark::Fail, detail);
-    let bytes = match audit.get(&key, MAX_MANIFEST_BYTES)? {
-        Found::Bytes(bytes) => bytes,
-        Found::Missing => {
-            fail("it is missing".into());
-            return Ok(None);
+    let open = |bytes: Vec<u8>| {
+        if Digest::of(&bytes) != seal.manifest_sha256 {
+            return Err(format!("its SHA-256 is not that of entry {}", live.index));
         }
-        Found::Damaged(detail) => {
-            fail(detail);
-            return Ok(None);
-        }
+        Manifest::parse(&bytes).map_err(|error| error.to_string())
     };
-    if Digest::of(&bytes) != seal.manifest_sha256 {
-        fail(format!("its SHA-256 is not that of entry {}", live.index));
-        return Ok(None);
-    }
-    let manifest = match Manifest::parse(&bytes) {
+    let manifest = match audit.read(&key, MAX_MANIFEST_BYTES, open)?.into_result() {
         Ok(manifest) => manifest,
-        Err(error) => {
-            fail(error.to_string());
+        Err(detail) => {
+            fail(detail);
             return Ok(None);
         }
     };
@@ -91,6 +86,7 @@ fn check_manifest(
 /// Checks what the store says of a segment; its name, if it is worth reading.
 fn check_object(
     audit: &Audit<'_>,
+    inventory: &Inventory,
     locks: &Locks,
     seal: &Seal,
     manifest: Option<&Manifest>,
@@ -109,6 +105,9 @@ fn check_object(
             format_args!("it is not named after segment {}", seal.segment_id),
         );
     }
+    if inventory.covered.contains(&key) {
+        find_beneath(audit, seal, &key)?;
+    }
     let Some(head) = head(audit, "segment", &key)? else { return Ok(None) };
     locks.check(audit, &key, &head, Some(promised(seal, manifest)));
     if head.length != seal.bytes {
@@ -123,15 +122,25 @@ fn check_object(
     Ok(Some(key))
 }
 
+/// Finds what was sealed beneath what lies over it.
+fn find_beneath(audit: &Audit<'_>, seal: &Seal, key: &ObjectKey) -> Result<(), VerifyError> {
+    let limit = usize::try_from(seal.bytes).unwrap_or(usize::MAX);
+    let same = |bytes: Vec<u8>| {
+        if Digest::of(&bytes) == seal.object_sha256 { Ok(()) } else { Err(String::new()) }
+    };
+    audit.read(key, limit, same).map(drop)
+}
+
 /// Hashes a segment of the right length, which takes no key.
 fn check_bytes(audit: &Audit<'_>, seal: &Seal, key: &ObjectKey) -> Result<(), VerifyError> {
     let fail = |detail: &str| audit.note("segment", key, Mark::Fail, detail);
+    let version = audit.covered.version(key);
     let mut hasher = Hasher::new();
     let mut offset = 0;
     while offset < seal.bytes {
         audit.go_on()?;
         let length = PIECE_BYTES.min(seal.bytes - offset);
-        let piece = match audit.store.get_range(key, None, offset, length) {
+        let piece = match audit.store.get_range(key, version.as_ref(), offset, length) {
             Ok(Some(piece)) if !piece.is_empty() => piece,
             Ok(_) => {
                 fail("it ended while it was read");

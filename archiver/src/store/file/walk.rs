@@ -78,8 +78,12 @@ impl FileStore {
         Ok(())
     }
 
-    pub(super) fn list_all(&self, prefix: &str) -> Result<Vec<ListedVersion>, StoreError> {
-        let wanted = Wanted { prefix, start_after: None, limit: usize::MAX };
+    pub(super) fn list_all(
+        &self,
+        prefix: &str,
+        start_after: &str,
+    ) -> Result<Vec<ListedVersion>, StoreError> {
+        let wanted = Wanted { prefix, start_after: Some(start_after), limit: usize::MAX };
         // Names that something else put there have no versions, and versions whose name something
         // else removed have no name: both trees are read.
         let mut keys = BTreeSet::new();

@@ -51,10 +51,15 @@ impl S3Store {
         Ok(listed)
     }
 
-    /// Lists all versions and marks, in the order of [`crate::store::LockedStore::list_versions`].
-    pub(super) fn list_all(&self, prefix: &str) -> Result<Vec<ListedVersion>, StoreError> {
+    /// Lists all versions and marks, as [`crate::store::LockedStore::list_versions_after`] says.
+    pub(super) fn list_all(
+        &self,
+        prefix: &str,
+        start_after: &str,
+    ) -> Result<Vec<ListedVersion>, StoreError> {
         let mut found = Vec::new();
-        let (mut key_marker, mut version_marker) = (None, None);
+        let start = Some(start_after).filter(|start| !start.is_empty());
+        let (mut key_marker, mut version_marker) = (start.map(|start| self.full(start)), None);
         loop {
             let request = self
                 .client
@@ -75,6 +80,9 @@ impl S3Store {
             });
             for (key, id, latest, modified, is_delete_marker) in versions.chain(markers) {
                 let Some(key) = key.and_then(|key| self.own(key)) else { continue };
+                if key.as_str() <= start_after {
+                    continue;
+                }
                 let version = version(id, &key)?;
                 let is_latest = latest == Some(true);
                 let order = modified.map_or(0, DateTime::secs);
@@ -96,13 +104,13 @@ impl S3Store {
         Ok(found.into_iter().map(|(_, version)| version).collect())
     }
 
-    /// Whether a version is a mark that hides the name.
+    /// Whether a version is a mark that hides a name.
     pub(super) fn is_marker(
         &self,
         key: &ObjectKey,
         version: &VersionId,
     ) -> Result<bool, StoreError> {
-        let versions = self.list_all(key.as_str())?;
+        let versions = self.list_all(key.as_str(), "")?;
         Ok(versions
             .iter()
             .any(|one| one.key == *key && one.version == *version && one.is_delete_marker))
