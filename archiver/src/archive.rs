@@ -211,7 +211,7 @@ pub fn archive(
     let covered = [log.covered().clone(), keyring.covered().clone()];
     let missing = crate::sweep::extend_overdue(log)?;
     let origin_key = keyring.origin()?;
-    keyring.lock_origin(log.birth_lock()?)?;
+    keyring.lock_origin(log.birth_lock()?.until, log.key_lock()?)?;
     let failures = missing
         .iter()
         .map(|key| Unread {

@@ -162,6 +162,16 @@ impl Log {
         Ok(Lock { mode: LockMode::Governance, until })
     }
 
+    /// The lock of a key that needs one now.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot tell its time.
+    pub(crate) fn key_lock(&self) -> Result<Lock, LogError> {
+        let until = self.settling().key_lock_until(self.store.now()?);
+        Ok(Lock { mode: LockMode::Governance, until })
+    }
+
     /// Stores an object under its birth lock, unless the very same bytes are there already.
     ///
     /// # Errors

@@ -5,21 +5,27 @@ use strongroom_crypto::name::Environment;
 
 /// No lock of a test archive lasts longer, whatever it was created with.
 const TEST_CAP: SignedDuration = SignedDuration::from_mins(10);
+/// How much longer a key is locked than the segments that it opens: less than the day that duty
+/// `archive` may lock beyond the settling period.
+const KEY_MARGIN: SignedDuration = SignedDuration::from_hours(12);
 
 /// The settling period of an archive.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Settling {
     period: SignedDuration,
+    key_period: SignedDuration,
 }
 
 impl Settling {
     /// The period that `log.open` fixes, capped in a test archive.
     pub fn new(period: SignedDuration, environment: Environment) -> Self {
-        let period = match environment {
-            Environment::Test => period.min(TEST_CAP),
-            Environment::Production => period,
+        let cap = match environment {
+            Environment::Test => TEST_CAP,
+            Environment::Production => SignedDuration::MAX,
         };
-        Self { period }
+        let half = period.checked_div(2).unwrap_or(SignedDuration::ZERO);
+        let key_period = period.saturating_add(half.min(KEY_MARGIN)).min(cap);
+        Self { period: period.min(cap), key_period }
     }
 
     /// How long a new lock lasts.
@@ -29,8 +35,13 @@ impl Settling {
 
     /// The end of a lock that begins now, in whole milliseconds, which every store can hold.
     pub fn lock_until(self, now: Timestamp) -> Timestamp {
-        let until = now.saturating_add(self.period).unwrap_or(Timestamp::MAX);
-        Timestamp::from_millisecond(until.as_millisecond()).unwrap_or(until)
+        whole(now, self.period)
+    }
+
+    /// The end of a key's lock that is set now. It lasts longer than a segment's, so that not every
+    /// run has to move it.
+    pub fn key_lock_until(self, now: Timestamp) -> Timestamp {
+        whole(now, self.key_period)
     }
 
     /// True when less than half the period is left of a lock: it is extended before anything else.
@@ -63,6 +74,11 @@ impl Settling {
     }
 }
 
+fn whole(now: Timestamp, period: SignedDuration) -> Timestamp {
+    let until = now.saturating_add(period).unwrap_or(Timestamp::MAX);
+    Timestamp::from_millisecond(until.as_millisecond()).unwrap_or(until)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -76,6 +92,16 @@ mod tests {
         let week = SignedDuration::from_hours(24 * 7);
         assert_eq!(Settling::new(week, Environment::Test).lock_until(at(0)), at(600));
         assert_eq!(Settling::new(week, Environment::Production).lock_until(at(0)), at(604_800));
+    }
+
+    #[test]
+    fn a_key_is_locked_longer_than_a_segment_by_half_a_day_at_most() {
+        let key = |period, environment| Settling::new(period, environment).key_lock_until(at(0));
+        let hours = SignedDuration::from_hours;
+        assert_eq!(key(hours(168), Environment::Production), at(180 * 3_600));
+        assert_eq!(key(hours(10), Environment::Production), at(15 * 3_600));
+        assert_eq!(key(SignedDuration::from_mins(4), Environment::Test), at(360));
+        assert_eq!(key(SignedDuration::from_mins(9), Environment::Test), at(600));
     }
 
     #[test]

@@ -52,13 +52,17 @@ impl Run<'_> {
         let (id, day) = (placed.segment.id(), date(placed.day, received_day));
         let name = placed.segment.stream().to_owned();
         let archive = self.keyring.archive_id();
-        let lock_now = lock(&self.log).birth_lock()?;
+        let (lock_now, key_lock) = {
+            let log = lock(&self.log);
+            (log.birth_lock()?, log.key_lock()?)
+        };
+        let needed = lock_now.until;
         let (period, wrapped) = {
             let mut entropy = lock(&self.entropy);
             let class = UNCLASSIFIED.parse().map_err(bug)?;
             let stream = name.parse().map_err(bug)?;
             let (period, key) =
-                self.keyring.period(&stream, &class, day, lock_now, &mut **entropy)?;
+                self.keyring.period(&stream, &class, day, needed, key_lock, &mut **entropy)?;
             (period, key.wrap(placed.segment.key(), archive, id, &mut **entropy).map_err(bug)?)
         };
         let period_id = hex::encode(&period.id);

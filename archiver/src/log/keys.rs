@@ -12,7 +12,7 @@ use strongroom_crypto::wrapped_key::{
 };
 use strongroom_crypto::{ArchiveId, SegmentId};
 
-use super::{LogError, extend_to, put_once};
+use super::{LogError, extend_from, put_once};
 use crate::store::{Covered, Lock, LockedStore, ObjectKey};
 
 /// A key's lock may end this much before that of a segment: both are extended long before.
@@ -100,7 +100,8 @@ impl Keyring {
     }
 
     /// The period key of a stream's class in the month of `day`, made now if nobody has, and locked
-    /// at least as long as `lock`, for that is how long the segment is that it opens.
+    /// at least until `needed`, for that is how long the segment is that it opens. What lock it gets
+    /// where it has not lasted so long is `lock`.
     ///
     /// # Errors
     ///
@@ -110,12 +111,13 @@ impl Keyring {
         stream: &StreamName,
         class: &ClassName,
         day: Instant,
+        needed: Timestamp,
         lock: Lock,
         entropy: &mut dyn Entropy,
     ) -> Result<(PeriodKeyName, Arc<PeriodKey>), LogError> {
         let name = PeriodKeyName::of(stream, class, day, 0);
         if let Some(key) = self.existing(name)? {
-            self.lock_at_least(StoredKey::Period(name), lock)?;
+            self.lock_at_least(StoredKey::Period(name), needed, lock)?;
             return Ok((name, key));
         }
         let fresh = PeriodKey::generate(entropy);
@@ -156,28 +158,37 @@ impl Keyring {
         Ok(Some(key))
     }
 
-    /// Moves the lock of the origin key on to `lock`, unless it lasts as long already.
+    /// Moves the lock of the origin key on to `lock`, unless it lasts until `needed` already.
     ///
     /// # Errors
     ///
     /// [`LogError`].
-    pub fn lock_origin(&self, lock: Lock) -> Result<(), LogError> {
-        self.lock_at_least(StoredKey::Origin { generation: 0 }, lock)
+    pub fn lock_origin(&self, needed: Timestamp, lock: Lock) -> Result<(), LogError> {
+        self.lock_at_least(StoredKey::Origin { generation: 0 }, needed, lock)
     }
 
     /// A key that was made long ago may be needed again when its lock is nearly over. Whether it is
     /// locked long enough is looked up once a run.
-    fn lock_at_least(&self, name: StoredKey, lock: Lock) -> Result<(), LogError> {
+    fn lock_at_least(
+        &self,
+        name: StoredKey,
+        needed: Timestamp,
+        lock: Lock,
+    ) -> Result<(), LogError> {
         let key = object(name)?;
         let mut checked = self.locked.lock().unwrap_or_else(PoisonError::into_inner);
         let slack = SignedDuration::from_secs(LOCK_CHECK_SECONDS);
-        let enough = |until: Timestamp| lock.until.duration_since(until) <= slack;
+        let enough = |until: Timestamp| needed.duration_since(until) <= slack;
         if checked.get(&key).is_some_and(|until| enough(*until)) {
             return Ok(());
         }
         let missing = || KeyError::Missing(key.to_string());
         let version = self.covered.version(&key);
-        let until = extend_to(&*self.store, &key, version.as_ref(), lock)?.ok_or_else(missing)?;
+        let head = self.store.head(&key, version.as_ref())?.ok_or_else(missing)?;
+        let until = match head.lock.filter(|found| enough(found.until)) {
+            Some(found) => found.until,
+            None => extend_from(&*self.store, &key, &head, lock)?,
+        };
         checked.insert(key, until);
         Ok(())
     }
