@@ -10,6 +10,7 @@ mod keys;
 mod names;
 mod publish;
 mod read;
+mod stored;
 mod walk;
 
 use std::sync::Arc;
@@ -27,7 +28,7 @@ use strongroom_crypto::time::Instant;
 use strongroom_retention::Settling;
 
 use crate::store::{
-    Covered, Lock, LockMode, LockedStore, ObjectKey, PutOptions, StoreError, VersionId, put_checked,
+    Covered, Lock, LockMode, LockedStore, ObjectKey, PutOptions, StoreError, put_checked,
 };
 
 use claims::Claims;
@@ -40,6 +41,8 @@ pub use names::{
     tile_key,
 };
 pub use read::{Head, newest_checkpoint};
+use stored::require_lock;
+pub(crate) use stored::{extend_from, put_once};
 pub use walk::{Sealed, walk};
 
 /// A claim is put again this often before the run gives up and says so.
@@ -341,7 +344,10 @@ impl Log {
             // The reply is no proof either way: what is stored decides.
             let claims = Claims::after(&*self.store, &self.covered, &self.state);
             match claims.and_then(|claims| claims.next(&self.state)) {
-                Ok(Some(found)) if found.bytes() == claim.bytes() => return Ok(true),
+                Ok(Some(found)) if found.bytes() == claim.bytes() => {
+                    require_lock(&*self.store, &self.covered, &key, options.lock)?;
+                    return Ok(true);
+                }
                 Ok(Some(other)) => {
                     self.fold(&other)?;
                     return Ok(false);
@@ -412,70 +418,6 @@ impl Log {
 fn settling(state: &State) -> Settling {
     let period = i64::try_from(state.settle_ms()).unwrap_or(i64::MAX);
     Settling::new(SignedDuration::from_millis(period), state.environment())
-}
-
-/// Stores an object once; the same bytes under the name count as stored.
-pub(crate) fn put_once(
-    store: &dyn LockedStore,
-    covered: &Covered,
-    key: &ObjectKey,
-    bytes: &[u8],
-    lock: Option<Lock>,
-) -> Result<(), LogError> {
-    let options = PutOptions { lock, create_only: true, sha256: Digest::of(bytes) };
-    let Err(error) = put_checked(store, key, bytes, &options) else { return Ok(()) };
-    if !matches!(error, StoreError::AlreadyExists { .. } | StoreError::Conflict { .. })
-        && !error.may_be_stored()
-    {
-        return Err(error.into());
-    }
-    let same = |found: Vec<u8>| if found == bytes { Ok(()) } else { Err(()) };
-    match covered.read(store, key, bytes.len(), same) {
-        Ok(Some(Ok(()))) => Ok(()),
-        Ok(Some(Err(()))) | Err(StoreError::Corrupt { .. }) => Err(LogError::Damaged {
-            object: key.to_string(),
-            detail: "other bytes have this name".into(),
-        }),
-        Ok(None) => Err(error.into()),
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// Moves the lock of a version, by default the current one, on to `lock.until` and reads it back;
-/// returns its end, or nothing if the version is not there. A lock keeps its mode.
-pub(crate) fn extend_to(
-    store: &dyn LockedStore,
-    key: &ObjectKey,
-    version: Option<&VersionId>,
-    lock: Lock,
-) -> Result<Option<Timestamp>, LogError> {
-    store.head(key, version)?.map(|head| extend_from(store, key, &head, lock)).transpose()
-}
-
-/// The same for a version that was looked at.
-pub(crate) fn extend_from(
-    store: &dyn LockedStore,
-    key: &ObjectKey,
-    head: &crate::store::Head,
-    lock: Lock,
-) -> Result<Timestamp, LogError> {
-    let lasts =
-        |found: Option<Lock>| found.map(|found| found.until).filter(|until| *until >= lock.until);
-    if let Some(until) = lasts(head.lock) {
-        return Ok(until);
-    }
-    let mode = head.lock.map_or(lock.mode, |found| found.mode);
-    let moved = store.extend_lock(key, &head.version, Lock { mode, until: lock.until });
-    let after = store.head(key, Some(&head.version))?.and_then(|head| head.lock);
-    // Another worker may have moved it further in between, and then the store refuses ours.
-    match (lasts(after), moved) {
-        (Some(until), _) => Ok(until),
-        (None, Err(error)) => Err(error.into()),
-        (None, Ok(())) => Err(LogError::Damaged {
-            object: key.to_string(),
-            detail: "the store moved its lock on, and it reads back as before".into(),
-        }),
-    }
 }
 
 /// A store's time in the log's form.

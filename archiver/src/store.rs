@@ -307,6 +307,7 @@ pub(crate) fn get_version(
 pub(crate) const LOCK_SLACK: SignedDuration = SignedDuration::from_secs(1);
 
 /// Puts an object and looks at what the store made of it: a success that was not asked for is none.
+/// A lock that is missing is set then, if that works.
 ///
 /// # Errors
 ///
@@ -318,8 +319,12 @@ pub fn put_checked(
     how: &PutOptions,
 ) -> Result<VersionId, StoreError> {
     let version = store.put(key, bytes, how)?;
-    check_stored(store, key, Some(&version), bytes, how)?;
-    Ok(version)
+    let checked = check_stored(store, key, Some(&version), bytes, how);
+    if let (Err(StoreError::NotAsAsked { .. }), Some(lock)) = (&checked, how.lock) {
+        // The writer stops, but what has the name now may be read as its own by the next one.
+        store.extend_lock(key, &version, lock).ok();
+    }
+    checked
 }
 
 /// Looks at an object that was put: length, digest and lock as asked.

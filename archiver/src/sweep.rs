@@ -53,10 +53,10 @@ pub fn extend_overdue(log: &mut Log) -> Result<Vec<ObjectKey>, LogError> {
             None => missing.push(key),
         }
     }
-    // What proves a segment lasts as long: claims, full tiles and bundles, checkpoints. What was
-    // born without a lock, because the next run replaces it, stays without one.
+    // What proves a segment lasts as long: claims, full tiles and bundles, checkpoints.
     for (key, versions) in versions(log, &["log/checkpoints/", "log/claim/", "log/tile/"])? {
-        extend(log, &key, &versions, true, lock)?;
+        let only_locked = versions.len() > 1 || is_superseded(&key);
+        extend(log, &key, &versions, only_locked, lock)?;
     }
     if missing.is_empty() {
         log.set_extended(
@@ -82,6 +82,11 @@ pub fn foreign_holds(log: &mut Log) -> Result<Vec<ObjectKey>, LogError> {
         }
     }
     Ok(held)
+}
+
+/// Whether the next run replaces it: partial tiles and bundles have no lock.
+fn is_superseded(key: &ObjectKey) -> bool {
+    key.as_str().contains(".p/")
 }
 
 /// Tells whether a lock is overdue: those that the last extension moved, or without one any.

@@ -9,9 +9,14 @@ mod doctor;
 mod duties;
 mod faults;
 mod foreign;
+mod lies;
 mod made;
+mod race;
 mod refused;
 mod requests;
+mod scene;
+mod seeds;
+mod sweeps;
 
 use std::{
     env, fs,

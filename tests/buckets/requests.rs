@@ -14,7 +14,7 @@ use strongroom_tests::program::strongroom;
 
 use super::{Bench, MINISTACK, RGW, Server, say};
 
-/// What a request is paid as, by its first line.
+/// What a request is paid as, by its method and target.
 fn kind(line: &str) -> &'static str {
     let (method, target) = line.split_once(' ').unwrap();
     let query = target.split_once('?').map_or("", |(_, query)| query);
@@ -45,7 +45,7 @@ fn run_is_counted(server: Server, plan: Plan) {
     bench.run(&["init", "--environment", "test"]).expect(0);
     bench.write_events();
     let endpoint = server.endpoint().unwrap();
-    let proxy = FaultProxy::start(&endpoint, plan);
+    let proxy = FaultProxy::start(&endpoint, &[plan]);
     let url = bench.url.replace(&endpoint, &proxy.endpoint());
     let place = ["--to", url.as_str(), "--key", "archive.key"];
     let arguments =
@@ -59,7 +59,7 @@ fn run_is_counted(server: Server, plan: Plan) {
     };
     let told: BTreeMap<String, u64> =
         told.iter().map(|(kind, count)| (kind.to_string(), number(count))).collect();
-    say(&format!("{}, {} troubles: {told:?}", server.name, proxy.fired()));
+    say(&format!("{}, {:?} troubles: {told:?}", server.name, proxy.fired()));
     assert_eq!(told, seen(&proxy));
     assert_eq!(run.number("requests"), told.values().sum::<u64>());
 }
@@ -85,7 +85,7 @@ fn a_store_counts_requests_of_every_kind() {
     let endpoint = MINISTACK.endpoint().unwrap();
     let plan =
         Plan { method: "PUT", target: "/", after: 0, times: 0, trouble: Trouble::ErrorBefore };
-    let proxy = FaultProxy::start(&endpoint, plan);
+    let proxy = FaultProxy::start(&endpoint, &[plan]);
     let StoreUrl::S3(at) = bench.url.replace(&endpoint, &proxy.endpoint()).parse().unwrap() else {
         panic!("{}", bench.url)
     };

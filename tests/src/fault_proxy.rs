@@ -1,19 +1,28 @@
-//! An HTTP proxy on loopback that passes requests to a real S3 server and, at one of them, does what
+//! An HTTP proxy on loopback that passes requests to a real S3 server and, at some of them, does what
 //! networks and stores do at their worst.
 
+mod message;
+
 use std::{
-    io::{self, Read, Write},
+    io::{self, Write},
     net::{TcpListener, TcpStream},
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
-    thread,
+    thread::{self, JoinHandle},
     time::Duration,
 };
 
+use self::message::Message;
+
+/// Longest wait for a part of a request or of an answer: either side is on this machine.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How long late requests and answers take: longer than `timeout=1` in a store's address.
+const LATE: Duration = Duration::from_millis(1_400);
+
 /// What happens to a request.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Trouble {
     /// The connection ends before the server has seen anything.
     ResetBefore,
@@ -27,20 +36,32 @@ pub enum Trouble {
     SlowDown,
     /// 400 `ExpiredToken`, and nothing was done.
     ExpiredToken,
-    /// The answer's body breaks off in the middle.
-    HalfBody,
+    /// The server does it, and the connection ends in the middle of the answer.
+    HalfAnswer,
+    /// The same, but the connection stays open and nothing more comes.
+    Stall,
+    /// The server does it at once, and the answer comes late.
+    LateAnswer,
+    /// The server does it late, and then it is answered.
+    LateRequest,
+    /// Success is answered, and nothing was done.
+    Swallow,
     /// The headers of a lock never reach the server.
     DropLock,
     /// The condition of a creating put never reaches the server.
     DropCondition,
+    /// The date of a lock is so many seconds later, in a request or an answer that has one.
+    LockDate(i64),
+    /// A listing is without the newer half of its names.
+    StaleList,
     /// The answer's `Date` is this many seconds ahead.
     Skew(i64),
 }
 
-/// Which requests: by method, a part of the target, and how many of them pass before.
-#[derive(Clone, Debug)]
+/// Which requests meet which trouble.
+#[derive(Clone, Copy, Debug)]
 pub struct Plan {
-    /// `PUT`, `GET`, `HEAD`.
+    /// `PUT`, `GET`, `HEAD`; empty for all.
     pub method: &'static str,
     /// A part of the path and query.
     pub target: &'static str,
@@ -52,50 +73,58 @@ pub struct Plan {
     pub trouble: Trouble,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Met {
     matching: usize,
     fired: usize,
-    requests: Vec<String>,
 }
 
-/// A running proxy; it ends when this is dropped.
+/// A running proxy; it ends when this is dropped, and then everything has reached the server that will.
 #[derive(Debug)]
 pub struct FaultProxy {
     port: u16,
-    met: Arc<Mutex<Met>>,
+    met: Arc<Mutex<Vec<Met>>>,
+    requests: Arc<Mutex<Vec<String>>>,
     ended: Arc<AtomicBool>,
+    listening: Option<JoinHandle<()>>,
 }
 
-/// A message as it stands on the wire, taken apart.
-struct Message {
-    first: String,
-    headers: Vec<(String, String)>,
-    body: Vec<u8>,
+/// What a connection knows.
+#[derive(Clone)]
+struct Way {
+    server: String,
+    plans: Vec<Plan>,
+    met: Arc<Mutex<Vec<Met>>>,
+    /// Method and target of every request that came.
+    requests: Arc<Mutex<Vec<String>>>,
 }
 
 impl FaultProxy {
     /// Begins to pass requests to `endpoint`, `http://host:port`.
-    pub fn start(endpoint: &str, plan: Plan) -> Self {
+    pub fn start(endpoint: &str, plans: &[Plan]) -> Self {
         let server = endpoint.strip_prefix("http://").unwrap().to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let met = Arc::<Mutex<Met>>::default();
+        let met = Arc::new(Mutex::new(vec![Met::default(); plans.len()]));
+        let requests = Arc::<Mutex<Vec<String>>>::default();
+        let (of_way, plans) = (Arc::clone(&requests), plans.to_vec());
+        let way = Way { server, plans, met: Arc::clone(&met), requests: of_way };
         let ended = Arc::<AtomicBool>::default();
-        let (of_thread, end) = (Arc::clone(&met), Arc::clone(&ended));
-        thread::spawn(move || {
+        let end = Arc::clone(&ended);
+        let listening = thread::spawn(move || {
+            let mut connections = Vec::new();
             for stream in listener.incoming() {
                 if end.load(Ordering::SeqCst) {
-                    return;
+                    break;
                 }
-                let (server, plan, met) = (server.clone(), plan.clone(), Arc::clone(&of_thread));
                 // A connection that breaks is what this is for.
-                thread::spawn(move || {
-                    stream.and_then(|stream| serve(stream, &server, &plan, &met))
-                });
+                let way = way.clone();
+                let serve = move || stream.and_then(|stream| way.serve(stream)).ok();
+                connections.push(thread::spawn(serve));
             }
+            connections.into_iter().for_each(|connection| drop(connection.join()));
         });
-        Self { port, met, ended }
+        Self { port, met, requests, ended, listening: Some(listening) }
     }
 
     /// Its address.
@@ -103,14 +132,14 @@ impl FaultProxy {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// The first lines of all requests that came.
+    /// Method and target of every request that came, in order.
     pub fn requests(&self) -> Vec<String> {
-        self.met.lock().unwrap().requests.clone()
+        self.requests.lock().unwrap().clone()
     }
 
-    /// How many requests met the trouble.
-    pub fn fired(&self) -> usize {
-        self.met.lock().unwrap().fired
+    /// How many requests met the trouble of each plan.
+    pub fn fired(&self) -> Vec<usize> {
+        self.met.lock().unwrap().iter().map(|met| met.fired).collect()
     }
 }
 
@@ -118,167 +147,85 @@ impl Drop for FaultProxy {
     fn drop(&mut self) {
         self.ended.store(true, Ordering::SeqCst);
         drop(TcpStream::connect(("127.0.0.1", self.port)));
+        drop(self.listening.take().map(JoinHandle::join));
     }
 }
 
-/// Passes one request after the other of a connection.
-fn serve(mut client: TcpStream, server: &str, plan: &Plan, met: &Mutex<Met>) -> io::Result<()> {
-    client.set_read_timeout(Some(Duration::from_secs(30)))?;
-    while let Some(mut request) = read_message(&mut client, None)? {
-        met.lock().unwrap().requests.push(request.first.clone());
-        let trouble = trouble(&request, plan, met);
-        let method = request.first.split(' ').next().unwrap_or_default().to_owned();
-        match trouble {
-            Some(Trouble::ResetBefore) => return Ok(()),
-            Some(Trouble::ErrorBefore) => {
-                answer(&mut client, &method, 500, "InternalError")?;
+impl Way {
+    /// Passes one request after the other of a connection.
+    fn serve(&self, mut client: TcpStream) -> io::Result<()> {
+        client.set_read_timeout(Some(PATIENCE))?;
+        while let Some(mut request) = Message::read_request(&mut client)? {
+            let (method, target) = request.asked();
+            self.requests.lock().unwrap().push(format!("{method} {target}"));
+            let trouble = self.trouble(&request);
+            let planned = |status, code| Message::refusal(&request, status, code);
+            let early = match trouble {
+                Some(Trouble::ResetBefore) => return Ok(()),
+                Some(Trouble::ErrorBefore) => Some(planned(500, "InternalError")),
+                Some(Trouble::SlowDown) => Some(planned(503, "SlowDown")),
+                Some(Trouble::ExpiredToken) => Some(planned(400, "ExpiredToken")),
+                Some(Trouble::Swallow) => Some(Message::success()),
+                _ => None,
+            };
+            if let Some(answer) = early {
+                client.write_all(&answer.bytes())?;
                 continue;
             }
-            Some(Trouble::SlowDown) => {
-                answer(&mut client, &method, 503, "SlowDown")?;
+            match trouble {
+                Some(Trouble::DropLock) => request.drop_headers("x-amz-object-lock"),
+                Some(Trouble::DropCondition) => request.drop_headers("if-none-match"),
+                Some(Trouble::LockDate(seconds)) => request.move_lock(seconds),
+                Some(Trouble::LateRequest) => thread::sleep(LATE),
+                _ => {}
+            }
+            let Some(mut answer) = self.ask(&request)? else { return Ok(()) };
+            match trouble {
+                Some(Trouble::ResetAfter) => return Ok(()),
+                Some(Trouble::HalfAnswer) => return client.write_all(&answer.half()),
+                Some(Trouble::Stall) => {
+                    client.write_all(&answer.half())?;
+                    // Until the client has had enough.
+                    return Message::read_request(&mut client).map(drop);
+                }
+                Some(Trouble::ErrorAfter) => {
+                    answer = Message::refusal(&request, 500, "InternalError");
+                }
+                Some(Trouble::LateAnswer) => thread::sleep(LATE),
+                Some(Trouble::LockDate(seconds)) => answer.move_lock(seconds),
+                Some(Trouble::StaleList) => answer.forget_newer_names(),
+                Some(Trouble::Skew(seconds)) => answer.move_date(seconds),
+                _ => {}
+            }
+            client.write_all(&answer.bytes())?;
+        }
+        Ok(())
+    }
+
+    /// Asks the server; it may end the connection without an answer.
+    fn ask(&self, request: &Message) -> io::Result<Option<Message>> {
+        let mut upstream = TcpStream::connect(&self.server)?;
+        upstream.set_read_timeout(Some(PATIENCE))?;
+        upstream.write_all(&request.bytes())?;
+        Message::read_answer(&mut upstream, request)
+    }
+
+    /// What the first plan has for a request that has anything.
+    fn trouble(&self, request: &Message) -> Option<Trouble> {
+        let mut all = self.met.lock().unwrap();
+        let mut found = None;
+        for (plan, met) in self.plans.iter().zip(all.iter_mut()) {
+            let (method, target) = request.asked();
+            let of_plan = plan.method.is_empty() || plan.method == method;
+            if !of_plan || !target.contains(plan.target) {
                 continue;
             }
-            Some(Trouble::ExpiredToken) => {
-                answer(&mut client, &method, 400, "ExpiredToken")?;
-                continue;
-            }
-            Some(Trouble::DropLock) => request.drop_headers("x-amz-object-lock"),
-            Some(Trouble::DropCondition) => request.drop_headers("if-none-match"),
-            _ => {}
-        }
-        let mut upstream = TcpStream::connect(server)?;
-        upstream.set_read_timeout(Some(Duration::from_secs(30)))?;
-        upstream.write_all(&request.bytes(request.body.len()))?;
-        let Some(mut response) = read_message(&mut upstream, Some(&method))? else { return Ok(()) };
-        match trouble {
-            Some(Trouble::ResetAfter) => return Ok(()),
-            Some(Trouble::ErrorAfter) => {
-                answer(&mut client, &method, 500, "InternalError")?;
-                continue;
-            }
-            Some(Trouble::HalfBody) => {
-                client.write_all(&response.bytes(response.body.len() / 2))?;
-                return Ok(());
-            }
-            Some(Trouble::Skew(seconds)) => response.skew(seconds),
-            _ => {}
-        }
-        client.write_all(&response.bytes(response.body.len()))?;
-    }
-    Ok(())
-}
-
-/// What the plan has for a request.
-fn trouble(request: &Message, plan: &Plan, met: &Mutex<Met>) -> Option<Trouble> {
-    let mut words = request.first.split(' ');
-    let (method, target) = (words.next()?, words.next()?);
-    if method != plan.method || !target.contains(plan.target) {
-        return None;
-    }
-    let mut met = met.lock().unwrap();
-    met.matching += 1;
-    if met.matching <= plan.after || met.fired >= plan.times {
-        return None;
-    }
-    met.fired += 1;
-    Some(plan.trouble)
-}
-
-/// Answers in the server's place.
-fn answer(client: &mut TcpStream, method: &str, status: u16, code: &str) -> io::Result<()> {
-    let body = format!(
-        "<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>planned</Message></Error>"
-    );
-    let head = format!(
-        "HTTP/1.1 {status} Planned\r\ncontent-type: application/xml\r\ncontent-length: {}\r\n\r\n",
-        body.len()
-    );
-    client.write_all(head.as_bytes())?;
-    if method == "HEAD" { Ok(()) } else { client.write_all(body.as_bytes()) }
-}
-
-impl Message {
-    fn header(&self, name: &str) -> Option<&str> {
-        let found = self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
-        found.map(|(_, value)| value.as_str())
-    }
-
-    fn drop_headers(&mut self, prefix: &str) {
-        self.headers.retain(|(name, _)| !name.to_ascii_lowercase().starts_with(prefix));
-    }
-
-    fn skew(&mut self, seconds: i64) {
-        use jiff::fmt::rfc2822::{DateTimeParser, DateTimePrinter};
-        for (name, value) in &mut self.headers {
-            if name.eq_ignore_ascii_case("date") {
-                let at = DateTimeParser::new().parse_timestamp(value.as_str()).unwrap();
-                let later = at + jiff::SignedDuration::from_secs(seconds);
-                *value = DateTimePrinter::new().timestamp_to_rfc9110_string(&later).unwrap();
+            met.matching += 1;
+            if found.is_none() && met.matching > plan.after && met.fired < plan.times {
+                met.fired += 1;
+                found = Some(plan.trouble);
             }
         }
-    }
-
-    /// The message with so many bytes of its body.
-    fn bytes(&self, of_body: usize) -> Vec<u8> {
-        let mut bytes = format!("{}\r\n", self.first).into_bytes();
-        for (name, value) in &self.headers {
-            bytes.extend_from_slice(format!("{name}: {value}\r\n").as_bytes());
-        }
-        bytes.extend_from_slice(b"\r\n");
-        bytes.extend_from_slice(&self.body[..of_body]);
-        bytes
-    }
-}
-
-/// Reads a request, or the response to a request of a method; none at the end of the connection.
-fn read_message(stream: &mut TcpStream, response_to: Option<&str>) -> io::Result<Option<Message>> {
-    let mut head = Vec::new();
-    let mut byte = [0];
-    while !head.ends_with(b"\r\n\r\n") {
-        if stream.read(&mut byte)? == 0 {
-            return Ok(None);
-        }
-        head.push(byte[0]);
-    }
-    let head = String::from_utf8_lossy(&head).into_owned();
-    let mut lines = head.trim_end().split("\r\n");
-    let first = lines.next().unwrap_or_default().to_owned();
-    let headers = lines.filter_map(|line| line.split_once(':'));
-    let headers = headers.map(|(name, value)| (name.to_owned(), value.trim().to_owned())).collect();
-    let mut message = Message { first, headers, body: Vec::new() };
-    let has_body = response_to != Some("HEAD") && !message.first.contains(" 204 ");
-    if message.header("transfer-encoding").is_some_and(|coding| coding.contains("chunked")) {
-        message.body = read_chunks(stream)?;
-        message.drop_headers("transfer-encoding");
-        message.headers.push(("content-length".to_owned(), message.body.len().to_string()));
-    } else if has_body {
-        if message.header("expect").is_some() {
-            stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
-            message.drop_headers("expect");
-        }
-        let length = message.header("content-length").and_then(|length| length.parse().ok());
-        message.body = vec![0; length.unwrap_or(0)];
-        stream.read_exact(&mut message.body)?;
-    }
-    Ok(Some(message))
-}
-
-fn read_chunks(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
-    let mut body = Vec::new();
-    loop {
-        let mut line = Vec::new();
-        let mut byte = [0];
-        while !line.ends_with(b"\r\n") {
-            stream.read_exact(&mut byte)?;
-            line.push(byte[0]);
-        }
-        let text = String::from_utf8_lossy(&line).trim().to_owned();
-        let size = usize::from_str_radix(text.split(';').next().unwrap_or("0"), 16).unwrap_or(0);
-        let mut chunk = vec![0; size + 2];
-        stream.read_exact(&mut chunk)?;
-        if size == 0 {
-            return Ok(body);
-        }
-        body.extend_from_slice(&chunk[..size]);
+        found
     }
 }

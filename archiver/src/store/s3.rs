@@ -20,8 +20,6 @@ use std::thread;
 use std::time::Duration;
 
 use aws_sdk_s3::Client;
-use aws_sdk_s3::config::Builder;
-use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::operation::delete_object::builders::DeleteObjectFluentBuilder;
 use aws_sdk_s3::operation::get_object::builders::GetObjectFluentBuilder;
 use aws_sdk_s3::operation::put_object_retention::builders::PutObjectRetentionFluentBuilder;
@@ -37,7 +35,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::Semaphore;
 
 use self::answer::{Act, Refusal};
-use self::client::Traffic;
+use self::client::{OnlyRefused, Traffic};
 pub use self::permission::Permission;
 use super::counted::Counts;
 use super::{
@@ -60,7 +58,8 @@ pub struct S3Store {
     at: S3Url,
     runtime: Runtime,
     client: Client,
-    /// The same without repetitions: for puts that must create, whose outcome the caller looks up.
+    /// The same, which repeats only what was refused for being too much: for puts that must create,
+    /// whose outcome the caller looks up.
     once: Client,
     traffic: &'static Traffic,
     slots: Semaphore,
@@ -94,8 +93,7 @@ impl S3Store {
         // One for each store of the process, which has few.
         let traffic: &'static Traffic = Box::leak(Box::default());
         let client = runtime.block_on(client::client(&at.access, traffic))?;
-        let mut once: Builder = client.config().to_builder();
-        once.set_retry_config(Some(RetryConfig::disabled()));
+        let once = client.config().to_builder().retry_classifier(OnlyRefused);
         Ok(Self {
             url: at.to_string(),
             runtime,
@@ -230,7 +228,7 @@ impl S3Store {
             match answer {
                 Ok(Some(bytes)) => return Ok(Some(bytes)),
                 Ok(None) => return Err(StoreError::corrupt(key, "it is larger than any object")),
-                Err(Some(refusal)) => return absent(refusal, key, version),
+                Err(Some(refusal)) => return refusal.absent(key, version),
                 Err(None) if tries < BODY_TRIES => thread::sleep(PAUSE * (1 << tries)),
                 Err(None) => {
                     return Err(StoreError::Unavailable {
@@ -247,29 +245,6 @@ impl S3Store {
 fn part(bytes: &[u8], (first, last): (u64, u64)) -> Vec<u8> {
     let place = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(bytes.len());
     bytes.get(place(first)..place(last.saturating_add(1))).unwrap_or_default().to_vec()
-}
-
-/// What is not there is none; a part beyond the end is empty.
-fn absent(
-    refusal: Refusal,
-    key: &ObjectKey,
-    version: Option<&VersionId>,
-) -> Result<Option<Vec<u8>>, StoreError> {
-    if refusal.status == Some(416) {
-        return Ok(Some(Vec::new()));
-    }
-    if is_absent(&refusal, version) { Ok(None) } else { Err(refusal.error(Act::READ, key)) }
-}
-
-/// Whether a version, or a name, is not there. A mark that hides a name has no content.
-fn is_absent(refusal: &Refusal, version: Option<&VersionId>) -> bool {
-    let code = refusal.code.as_str();
-    let gone = refusal.status == Some(404) && code != "NoSuchBucket";
-    let marker = refusal.status == Some(405);
-    let malformed = version.is_some()
-        && refusal.status == Some(400)
-        && matches!(code, "InvalidArgument" | "NoSuchVersion");
-    gone || marker || malformed
 }
 
 fn not_found(key: &ObjectKey, version: &VersionId) -> StoreError {
@@ -347,7 +322,7 @@ impl LockedStore for S3Store {
                 if refusal.status.is_some_and(|status| matches!(status, 400 | 403)) {
                     refusal = self.explain(key, asked, refusal);
                 }
-                return if is_absent(&refusal, asked) {
+                return if refusal.is_absent(asked) {
                     Ok(None)
                 } else {
                     Err(refusal.error(Act::LOOK, key))

@@ -4,7 +4,7 @@ use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::RequestId as _;
 
-use crate::store::{ObjectKey, StoreError};
+use crate::store::{ObjectKey, StoreError, VersionId};
 
 /// What was asked of the store, and the permissions that it takes.
 #[derive(Clone, Copy, Debug)]
@@ -94,14 +94,39 @@ impl Refusal {
             ("QuotaExceeded" | "InsufficientStorage", _) | (_, Some(507)) => {
                 StoreError::Full { detail }
             }
+            // Without a code: a look is refused where reading works, so the store was in trouble.
             (
                 "BadDigest" | "XAmzContentSHA256Mismatch" | "IncompleteBody" | "RequestTimeout",
                 _,
-            ) => StoreError::Unavailable { detail, may_be_stored: false },
+            )
+            | ("", Some(400)) => StoreError::Unavailable { detail, may_be_stored: false },
             (_, Some(401 | 403)) => StoreError::Denied { detail },
             (_, Some(400..=499)) => StoreError::Invalid { detail },
             _ => StoreError::Unavailable { detail, may_be_stored: self.unclear },
         }
+    }
+
+    /// Whether a version, or a name, is not there. A mark that hides a name has no content.
+    pub(super) fn is_absent(&self, version: Option<&VersionId>) -> bool {
+        let code = self.code.as_str();
+        let gone = self.status == Some(404) && code != "NoSuchBucket";
+        let marker = self.status == Some(405);
+        let malformed = version.is_some()
+            && self.status == Some(400)
+            && matches!(code, "InvalidArgument" | "NoSuchVersion");
+        gone || marker || malformed
+    }
+
+    /// The answer to a read: what is not there is none; a part beyond the end is empty.
+    pub(super) fn absent(
+        self,
+        key: &ObjectKey,
+        version: Option<&VersionId>,
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        if self.status == Some(416) {
+            return Ok(Some(Vec::new()));
+        }
+        if self.is_absent(version) { Ok(None) } else { Err(self.error(Act::READ, key)) }
     }
 
     /// The answer as an error of an act on many objects, or on the bucket.

@@ -13,8 +13,9 @@ use aws_config::provider_config::ProviderConfig;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::interceptors::{
     BeforeDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextRef,
+    InterceptorContext,
 };
-use aws_sdk_s3::config::retry::RetryConfig;
+use aws_sdk_s3::config::retry::{ClassifyRetry, RetryAction, RetryConfig};
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{
     Builder, ConfigBag, Intercept, Region, RequestChecksumCalculation, ResponseChecksumValidation,
@@ -148,6 +149,23 @@ impl Intercept for &'static Traffic {
             self.clock.tell(date);
         }
         Ok(())
+    }
+}
+
+/// Forbids to repeat what a store may have done: only 429 and 503 say that it has not.
+#[derive(Debug)]
+pub(super) struct OnlyRefused;
+
+impl ClassifyRetry for OnlyRefused {
+    fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
+        match context.response().map(|answer| answer.status().as_u16()) {
+            Some(429 | 503) => RetryAction::NoActionIndicated,
+            _ => RetryAction::RetryForbidden,
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        "OnlyRefused"
     }
 }
 
