@@ -122,7 +122,9 @@ impl FaultProxy {
                 let serve = move || stream.and_then(|stream| way.serve(stream)).ok();
                 connections.push(thread::spawn(serve));
             }
-            connections.into_iter().for_each(|connection| drop(connection.join()));
+            for connection in connections {
+                drop(connection.join());
+            }
         });
         Self { port, met, requests, ended, listening: Some(listening) }
     }
