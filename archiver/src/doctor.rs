@@ -298,7 +298,7 @@ impl Examination<'_> {
         let Some(bucket) = self.bucket else { return };
         let Ok(key) = self.key("checksum") else { return };
         match bucket.try_wrong_checksum(&key) {
-            Err(StoreError::Invalid { .. } | StoreError::Unavailable { .. }) => {
+            Ok(true) => {
                 self.note(
                     "checksum",
                     false,
@@ -306,8 +306,7 @@ impl Examination<'_> {
                     "bytes of another SHA-256 are refused",
                 );
             }
-            Err(error) => self.failed("checksum", false, &error),
-            Ok(()) => {
+            Ok(false) => {
                 self.note(
                     "checksum",
                     false,
@@ -318,6 +317,7 @@ impl Examination<'_> {
                     self.canaries.push((key, head.version));
                 }
             }
+            Err(error) => self.failed("checksum", false, &error),
         }
         let parts = self.key("parts").and_then(|key| {
             let until = self.store.now()?.saturating_add(CANARY_LOCK).unwrap_or(Timestamp::MAX);

@@ -1,8 +1,7 @@
 //! Who may do what with the bucket: `infra/duties.yaml` as the program reads it, and the policies that
 //! follow from it.
 //!
-//! Duties are credentials, not processes: a run with all of them in one is a choice, and `doctor`
-//! says so. The table is the one source of the policies under `infra/aws`, of what `doctor --duty`
+//! Duties are credentials, not processes: one principal may have several. The table is the one source of the policies under `infra/aws`, of what `doctor --duty`
 //! tries, and of what an error names as missing.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -203,6 +202,7 @@ impl Table {
     /// The policy of a principal on one duty.
     pub fn identity_policy(&self, duty: Duty, place: &Place<'_>) -> Value {
         let mut statements = self.allow(duty, place, None);
+        statements.extend(self.longest_lock(&[duty], place, None));
         statements.extend(self.deny(place, None));
         policy(statements)
     }
@@ -226,10 +226,41 @@ impl Table {
             by_duties.entry(duties.filter(has).collect()).or_default().push(name);
         }
         for (duties, names) in &by_duties {
+            statements.extend(self.longest_lock(duties, place, Some(&aws(names))));
             statements.extend(self.only(duties, place, &aws(names)));
         }
         statements.extend(self.deny(place, Some(&"*".into())));
         policy(statements)
+    }
+
+    /// Denies to lock for longer than any of these duties may.
+    fn longest_lock(
+        &self,
+        duties: &[Duty],
+        place: &Place<'_>,
+        principal: Option<&Value>,
+    ) -> Option<Value> {
+        let longest = duties.iter().filter_map(|duty| match self.right(*duty).longest_lock {
+            Longest::None => None,
+            Longest::Settle => Some(place.settle.saturating_add(Duration::from_hours(24))),
+            Longest::Max => Some(place.max_lock),
+        });
+        let further =
+            object([("s3:object-lock-remaining-retention-days", text(days(longest.max()?)))]);
+        let members = vec![
+            ("Sid", text(format_args!("{}LongestLock", titles(duties)))),
+            ("Effect", "Deny".into()),
+            ("Action", array(["s3:PutObject", "s3:PutObjectRetention"])),
+            ("Resource", resources(place.at, &[String::new()])),
+            ("Condition", object([("NumericGreaterThan", further)])),
+        ];
+        Some(statement(members, principal))
+    }
+
+    /// Every prefix that the table speaks of.
+    fn places(&self) -> BTreeSet<&String> {
+        let denied = self.denied.iter().flat_map(|one| &one.below).filter(|one| !one.is_empty());
+        self.areas.iter().chain(denied).collect()
     }
 
     /// Denies what none of these duties needs: some stores let whoever put an object do more with it.
@@ -237,16 +268,17 @@ impl Table {
         let mut by_areas: BTreeMap<Vec<String>, Vec<&str>> = BTreeMap::new();
         for action in self.object_actions() {
             let allows = |area: &str| duties.iter().any(|duty| self.allows(*duty, action, area));
-            let areas = self.areas.iter().filter(|area| !allows(area));
-            let mut areas: Vec<String> = areas.cloned().collect();
-            if areas.len() == self.areas.len() {
+            let places = self.places();
+            let mut areas: Vec<String> =
+                places.iter().filter(|area| !allows(area)).map(|area| (*area).clone()).collect();
+            if areas.len() == places.len() {
                 areas = vec![String::new()];
             }
             if !areas.is_empty() {
                 by_areas.entry(areas).or_default().push(action);
             }
         }
-        let titles: String = duties.iter().map(|duty| title(*duty)).collect();
+        let titles = titles(duties);
         let denied = by_areas.into_iter().enumerate().map(|(number, (areas, actions))| {
             let members = vec![
                 ("Sid", text(format_args!("{titles}Only{number}"))),
@@ -276,22 +308,6 @@ impl Table {
                 ("Effect", "Allow".into()),
                 ("Action", array(allowed.actions.iter().map(String::as_str))),
                 ("Resource", resources(place.at, &allowed.below)),
-            ]));
-        }
-        let longest = match right.longest_lock {
-            Longest::None => None,
-            Longest::Settle => Some(place.settle.saturating_add(Duration::from_hours(24))),
-            Longest::Max => Some(place.max_lock),
-        };
-        if let Some(longest) = longest {
-            let days = text(days(longest));
-            let further = object([("s3:object-lock-remaining-retention-days", days)]);
-            statements.push(with(vec![
-                ("Sid", sid("LongestLock")),
-                ("Effect", "Deny".into()),
-                ("Action", "s3:PutObjectRetention".into()),
-                ("Resource", resources(place.at, &[String::new()])),
-                ("Condition", object([("NumericGreaterThan", further)])),
             ]));
         }
         // A key has a policy of its own: a bucket's cannot speak of it.
@@ -353,6 +369,10 @@ fn resources(at: &S3Url, below: &[String]) -> Value {
     let one =
         |below: &String| text(format_args!("arn:aws:s3:::{}/{}{below}*", at.bucket, at.prefix));
     array(below.iter().map(one))
+}
+
+fn titles(duties: &[Duty]) -> String {
+    duties.iter().map(|duty| title(*duty)).collect()
 }
 
 /// The duty's name as a statement's id begins.
@@ -422,5 +442,9 @@ mod tests {
         let both = shown(table.bucket_policy(&both, &place));
         assert!(both.contains("\"Sid\":\"RemoveVerifyOnly0\""), "{both}");
         assert!(!both.contains("\"Sid\":\"VerifyOnly0\""), "{both}");
+        let both = [(Duty::Archive, "arn:v".to_owned()), (Duty::Lock, "arn:v".to_owned())];
+        let both = shown(table.bucket_policy(&both, &place));
+        assert!(both.contains("\"Sid\":\"ArchiveLockLongestLock\""), "{both}");
+        assert!(both.contains("days\":\"3650\"") && !both.contains("days\":\"8\""), "{both}");
     }
 }

@@ -13,8 +13,8 @@ use strongroom_crypto::state::State;
 use strongroom_crypto::time::Instant;
 use strongroom_retention::Settling;
 
-use crate::log::{Log, LogError, extend_from, manifest_key, period_key_object, timestamp};
-use crate::store::{Lock, LockMode, ObjectKey, VersionId};
+use crate::log::{Log, LogError, Sealed, extend_from, manifest_key, period_key_object, timestamp};
+use crate::store::{Covered, Lock, LockMode, LockedStore, ObjectKey, StoreError, VersionId};
 
 pub use orphans::{Orphans, remove_orphans};
 
@@ -66,18 +66,22 @@ pub fn extend_overdue(log: &mut Log) -> Result<Vec<ObjectKey>, LogError> {
     Ok(missing)
 }
 
-/// The segments under a legal hold that the log does not order: this version's log orders none. A flag
-/// from elsewhere is reported and never lifted, for somebody may have a reason.
+/// The objects of segments under a legal hold that the log does not order: this version's log orders
+/// none. A flag from elsewhere is reported and never lifted, for somebody may have a reason.
 ///
 /// # Errors
 ///
-/// The store's and the log's.
-pub fn foreign_holds(log: &mut Log) -> Result<Vec<ObjectKey>, LogError> {
-    log.load_all_pages()?;
+/// The store's.
+pub fn foreign_holds(
+    store: &dyn LockedStore,
+    covered: &Covered,
+    seals: &[Sealed],
+) -> Result<Vec<ObjectKey>, StoreError> {
     let mut held = Vec::new();
-    for segment in log.state().segments() {
-        let key = ObjectKey::new(segment.object.as_str())?;
-        if log.store().head(&key, None)?.is_some_and(|head| head.hold) {
+    for sealed in seals {
+        let key = ObjectKey::new(sealed.seal.object.as_str())?;
+        let found = store.head(&key, covered.version(&key).as_ref())?;
+        if found.is_some_and(|found| found.hold) {
             held.push(key);
         }
     }

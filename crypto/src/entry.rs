@@ -99,8 +99,8 @@ impl UnknownEntry {
 }
 
 impl Entry {
-    /// Makes an entry that this program may append. All its types change the state, so `crit` is
-    /// true: a reader that does not know them must not guess what the state is.
+    /// Makes an entry that this program may append. All its types change the state, if only its
+    /// greatest time, so `crit` is true: a reader that does not know them must not guess what it is.
     pub const fn new(at: Instant, kind: EntryKind) -> Self {
         Self { at, crit: true, kind }
     }
@@ -310,9 +310,9 @@ pub(crate) mod tests {
             shard: Shard::WHOLE,
         };
         let abandon = Abandon { segment_id: id(2), until: at(9) };
-        let mut attest = Attest::default();
-        attest.note("delete".parse().unwrap(), Attested::Held);
-        attest.note("bypass".parse().unwrap(), Attested::Broken);
+        let checks = [("delete", Attested::Held), ("bypass", Attested::Broken)];
+        let checks = checks.map(|(name, outcome)| (name.parse().unwrap(), outcome));
+        let attest = Attest::new(checks.into()).unwrap();
         let add = KeySet::add(key.public(), Role::Lock.into());
         let revoke = KeySet { id: key.id(), role: Role::Lock.into(), change: KeyChange::Revoke };
         let kinds = [

@@ -209,7 +209,7 @@ fn a_wrong_key_is_explained() {
     let other = format!("file://{}/other", bench.path().display());
     bench.run(&["init", "--environment", "test", "--to", &other]);
     fs::copy(bench.path().join("store.key"), bench.path().join("open.key")).unwrap();
-    fs::set_permissions(bench.path().join("open.key"), fs::Permissions::from_mode(0o644)).unwrap();
+    fs::set_permissions(bench.path().join("open.key"), fs::Permissions::from_mode(0o640)).unwrap();
     bench.write("empty.key", "");
     fs::set_permissions(bench.path().join("empty.key"), fs::Permissions::from_mode(0o600)).unwrap();
     let with = |key: &'static str| {

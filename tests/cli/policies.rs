@@ -13,7 +13,7 @@ const ACCOUNT: &str = "123456789012";
 
 fn printed(arguments: &[&str]) -> String {
     let temp = TempDir::new("policies");
-    let place = ["duties", "--to", STORE, "--max-lock", "P3650D"];
+    let place = ["duties", "--to", STORE, "--settle", "P7D", "--max-lock", "P3650D"];
     let output = strongroom(temp.path(), &[&place[..], arguments].concat()).expect(0);
     String::from_utf8(output.stdout).unwrap()
 }

@@ -1,5 +1,6 @@
 //! `strongroom doctor`
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use clap::Args;
@@ -7,6 +8,7 @@ use jiff::SignedDuration;
 use strongroom_crypto::entry::{Attest, Attested, EntryKind};
 use strongroom_crypto::json::{Value, array, object, text};
 use strongroom_crypto::keys::Role;
+use strongroom_crypto::name::{CheckName, NameError};
 
 use super::target::{Place, Target, random};
 use super::{EXIT_DONE, EXIT_FINDING, Failure, Machine, output};
@@ -114,21 +116,29 @@ fn attestation(arguments: &Arguments, place: &Place, machine: &Machine) -> Resul
             attest(&bucket, Some(&bucket), run, &pause)?
         }
     };
-    let mut entry = Attest::default();
-    for check in &checks {
-        let name = check.name.parse().map_err(|error| Failure {
-            code: EXIT_FINDING,
-            message: format!("check `{}`: {error}", check.name),
-            next: None,
-        })?;
-        entry.note(name, check.outcome);
+    let found = checks.iter().map(|check| Ok((check.name.parse()?, check.outcome)));
+    let found: Result<BTreeMap<CheckName, Attested>, NameError> = found.collect();
+    let attest = found.ok().and_then(Attest::new).ok_or_else(|| unsigned("it has no check"))?;
+    let count = |outcome| attest.list(outcome).len();
+    let counts = [count(Attested::Held), count(Attested::Broken), count(Attested::NotProven)];
+    let item = Item { kind: EntryKind::Attest(attest), ranges: None };
+    let voided = log.append(&[item], None, &mut fill)?;
+    if let Some(void) = voided.first().and_then(|voided| voided.reason.as_ref()) {
+        return Err(unsigned(&void.to_string()));
     }
-    let counts = [Attested::Held, Attested::Broken, Attested::NotProven]
-        .map(|outcome| entry.list(outcome).len());
-    let index = log.state().size();
-    log.append(&[Item { kind: EntryKind::Attest(entry), ranges: None }], None, &mut fill)?;
+    // It was the only entry of its claim.
+    let index = log.state().size().saturating_sub(1);
     show_checks(arguments.json, &checks, counts, &log, index)?;
-    Ok(if counts[1] == 0 { EXIT_DONE } else { EXIT_FINDING })
+    let controlled = checks.iter().take(2).all(|control| control.outcome == Attested::Held);
+    Ok(if counts[1] == 0 && controlled { EXIT_DONE } else { EXIT_FINDING })
+}
+
+fn unsigned(why: &str) -> Failure {
+    Failure {
+        code: EXIT_FINDING,
+        message: format!("what came of it was not signed into the log: {why}"),
+        next: Some("run it again".to_owned()),
+    }
 }
 
 fn show_checks(

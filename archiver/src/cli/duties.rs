@@ -8,8 +8,10 @@ use strongroom_crypto::json::{Value, array, object, text};
 use super::{EXIT_DONE, EXIT_FINDING, Failure, output};
 use crate::config::parse_duration;
 use crate::duties::{Duty, Longest, Place, Table};
-use crate::limits::Limits;
 use crate::store::{S3Url, StoreUrl};
+
+/// The largest policy of a bucket, white space left out.
+const MAX_POLICY_BYTES: usize = 20_480;
 
 #[derive(Args, Debug)]
 #[command(group = ArgGroup::new("policy").requires("to").args(["iam_policy", "bucket_policy"]))]
@@ -70,7 +72,15 @@ pub(super) fn run(arguments: &Arguments) -> Result<u8, Failure> {
         (Some(at), None, true) => {
             let duties: Vec<Duty> = arguments.principal.iter().map(|(duty, _)| *duty).collect();
             let place = place(arguments, at, table, &duties)?;
-            output::pretty(&table.bucket_policy(&arguments.principal, &place))?;
+            let policy = table.bucket_policy(&arguments.principal, &place);
+            if policy.to_canonical().len() > MAX_POLICY_BYTES {
+                let next = "give fewer duties a principal, or use `--iam-policy` for each role";
+                return Err(Failure::input(
+                    "the policy is larger than AWS takes, 20,480 bytes",
+                    next,
+                ));
+            }
+            output::pretty(&policy)?;
         }
         _ if arguments.json => output::json(&to_json(table))?,
         _ => show(table)?,
@@ -95,15 +105,19 @@ fn place<'a>(
     table: &Table,
     duties: &[Duty],
 ) -> Result<Place<'a>, Failure> {
-    let unbounded = duties.iter().any(|duty| table.right(*duty).longest_lock == Longest::Max);
-    if unbounded && arguments.max_lock.is_none() {
+    let needs = |longest| duties.iter().any(|duty| table.right(*duty).longest_lock == longest);
+    if needs(Longest::Settle) && arguments.settle.is_none() {
+        let next = "give the archive's settling period with `--settle`, as in `P7D`";
+        return Err(Failure::input("how far ahead it may lock is not said", next));
+    }
+    if needs(Longest::Max) && arguments.max_lock.is_none() {
         let next =
             "give the longest lock that any policy may demand with `--max-lock`, as in `P3650D`";
-        return Err(Failure::input("duty lock needs a bound", next));
+        return Err(Failure::input("how far ahead duty `lock` may lock is not said", next));
     }
     Ok(Place {
         at,
-        settle: arguments.settle.unwrap_or(Limits::default().settle),
+        settle: arguments.settle.unwrap_or_default(),
         max_lock: arguments.max_lock.unwrap_or_default(),
         kms_key: arguments.kms_key.as_deref(),
     })

@@ -5,9 +5,10 @@ use strongroom_crypto::json::{Value, array, object, text};
 use strongroom_crypto::keys::Role;
 use strongroom_crypto::name::Shard;
 
-use super::target::Target;
+use super::target::{Place, Target};
 use super::{EXIT_DONE, EXIT_FINDING, Failure, Machine, output};
-use crate::log::Log;
+use crate::log::{Log, walk};
+use crate::store::Covered;
 use crate::sweep::{Orphans, extend_overdue, foreign_holds, remove_orphans};
 
 /// What a sweep does; each needs other permissions of the store.
@@ -47,12 +48,10 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failure> {
     let place = arguments.target.resolve()?;
-    // Duty `hold` puts nothing into the store, and needs no fence.
-    let store = match arguments.duty {
-        Some(Duty::Hold) => place.store_read_only(machine)?,
-        _ => place.store(machine)?,
-    };
-    let mut log = Log::open(store, place.keys()?)?;
+    if arguments.duty == Some(Duty::Hold) {
+        return holds(arguments, &place, machine);
+    }
+    let mut log = Log::open(place.store(machine)?, place.keys()?)?;
     if let Some(duty) = arguments.duty {
         log = log.on_duty(duty.role());
     }
@@ -69,8 +68,6 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
     }
     let orphans =
         if has(Duty::Remove) { remove_orphans(&mut log, &mut fill)? } else { Orphans::default() };
-    let held =
-        if arguments.duty == Some(Duty::Hold) { foreign_holds(&mut log)? } else { Vec::new() };
     let extended = log.state().extended_until().filter(|until| Some(*until) != before);
     if arguments.json {
         output::json(&object([
@@ -78,7 +75,6 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
             ("canaries", orphans.canaries.into()),
             ("deleted", orphans.deleted.into()),
             ("extended_until", extended.map_or(Value::Null, text)),
-            ("held_without_order", array(held.iter().map(text))),
             ("missing", array(missing.iter().map(text))),
             ("waiting", orphans.waiting.into()),
             ("warnings", array(log.covered().warnings().into_iter().map(Value::Text))),
@@ -101,13 +97,31 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
             Some(next),
         );
     }
+    output::warn(log.covered());
+    Ok(if missing.is_empty() { EXIT_DONE } else { EXIT_FINDING })
+}
+
+/// Looks for flags that the log does not order; nothing is written.
+fn holds(arguments: &Arguments, place: &Place, machine: &Machine) -> Result<u8, Failure> {
+    let (store, keys, covered) =
+        (place.store_read_only(machine)?, place.keys()?, Covered::default());
+    let (_, seals) = walk(&*store, &keys, &covered)?;
+    let held = foreign_holds(&*store, &covered, &seals)?;
+    if arguments.json {
+        output::json(&object([
+            ("held_without_order", array(held.iter().map(text))),
+            ("segments", u64::try_from(seals.len()).unwrap_or(u64::MAX).into()),
+            ("warnings", array(covered.warnings().into_iter().map(Value::Text))),
+        ]))?;
+    } else {
+        let (held, all) = (held.len(), seals.len());
+        output::line(format!("holds       {held} of {all} segments held without an order"))?;
+    }
     for key in &held {
         let next = "find out who set it: it keeps the segment from ever being disposed of";
-        output::complain(
-            &format!("`{key}` is under a hold that the log does not order"),
-            Some(next),
-        );
+        let message = format!("`{key}` is under a hold that the log does not order");
+        output::complain(&message, Some(next));
     }
-    output::warn(log.covered());
-    Ok(if missing.is_empty() && held.is_empty() { EXIT_DONE } else { EXIT_FINDING })
+    output::warn(&covered);
+    Ok(if held.is_empty() { EXIT_DONE } else { EXIT_FINDING })
 }

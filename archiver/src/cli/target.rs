@@ -160,8 +160,10 @@ impl Place {
             Failure::input(format!("cannot read key file `{path}`: {error}"), next)
         })?;
         let about = file.metadata()?;
-        // A file of root's may be readable by a group: that is how a pod's user comes by a secret.
-        let others = if about.uid() == 0 { 0o037 } else { 0o077 };
+        // What root gives to a group is for its members alone: so does a pod's user come by a secret.
+        let given =
+            about.uid() == 0 && std::fs::metadata("/proc/self").is_ok_and(|me| me.uid() != 0);
+        let others = if given { 0o037 } else { 0o077 };
         if about.mode() & others != 0 {
             let next = format!("run `chmod 600 {path}`, and think about who may have read it");
             return Err(Failure::input(format!("key file `{path}` can be read by others"), next));

@@ -11,9 +11,11 @@ use strongroom_crypto::entry::Attested;
 use super::CANARY;
 use super::duty::HELD;
 use crate::store::s3::S3Store;
-use crate::store::{Lock, LockMode, LockedStore, ObjectKey, PutOptions, StoreError, VersionId};
+use crate::store::{
+    Head, Lock, LockMode, LockedStore, ObjectKey, PutOptions, StoreError, VersionId,
+};
 
-/// How long canaries are locked: no trial takes as long.
+/// How long canaries are locked. A trial that takes longer proves nothing.
 const LOCKED_FOR: SignedDuration = SignedDuration::from_secs(15);
 /// How much sooner a lock is made to end.
 const SOONER: SignedDuration = SignedDuration::from_secs(5);
@@ -41,12 +43,13 @@ enum Way {
     BypassShorten,
     Unlock,
     Downgrade,
+    Release,
     Overwrite,
     Hide,
 }
 
 impl Way {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Delete,
         Self::Bypass,
         Self::BulkDelete,
@@ -54,6 +57,7 @@ impl Way {
         Self::BypassShorten,
         Self::Unlock,
         Self::Downgrade,
+        Self::Release,
         Self::Overwrite,
         Self::Hide,
     ];
@@ -67,6 +71,7 @@ impl Way {
             Self::BypassShorten => "bypass-shorten",
             Self::Unlock => "unlock",
             Self::Downgrade => "downgrade",
+            Self::Release => "release",
             Self::Overwrite => "overwrite",
             Self::Hide => "hide",
         }
@@ -75,13 +80,15 @@ impl Way {
     /// Whether it makes sense against what protects the canary.
     const fn is_against(self, guard: Guard) -> bool {
         match guard {
-            Guard::Lock(LockMode::Compliance) => true,
-            Guard::Lock(LockMode::Governance) => !matches!(self, Self::Downgrade),
-            Guard::Hold => matches!(
-                self,
-                Self::Delete | Self::Bypass | Self::BulkDelete | Self::Overwrite | Self::Hide
-            ),
+            Guard::Lock(LockMode::Compliance) => !matches!(self, Self::Release),
+            Guard::Lock(LockMode::Governance) => !matches!(self, Self::Release | Self::Downgrade),
+            Guard::Hold => !self.is_of_locks(),
         }
+    }
+
+    /// Whether it is about a lock, and not about what is locked.
+    const fn is_of_locks(self) -> bool {
+        matches!(self, Self::Shorten | Self::BypassShorten | Self::Unlock | Self::Downgrade)
     }
 }
 
@@ -134,15 +141,23 @@ pub fn attest(
     pause: &dyn Fn(SignedDuration),
 ) -> Result<Vec<Check>, StoreError> {
     let mut trials = Trials { store, bucket, run, canaries: Vec::new(), checks: Vec::new() };
-    let deletes = trials.unlocked()?;
+    let controls = trials.controls();
+    let controls = controls.inspect_err(|_| trials.clean_up())?;
     for guard in Guard::ALL {
         for way in Way::ALL.into_iter().filter(|way| way.is_against(guard)) {
-            trials.check(way, guard, deletes)?;
+            trials.check(way, guard, controls);
         }
     }
     pause(LOCKED_FOR);
     trials.clean_up();
     Ok(trials.checks)
+}
+
+/// What these credentials can do where nothing forbids it: of others, a refusal proves nothing.
+#[derive(Clone, Copy, Debug)]
+struct Controls {
+    deletes: bool,
+    locks: bool,
 }
 
 impl Trials<'_> {
@@ -161,31 +176,73 @@ impl Trials<'_> {
         Ok(canary)
     }
 
-    /// Deletes what nothing protects: without that, a refusal says nothing about locks.
-    fn unlocked(&mut self) -> Result<bool, StoreError> {
+    /// Deletes what nothing protects, and moves a lock later.
+    fn controls(&mut self) -> Result<Controls, StoreError> {
         let canary = self.put("unlocked", None)?;
         let done = self.take(Way::Delete, &canary);
-        let gone = self.store.head(&canary.key, Some(&canary.version))?.is_none();
-        let (outcome, detail) = match (done, gone) {
-            (Ok(()), true) => (Attested::Held, "deleted, as it may be".to_owned()),
-            (Ok(()), false) => (Attested::NotProven, "still there after its deletion".to_owned()),
-            (Err(error), _) => (Attested::NotProven, error.to_string()),
-        };
-        self.note("delete-unlocked", outcome, detail);
-        Ok(gone)
+        let deletes = self.store.head(&canary.key, Some(&canary.version))?.is_none();
+        self.control("delete-unlocked", deletes, done, "deleted, as it may be");
+        let canary = self.put("extended", Some(LockMode::Governance))?;
+        let mut locks = false;
+        if let Some(lock) = canary.lock {
+            let until =
+                lock.until.saturating_add(SignedDuration::from_secs(2)).unwrap_or(lock.until);
+            let done = self.store.extend_lock(&canary.key, &canary.version, Lock { until, ..lock });
+            let head = self.store.head(&canary.key, Some(&canary.version))?;
+            locks = head.and_then(|head| head.lock).is_some_and(|found| found.until >= until);
+            self.control("extend-governance", locks, done, "moved later, as it may be");
+        }
+        Ok(Controls { deletes, locks })
     }
 
-    fn check(&mut self, way: Way, guard: Guard, deletes: bool) -> Result<(), StoreError> {
+    fn control(
+        &mut self,
+        name: &str,
+        works: bool,
+        done: Result<(), StoreError>,
+        detail: &'static str,
+    ) {
+        match (works, done) {
+            (true, _) => self.note(name, Attested::Held, detail),
+            (false, Ok(())) => self.note(name, Attested::NotProven, "nothing came of it"),
+            (false, Err(error)) => self.note(name, Attested::NotProven, error.to_string()),
+        }
+    }
+
+    fn check(&mut self, way: Way, guard: Guard, controls: Controls) {
         let name = format!("{}-{}", way.as_str(), guard.as_str());
-        let Some(canary) = self.guarded(&name, guard)? else {
+        let (outcome, detail) = match self.outcome(&name, way, guard, controls) {
+            Ok(found) => found,
+            // One that cannot be tried does not take the others' outcomes with it.
+            Err(error) => return self.note(name, Attested::NotProven, error.to_string()),
+        };
+        self.note(name, outcome, detail);
+    }
+
+    fn outcome(
+        &mut self,
+        name: &str,
+        way: Way,
+        guard: Guard,
+        controls: Controls,
+    ) -> Result<(Attested, &'static str), StoreError> {
+        let Some(canary) = self.guarded(name, guard)? else {
             let detail = "no canary under legal hold: run `strongroom doctor --duty archive`, \
                           then `--duty hold`";
-            self.note(name, Attested::NotProven, detail);
-            return Ok(());
+            return Ok((Attested::NotProven, detail));
         };
         let done = self.take(way, &canary);
-        let (outcome, detail) = match (self.damage(&canary, guard)?, done) {
+        let damage = self.damage(&canary, guard)?;
+        // By now a slow store may have let the lock lapse, or the date that was asked for pass.
+        let end = canary.lock.map(|lock| lock.until.saturating_sub(SOONER).unwrap_or(lock.until));
+        if end.is_some_and(|end| self.store.now().is_ok_and(|now| now >= end)) {
+            return Ok((Attested::NotProven, "the store was too slow: the lock is about to lapse"));
+        }
+        Ok(match (damage, done) {
             (Some(damage), _) => (Attested::Broken, damage),
+            (None, Ok(())) if matches!(way, Way::Overwrite | Way::Hide) => {
+                (Attested::Held, "the name shows something else; the version beneath is whole")
+            }
             (None, Ok(())) => (Attested::Held, "the version is there, whole and protected"),
             (None, Err(StoreError::Invalid { .. })) if self.bucket.is_none() => {
                 (Attested::NotProven, "a directory: whoever may write to its files can delete them")
@@ -193,13 +250,14 @@ impl Trials<'_> {
             (None, Err(StoreError::Unavailable { .. })) => {
                 (Attested::NotProven, "the store did not answer")
             }
-            (None, Err(_)) if !deletes => {
+            (None, Err(_)) if way.is_of_locks() && !controls.locks => {
+                (Attested::NotProven, "refused, and so is moving a lock later")
+            }
+            (None, Err(_)) if !way.is_of_locks() && !controls.deletes => {
                 (Attested::NotProven, "refused, and so is deleting what nothing protects")
             }
             (None, Err(_)) => (Attested::Held, "refused"),
-        };
-        self.note(name, outcome, detail);
-        Ok(())
+        })
     }
 
     /// A canary under a lock, or under a hold: one of its own, else the one that duty `hold` holds.
@@ -213,7 +271,9 @@ impl Trials<'_> {
         }
         let key = ObjectKey::new(HELD)?;
         for one in self.store.list_versions(HELD)?.into_iter().filter(|one| one.key == key) {
-            if self.store.head(&key, Some(&one.version))?.is_some_and(|head| head.hold) {
+            let head = self.store.head(&key, Some(&one.version))?;
+            let whole = |head: Head| head.hold && head.sha256 == Some(Digest::of(CANARY));
+            if head.is_some_and(whole) {
                 return Ok(Some(Canary { key, version: one.version, lock: None }));
             }
         }
@@ -268,12 +328,18 @@ impl Trials<'_> {
             Way::BypassShorten => bucket.try_lock(key, version, sooner, true),
             Way::Unlock => bucket.try_unlock(key, version),
             Way::Downgrade => bucket.try_lock(key, version, weaker, true),
+            Way::Release => self.store.set_hold(key, version, false),
             Way::Hide | Way::Overwrite => bucket.try_delete(key, None, false),
         }
     }
 
     /// Takes away what the trials left, as far as these credentials may: a sweep takes the rest.
     fn clean_up(&mut self) {
+        // What lies over the canary of duty `hold`, and the mark that hides it.
+        let over = self.store.list_versions(HELD).unwrap_or_default();
+        for one in over.iter().filter(|one| one.key.as_str() == HELD) {
+            self.store.delete_version(&one.key, &one.version).ok();
+        }
         for canary in std::mem::take(&mut self.canaries) {
             self.store.set_hold(&canary.key, &canary.version, false).ok();
             let versions = self.store.list_versions(canary.key.as_str()).unwrap_or_default();

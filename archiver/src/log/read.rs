@@ -223,8 +223,9 @@ impl Log {
         let fetch = |tile: &TileCoordinate| derived(&*store, &tile_key(tile)?, MAX_TILE_BYTES);
         let tiles = TileReader::open(head.size, &head.root, fetch).map_err(unreadable)?;
         let opening = self.state.clone();
-        let own = self.keys.role(Role::Archive).id();
-        let trusted = |id| id == own || opening.is_active(Role::Archive.into(), id);
+        // Windows are closed by runs and by sweeps, each under its duty's key.
+        let own = [Role::Archive, Role::Lock, Role::Remove].map(|role| self.keys.role(role).id());
+        let trusted = |id| own.contains(&id) || opening.is_active(Role::Archive.into(), id);
         let covered = self.covered.clone();
         let windows =
             Windows { store: &*store, covered: &covered, tiles: &tiles, trusted: &trusted };

@@ -36,6 +36,7 @@ use tokio::sync::Semaphore;
 
 use self::answer::{Act, Refusal};
 use self::client::{OnlyRefused, Traffic};
+use self::permission::Guard;
 pub use self::permission::Permission;
 use super::counted::Counts;
 use super::{
@@ -65,8 +66,8 @@ pub struct S3Store {
     slots: Semaphore,
     /// The locks of versions as they were seen last.
     seen: Mutex<HashMap<(ObjectKey, VersionId), Option<Lock>>>,
-    /// Where locks may be read: the first part of keys.
-    readable: Mutex<BTreeSet<String>>,
+    /// Where locks and holds may be read: the first part of keys, and which.
+    readable: Mutex<BTreeSet<(String, Guard)>>,
 }
 
 impl fmt::Debug for S3Store {
@@ -304,7 +305,10 @@ impl LockedStore for S3Store {
         }
         match self.ask(request.send()) {
             Ok(answer) => version(answer.version_id(), key),
-            Err(error) => Err(Refusal::of(&error).error(Act::STORE, key)),
+            Err(error) => {
+                let act = if how.lock.is_some() { Act::STORE_LOCKED } else { Act::STORE };
+                Err(Refusal::of(&error).error(act, key))
+            }
         }
     }
 
@@ -339,16 +343,15 @@ impl LockedStore for S3Store {
         };
         let recorded = answer.metadata().and_then(|metadata| metadata.get(DIGEST));
         let found = version(answer.version_id().or(asked.map(VersionId::as_str)), key)?;
-        if lock.is_none() {
-            self.require_readable(key, &found)?;
-        }
+        let hold = answer.object_lock_legal_hold_status() == Some(&ObjectLockLegalHoldStatus::On);
+        self.require_readable(key, &found, lock.is_some(), hold)?;
         self.see(key, &found, lock);
         Ok(Some(Head {
             version: found,
             length: answer.content_length().and_then(|n| u64::try_from(n).ok()).unwrap_or(0),
             sha256: recorded.and_then(|text| hex::decode_array(text).ok()).map(Digest::from_bytes),
             lock,
-            hold: answer.object_lock_legal_hold_status() == Some(&ObjectLockLegalHoldStatus::On),
+            hold,
         }))
     }
 

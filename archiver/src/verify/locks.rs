@@ -123,7 +123,7 @@ pub(super) fn check_log(
 pub(super) fn attested(audit: &Audit<'_>, fold: &Fold) {
     let Some((index, at, attest)) = &fold.attested else { return };
     let list = |words, outcome| {
-        let names: Vec<&str> = attest.list(outcome).iter().map(CheckName::as_str).collect();
+        let names: Vec<&str> = attest.list(outcome).into_iter().map(CheckName::as_str).collect();
         if names.is_empty() { String::new() } else { format!("; {words}: {}", names.join(", ")) }
     };
     let detail = format!(

@@ -1,17 +1,15 @@
 //! The content of `attest`: what came of trying to break the store's locks.
 
+use std::collections::BTreeMap;
+
 use crate::{
     json::{JsonError, Members, ObjectReader, array, text},
     name::CheckName,
 };
 
-/// The content of `attest`. Each check stands in one of the lists, which are sorted.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Attest {
-    broken: Vec<CheckName>,
-    held: Vec<CheckName>,
-    not_proven: Vec<CheckName>,
-}
+/// The content of `attest`: every check with its one outcome, at least one.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Attest(BTreeMap<CheckName, Attested>);
 
 /// What came of one check.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -24,97 +22,56 @@ pub enum Attested {
     NotProven,
 }
 
-impl Attest {
-    /// Notes a check. One that is noted twice counts as the worse of both.
-    pub fn note(&mut self, check: CheckName, outcome: Attested) {
-        let worst = [Attested::Broken, Attested::NotProven, Attested::Held];
-        let weight = |outcome| worst.iter().position(|known| *known == outcome);
-        let known = worst.into_iter().find(|known| self.list(*known).contains(&check));
-        if let Some(known) = known {
-            if weight(known) <= weight(outcome) {
-                return;
-            }
-            self.list_mut(known).retain(|other| *other != check);
-        }
-        let list = self.list_mut(outcome);
-        let place = list.partition_point(|other| *other < check);
-        list.insert(place, check);
-    }
+impl Attested {
+    const ALL: [Self; 3] = [Self::Broken, Self::Held, Self::NotProven];
 
-    /// The checks of an outcome.
-    pub fn list(&self, outcome: Attested) -> &[CheckName] {
-        match outcome {
-            Attested::Held => &self.held,
-            Attested::Broken => &self.broken,
-            Attested::NotProven => &self.not_proven,
+    /// The member that lists the checks of this outcome.
+    const fn member(self) -> &'static str {
+        match self {
+            Self::Broken => "broken",
+            Self::Held => "held",
+            Self::NotProven => "not_proven",
         }
-    }
-
-    fn list_mut(&mut self, outcome: Attested) -> &mut Vec<CheckName> {
-        match outcome {
-            Attested::Held => &mut self.held,
-            Attested::Broken => &mut self.broken,
-            Attested::NotProven => &mut self.not_proven,
-        }
-    }
-
-    pub(super) fn take(members: &mut ObjectReader) -> Result<Self, JsonError> {
-        let attest = Self {
-            broken: checks(members, "broken")?,
-            held: checks(members, "held")?,
-            not_proven: checks(members, "not_proven")?,
-        };
-        let mut all: Vec<&CheckName> =
-            attest.broken.iter().chain(&attest.held).chain(&attest.not_proven).collect();
-        if all.is_empty() {
-            return Err(members.refused("held", "no check at all"));
-        }
-        let count = all.len();
-        all.sort();
-        all.dedup();
-        if all.len() < count {
-            return Err(members.refused("held", "a check has two outcomes"));
-        }
-        Ok(attest)
-    }
-
-    pub(super) fn put(&self, members: &mut Members) {
-        members.insert("broken", array(self.broken.iter().map(text)));
-        members.insert("held", array(self.held.iter().map(text)));
-        members.insert("not_proven", array(self.not_proven.iter().map(text)));
     }
 }
 
-fn checks(members: &mut ObjectReader, name: &'static str) -> Result<Vec<CheckName>, JsonError> {
-    super::sorted(members, name, "not an array of names of checks")
+impl Attest {
+    /// Of checks that were made; none if there are none.
+    pub fn new(checks: BTreeMap<CheckName, Attested>) -> Option<Self> {
+        (!checks.is_empty()).then_some(Self(checks))
+    }
+
+    /// The checks of an outcome, in order.
+    pub fn list(&self, outcome: Attested) -> Vec<&CheckName> {
+        let of = self.0.iter().filter(|(_, found)| **found == outcome);
+        of.map(|(check, _)| check).collect()
+    }
+
+    pub(super) fn take(members: &mut ObjectReader) -> Result<Self, JsonError> {
+        let mut checks = BTreeMap::new();
+        for outcome in Attested::ALL {
+            let name = outcome.member();
+            let listed: Vec<CheckName> =
+                super::sorted(members, name, "not an array of names of checks")?;
+            for check in listed {
+                if checks.insert(check, outcome).is_some() {
+                    return Err(members.refused(name, "a check has two outcomes"));
+                }
+            }
+        }
+        Self::new(checks).ok_or_else(|| members.refused("held", "no check at all"))
+    }
+
+    pub(super) fn put(&self, members: &mut Members) {
+        for outcome in Attested::ALL {
+            members.insert(outcome.member(), array(self.list(outcome).into_iter().map(text)));
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn check(name: &str) -> CheckName {
-        name.parse().unwrap()
-    }
-
-    #[test]
-    fn the_worse_of_two_outcomes_counts() {
-        use Attested::{Broken, Held, NotProven};
-        for (first, second, expected) in [
-            (Held, Broken, Broken),
-            (Broken, Held, Broken),
-            (Held, NotProven, NotProven),
-            (NotProven, Held, NotProven),
-            (Held, Held, Held),
-        ] {
-            let mut attest = Attest::default();
-            attest.note(check("delete"), first);
-            attest.note(check("delete"), second);
-            assert_eq!(attest.list(expected), [check("delete")]);
-            let all = [Held, Broken, NotProven].map(|outcome| attest.list(outcome).len());
-            assert_eq!(all.iter().sum::<usize>(), 1, "{first:?} {second:?}");
-        }
-    }
 
     #[test]
     fn a_check_has_one_outcome() {
@@ -127,7 +84,10 @@ mod tests {
             ]);
             Attest::take(&mut ObjectReader::new(value).unwrap())
         };
-        assert!(read(&["a", "b"], &["c"]).is_ok());
+        assert_eq!(
+            read(&["a", "b"], &["c"]).map(|attest| attest.list(Attested::Held).len()),
+            Ok(2)
+        );
         assert!(read(&["a"], &["a"]).unwrap_err().to_string().contains("two outcomes"));
         assert!(read(&["b", "a"], &[]).unwrap_err().to_string().contains("sorted"));
         assert!(read(&[], &[]).unwrap_err().to_string().contains("no check"));

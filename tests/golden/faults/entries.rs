@@ -20,10 +20,13 @@ fn key_set(golden: &Golden) -> String {
 
 /// An attempt on locks that two withstood and one did not.
 pub(super) fn attest(golden: &Golden) -> Entry {
-    let mut attest = Attest::default();
-    attest.note("delete-governance".parse().unwrap(), Attested::Held);
-    attest.note("delete-compliance".parse().unwrap(), Attested::Held);
-    attest.note("bypass-governance".parse().unwrap(), Attested::Broken);
+    let checks = [
+        ("delete-governance", Attested::Held),
+        ("delete-compliance", Attested::Held),
+        ("bypass-governance", Attested::Broken),
+    ];
+    let checks = checks.map(|(name, outcome)| (name.parse().unwrap(), outcome));
+    let attest = Attest::new(checks.into()).unwrap();
     next(golden, EntryKind::Attest(attest))
 }
 

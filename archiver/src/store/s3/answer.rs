@@ -13,15 +13,19 @@ pub(super) struct Act {
     needs: &'static [&'static str],
 }
 
+/// Without the last a name that is not there is answered 403.
+const READING: &[&str] = &["s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket"];
+
 impl Act {
-    pub(super) const STORE: Self =
+    pub(super) const STORE: Self = Self { words: "storing", needs: &["s3:PutObject"] };
+    pub(super) const STORE_LOCKED: Self =
         Self { words: "storing", needs: &["s3:PutObject", "s3:PutObjectRetention"] };
-    pub(super) const LOOK: Self =
-        Self { words: "looking at", needs: &["s3:GetObject", "s3:GetObjectVersion"] };
-    pub(super) const READ: Self =
-        Self { words: "reading", needs: &["s3:GetObject", "s3:GetObjectVersion"] };
+    pub(super) const LOOK: Self = Self { words: "looking at", needs: READING };
+    pub(super) const READ: Self = Self { words: "reading", needs: READING };
     pub(super) const READ_LOCK: Self =
         Self { words: "reading the lock of", needs: &["s3:GetObjectRetention"] };
+    pub(super) const READ_HOLD: Self =
+        Self { words: "reading the hold of", needs: &["s3:GetObjectLegalHold"] };
     pub(super) const LOCK: Self = Self { words: "locking", needs: &["s3:PutObjectRetention"] };
     pub(super) const HOLD: Self = Self { words: "holding", needs: &["s3:PutObjectLegalHold"] };
     pub(super) const DELETE: Self = Self { words: "deleting", needs: &["s3:DeleteObjectVersion"] };
@@ -207,6 +211,8 @@ mod tests {
         known.extend(table.right(Duty::Archive).bucket.iter().map(String::as_str));
         let acts = [
             Act::STORE,
+            Act::STORE_LOCKED,
+            Act::READ_HOLD,
             Act::LOOK,
             Act::READ,
             Act::READ_LOCK,

@@ -3,15 +3,15 @@
 
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{
-    CompletedMultipartUpload, CompletedPart, Delete, ObjectIdentifier, ObjectLockMode,
-    ObjectLockRetention, ObjectLockRetentionMode,
+    ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart, Delete, ObjectIdentifier,
+    ObjectLockMode, ObjectLockRetention, ObjectLockRetentionMode,
 };
 use jiff::Timestamp;
 use strongroom_crypto::{Digest, b64};
 
 use super::answer::{Act, Refusal};
-use super::{S3Store, date, version};
-use crate::store::{Lock, ObjectKey, StoreError, VersionId};
+use super::{S3Store, date};
+use crate::store::{Lock, LockedStore as _, ObjectKey, StoreError, VersionId};
 
 impl S3Store {
     /// Whether the bucket keeps every version of an object.
@@ -145,12 +145,12 @@ impl S3Store {
         }
     }
 
-    /// Puts bytes under the checksum of others.
+    /// Puts bytes under the checksum of others; tells whether they were refused for that.
     ///
     /// # Errors
     ///
-    /// What the store answers.
-    pub fn try_wrong_checksum(&self, key: &ObjectKey) -> Result<(), StoreError> {
+    /// What else the store answers.
+    pub fn try_wrong_checksum(&self, key: &ObjectKey) -> Result<bool, StoreError> {
         let request = self
             .client
             .put_object()
@@ -158,8 +158,12 @@ impl S3Store {
             .key(self.full(key.as_str()))
             .checksum_sha256(b64::encode(Digest::of(b"other bytes").as_bytes()))
             .body(ByteStream::from_static(b"these bytes"));
-        let done = self.ask(request.send());
-        done.map(|_| ()).map_err(|error| Refusal::of(&error).error(Act::STORE, key))
+        let Err(error) = self.ask(request.send()) else { return Ok(false) };
+        let refusal = Refusal::of(&error);
+        match refusal.code.as_str() {
+            "BadDigest" | "InvalidRequest" | "XAmzContentChecksumMismatch" => Ok(true),
+            _ => Err(refusal.error(Act::STORE, key)),
+        }
     }
 
     /// Puts an object in parts, with the headers of a lock.
@@ -173,44 +177,60 @@ impl S3Store {
         until: Timestamp,
     ) -> Result<VersionId, StoreError> {
         let (bucket, name) = (&self.at.bucket, self.full(key.as_str()));
-        let refused = |refusal: Refusal| refusal.error(Act::STORE, key);
+        let refused = |refusal: Refusal| refusal.error(Act::STORE_LOCKED, key);
+        // A store may demand a checksum for parts of what will be locked.
         let request = self
             .client
             .create_multipart_upload()
             .bucket(bucket)
             .key(&name)
+            .checksum_algorithm(ChecksumAlgorithm::Sha256)
             .object_lock_mode(ObjectLockMode::Governance)
             .object_lock_retain_until_date(date(until));
         let begun = self.ask(request.send()).map_err(|error| refused(Refusal::of(&error)))?;
         let upload = begun.upload_id().unwrap_or_default();
-        let part = self
+        let done = self.complete(&name, upload).map_err(|refusal| {
+            // What is not completed is paid for, and seen in no listing of objects.
+            let abort = self.client.abort_multipart_upload().bucket(bucket).key(&name);
+            self.ask(abort.upload_id(upload).send()).ok();
+            refused(refusal)
+        })?;
+        match done {
+            Some(id) => VersionId::new(&id),
+            None => match self.head(key, None)? {
+                Some(head) => Ok(head.version),
+                None => Err(StoreError::corrupt(key, "it was put in parts, and is not there")),
+            },
+        }
+    }
+
+    /// Puts the one part of an upload and completes it; returns the version, where it is told.
+    fn complete(&self, name: &str, upload: &str) -> Result<Option<String>, Refusal> {
+        const PART: &[u8] = b"one part";
+        let (bucket, sum) = (&self.at.bucket, b64::encode(Digest::of(PART).as_bytes()));
+        let request = self
             .client
             .upload_part()
             .bucket(bucket)
-            .key(&name)
+            .key(name)
             .upload_id(upload)
             .part_number(1)
-            .body(ByteStream::from_static(b"one part"));
-        let part = self.ask(part.send()).map_err(|error| refused(Refusal::of(&error)))?;
-        let part =
-            CompletedPart::builder().part_number(1).set_e_tag(part.e_tag().map(str::to_owned));
+            .checksum_sha256(&sum)
+            .body(ByteStream::from_static(PART));
+        let part = self.ask(request.send()).map_err(|error| Refusal::of(&error))?;
+        let part = CompletedPart::builder()
+            .part_number(1)
+            .checksum_sha256(sum)
+            .set_e_tag(part.e_tag().map(str::to_owned));
         let parts = CompletedMultipartUpload::builder().parts(part.build()).build();
         let request = self
             .client
             .complete_multipart_upload()
             .bucket(bucket)
-            .key(&name)
+            .key(name)
             .upload_id(upload)
             .multipart_upload(parts);
-        let done = self.ask(request.send()).map_err(|error| refused(Refusal::of(&error)))?;
-        match version(done.version_id(), key) {
-            Ok(version) => Ok(version),
-            Err(error) => self.head_version(key)?.ok_or(error),
-        }
-    }
-
-    fn head_version(&self, key: &ObjectKey) -> Result<Option<VersionId>, StoreError> {
-        use crate::store::LockedStore as _;
-        Ok(self.head(key, None)?.map(|head| head.version))
+        let done = self.ask(request.send()).map_err(|error| Refusal::of(&error))?;
+        Ok(done.version_id().map(str::to_owned))
     }
 }
