@@ -51,7 +51,12 @@ pub struct Machine {
 
 /// An archive for audit events: sealed, provable, kept under lock for as long as the law says.
 #[derive(Debug, Parser)]
-#[command(name = "strongroom", version, disable_help_subcommand = true)]
+#[command(
+    name = "strongroom",
+    version,
+    disable_help_subcommand = true,
+    after_help = "Exit codes: 0 done, 1 a finding or a part failed, 2 bad usage or input, 75 nothing acknowledged, try again"
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -155,12 +160,22 @@ impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         let (code, next) = match error.kind() {
             ErrorKind::Retry => {
-                (EXIT_AGAIN, Some("nothing was acknowledged: free space or wait, then run again"))
+                let next = if matches!(error, StoreError::Full { .. }) {
+                    "nothing was acknowledged: free space, then run again"
+                } else {
+                    "nothing was acknowledged: run again later"
+                };
+                (EXIT_AGAIN, Some(next))
             }
             ErrorKind::ReadBack | ErrorKind::FixData => {
                 (EXIT_FINDING, Some("run `strongroom verify --deep` to see what is damaged"))
             }
-            ErrorKind::Refused => (EXIT_INPUT, Some("check the permissions of the store")),
+            ErrorKind::Refused => (
+                EXIT_INPUT,
+                Some(
+                    "check credentials and permissions: `strongroom doctor --duty NAME` tries them, `strongroom duties` prints policies",
+                ),
+            ),
             ErrorKind::Unidentified => (
                 EXIT_INPUT,
                 Some(
@@ -186,7 +201,11 @@ impl From<LogError> for Failure {
             LogError::Store(error) => return error.into(),
             LogError::Missing(ref store) => (
                 EXIT_INPUT,
-                Some(format!("create it with `strongroom init --environment test --to {store}`")),
+                Some(if store.starts_with("file:") {
+                    format!("create it with `strongroom init --environment test --to {store}`")
+                } else {
+                    "check bucket and prefix; `strongroom init` makes an archive".to_owned()
+                }),
             ),
             LogError::Key(KeyError::Missing(_)) => (
                 EXIT_INPUT,

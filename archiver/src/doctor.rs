@@ -37,6 +37,8 @@ pub enum Outcome {
     Holds,
     /// The store does not.
     Missing,
+    /// These credentials may do what they must not.
+    Excess,
     /// It could not be tried, or the trial proves nothing.
     NotProven,
 }
@@ -46,6 +48,7 @@ impl fmt::Display for Outcome {
         f.pad(match self {
             Self::Holds => "holds",
             Self::Missing => "MISSING",
+            Self::Excess => "EXCESS",
             Self::NotProven => "NOT PROVEN",
         })
     }

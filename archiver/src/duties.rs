@@ -97,6 +97,16 @@ pub enum Longest {
     Max,
 }
 
+impl fmt::Display for Longest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::None => "none",
+            Self::Settle => "settle",
+            Self::Max => "max",
+        })
+    }
+}
+
 /// Actions on objects below prefixes.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -84,10 +84,12 @@ fn permissions(arguments: &Arguments, place: &Place, duty: Duty) -> Result<u8, F
     let settle = SignedDuration::try_from(place.limits.settle).unwrap_or(SignedDuration::MAX);
     let found = examine_duty(&S3Store::connect(at)?, table, duty, settle)?;
     let count = |outcome| found.iter().filter(|one| one.outcome == outcome).count();
-    let (holds, missing) = (count(Outcome::Holds), count(Outcome::Missing));
+    let holds = count(Outcome::Holds);
+    let (missing, excess) = (count(Outcome::Missing), count(Outcome::Excess));
+    let as_listed = found.iter().all(|one| !one.required || one.outcome == Outcome::Holds);
     if arguments.json {
         output::json(&object([
-            ("as_listed", (missing == 0).into()),
+            ("as_listed", as_listed.into()),
             ("duty", text(duty)),
             ("permissions", array(found.iter().map(to_json))),
         ]))?;
@@ -95,12 +97,12 @@ fn permissions(arguments: &Arguments, place: &Place, duty: Duty) -> Result<u8, F
         for one in found.iter().filter(|one| one.outcome != Outcome::Holds) {
             show(&one.name, one.outcome, &one.detail)?;
         }
-        let rest = found.len() - holds - missing;
+        let rest = found.len() - holds - missing - excess;
         output::line(format!(
-            "duty {duty}: {holds} permissions as listed, {missing} otherwise, {rest} not proven"
+            "duty {duty}: {holds} permissions as listed, {missing} missing, {excess} in excess, {rest} not proven"
         ))?;
     }
-    Ok(if missing == 0 { EXIT_DONE } else { EXIT_FINDING })
+    Ok(if as_listed { EXIT_DONE } else { EXIT_FINDING })
 }
 
 /// Whether the locks hold, for the log.
@@ -121,15 +123,19 @@ fn attestation(arguments: &Arguments, place: &Place, machine: &Machine) -> Resul
     let attest = found.ok().and_then(Attest::new).ok_or_else(|| unsigned("it has no check"))?;
     let count = |outcome| attest.list(outcome).len();
     let counts = [count(Attested::Held), count(Attested::Broken), count(Attested::NotProven)];
-    let item = Item { kind: EntryKind::Attest(attest), ranges: None };
-    let voided = log.append(&[item], None, &mut fill)?;
-    if let Some(void) = voided.first().and_then(|voided| voided.reason.as_ref()) {
-        return Err(unsigned(&void.to_string()));
-    }
-    // It was the only entry of its claim.
-    let index = log.state().size().saturating_sub(1);
-    show_checks(arguments.json, &checks, counts, &log, index)?;
+    // Where the controls failed nothing was proven, and nothing is said for ever.
     let controlled = checks.iter().take(2).all(|control| control.outcome == Attested::Held);
+    let mut entry = None;
+    if controlled {
+        let item = Item { kind: EntryKind::Attest(attest), ranges: None };
+        let voided = log.append(&[item], None, &mut fill)?;
+        if let Some(void) = voided.first().and_then(|voided| voided.reason.as_ref()) {
+            return Err(unsigned(&void.to_string()));
+        }
+        // It was the only entry of its claim.
+        entry = log.state().size().checked_sub(1);
+    }
+    show_checks(arguments.json, &checks, counts, &log, entry)?;
     Ok(if counts[1] == 0 && controlled { EXIT_DONE } else { EXIT_FINDING })
 }
 
@@ -146,7 +152,7 @@ fn show_checks(
     checks: &[Check],
     [held, broken, not_proven]: [usize; 3],
     log: &Log,
-    index: u64,
+    entry: Option<u64>,
 ) -> Result<(), Failure> {
     let word = |outcome| match outcome {
         Attested::Held => "held",
@@ -163,7 +169,7 @@ fn show_checks(
         }));
         output::json(&object([
             ("checks", checks),
-            ("entry", index.into()),
+            ("entry", entry.into()),
             ("log_size", log.head().size.into()),
         ]))?;
         return Ok(());
@@ -171,9 +177,16 @@ fn show_checks(
     for one in checks {
         show(&one.name, word(one.outcome), &one.detail)?;
     }
-    output::line(format!(
-        "signed into the log as entry {index}: {held} held, {broken} broken, {not_proven} not proven"
-    ))?;
+    let counts = format!("{held} held, {broken} broken, {not_proven} not proven");
+    match entry {
+        Some(entry) => output::line(format!("signed into the log as entry {entry}: {counts}"))?,
+        None => output::complain(
+            &format!(
+                "{counts}: these credentials do not even what is allowed, so that nothing was signed"
+            ),
+            Some("use those of duty `remove`"),
+        ),
+    }
     Ok(())
 }
 
@@ -187,6 +200,6 @@ fn to_json(one: &Capability) -> Value {
 }
 
 fn show(name: &str, outcome: impl std::fmt::Display, detail: &str) -> Result<(), Failure> {
-    output::line(format!("{name:<34} {outcome:<11} {detail}"))?;
+    output::line(format!("{name:<36} {outcome:<11} {detail}"))?;
     Ok(())
 }

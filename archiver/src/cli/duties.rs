@@ -23,10 +23,10 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "DUTY")]
     iam_policy: Option<Duty>,
     /// Print the policy of the bucket: what the principals may do, and what nobody may
-    #[arg(long)]
+    #[arg(long, requires = "principal")]
     bucket_policy: bool,
     /// Who has a duty, as `DUTY=ARN`; may be repeated
-    #[arg(long, value_name = "DUTY=ARN", requires = "bucket_policy", value_parser = principal)]
+    #[arg(long, value_name = "DUTY=ARN", conflicts_with = "iam_policy", value_parser = principal)]
     principal: Vec<(Duty, String)>,
     /// The settling period: how far ahead duty `archive` may lock, and a day
     #[arg(long, value_name = "DURATION", value_parser = duration)]
@@ -35,7 +35,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     max_lock: Option<Duration>,
     /// The ARN of the key that wraps keys
-    #[arg(long, value_name = "ARN", requires = "iam_policy")]
+    #[arg(long, value_name = "ARN", conflicts_with = "bucket_policy", value_parser = arn)]
     kms_key: Option<String>,
     /// Print one JSON object
     #[arg(long)]
@@ -44,10 +44,12 @@ pub(super) struct Arguments {
 
 fn principal(argument: &str) -> Result<(Duty, String), String> {
     let (duty, arn) = argument.split_once('=').ok_or("expected DUTY=ARN")?;
-    if !arn.starts_with("arn:") {
-        return Err(format!("`{arn}` is no ARN"));
-    }
-    Ok((duty.parse().map_err(|error| format!("{error}"))?, arn.to_owned()))
+    Ok((duty.parse().map_err(|error| format!("{error}"))?, self::arn(arn)?))
+}
+
+fn arn(argument: &str) -> Result<String, String> {
+    let found = argument.starts_with("arn:").then(|| argument.to_owned());
+    found.ok_or_else(|| format!("`{argument}` is no ARN"))
 }
 
 fn duration(argument: &str) -> Result<Duration, String> {
@@ -137,10 +139,17 @@ fn to_json(table: &Table) -> Value {
             ("does", right.does.as_str().into()),
             ("duty", text(duty)),
             ("key", array(right.key.iter().map(String::as_str))),
+            ("longest_lock", text(right.longest_lock)),
             ("objects", array(objects)),
         ])
     });
-    object([("areas", array(areas())), ("duties", array(duties))])
+    let denied = table.denied.iter().map(|denied| {
+        object([
+            ("actions", array(denied.actions.iter().map(String::as_str))),
+            ("below", array(denied.below.iter().map(String::as_str))),
+        ])
+    });
+    object([("areas", array(areas())), ("denied", array(denied)), ("duties", array(duties))])
 }
 
 fn show(table: &Table) -> Result<(), Failure> {

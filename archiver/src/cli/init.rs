@@ -14,6 +14,7 @@ use super::{EXIT_DONE, Failure, Machine, output};
 use crate::config::parse_duration;
 use crate::limits::Limits;
 use crate::log::{Keyring, Log};
+use crate::store::StoreUrl;
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
@@ -52,7 +53,7 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
             })?,
     };
     let log = create(&place, settle, machine)?;
-    let (store, key) = (place.url.to_string(), place.key.display().to_string());
+    let (store, key) = (place.url.to_string(), place.key()?.display().to_string());
     let vkey = super::target::vkey(&place)?;
     if arguments.json {
         output::json(&object([
@@ -79,7 +80,10 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
         "         Give your auditor the vkey and log.open: all later trust begins with them.",
     )?;
     let archive = place.config_path.as_ref().map_or_else(
-        || format!("--to {} --stream NAME PATH...", place.address),
+        || match place.url {
+            StoreUrl::File(_) => format!("--to {} --stream NAME PATH...", place.to()),
+            StoreUrl::S3(_) => format!("--to {} --key {key} --stream NAME PATH...", place.to()),
+        },
         |config| format!("--config {}", config.display()),
     );
     output::line(format!("next     strongroom archive {archive}"))?;
@@ -92,7 +96,7 @@ pub(super) fn create(place: &Place, settle: Duration, machine: &Machine) -> Resu
     let taken = || {
         let next = format!(
             "archive to it with `strongroom archive --to {} --stream NAME PATH...`",
-            place.address
+            place.to()
         );
         Failure::input(format!("there is an archive at `{}` already", place.url), next)
     };
@@ -103,13 +107,13 @@ pub(super) fn create(place: &Place, settle: Duration, machine: &Machine) -> Resu
         return Err(taken());
     }
     Log::require_nothing(&*store)?;
-    if !place.key.exists() {
+    if !place.key()?.exists() {
         place.write_keys(&KeyFile::generate(ArchiveId::generate(&mut fill), &mut fill))?;
     } else if !Keyring::new(Arc::clone(&store), place.keys()?).has_origin()? {
         // One key for two logs would make each look like a fork of the other.
         let next = "name another place for the new key with `--key FILE`; remove this one only if no archive was ever made with it";
         let message =
-            format!("`{}` is there already: it is another archive's key", place.key.display());
+            format!("`{}` is there already: it is another archive's key", place.key()?.display());
         return Err(Failure::input(message, next));
     }
     Log::create(store, place.keys()?, settle, &mut fill)?.ok_or_else(taken)

@@ -27,7 +27,7 @@ pub(super) struct Target {
     /// Configuration file
     #[arg(long, value_name = "FILE", conflicts_with = "to")]
     pub(super) config: Option<PathBuf>,
-    /// Store, as `file:///absolute/path`, in place of a configuration
+    /// Store, as `file:///absolute/path` or `s3://bucket/prefix?option=value`, in place of a configuration
     #[arg(long, value_name = "STORE")]
     pub(super) to: Option<String>,
     /// Key file; else `STRONGROOM_KEY`, else for `file:///p` the file `p.key` beside it
@@ -45,7 +45,7 @@ pub(super) struct Place {
     pub(super) url: StoreUrl,
     /// The store's address as it was given, with its options.
     pub(super) address: String,
-    pub(super) key: PathBuf,
+    key: Option<PathBuf>,
 }
 
 /// What every configuration is called where none is named.
@@ -86,12 +86,6 @@ impl Target {
             return Err(Failure::input(format!("`{KEY_VARIABLE}` is no absolute path"), next));
         }
         let key = self.key.clone().or(from_config).or(variable).or(sibling);
-        let key = key.ok_or_else(|| {
-            let next = format!(
-                "name it with `--key FILE`, `{KEY_VARIABLE}` or `keys.kek` in the configuration"
-            );
-            Failure::input("no key file was named", next)
-        })?;
         let limits = config.as_ref().map_or_else(Limits::default, |config| config.limits);
         Ok(Place { config, config_path, limits, url, address, key })
     }
@@ -147,16 +141,40 @@ impl Place {
 
     /// There is no archive here, and perhaps a reason.
     fn missing(&self, why: &str) -> Failure {
-        let next =
-            format!("create it with `strongroom init --environment test --to {}`", self.address);
+        let init = format!("`strongroom init --environment test --to {}`", self.to());
+        let next = match self.url {
+            StoreUrl::File(_) => format!("create it with {init}"),
+            StoreUrl::S3(_) => format!("check bucket and prefix, or create it with {init}"),
+        };
         Failure::input(format!("no archive at `{}`{why}", self.url), next)
+    }
+
+    /// The store's address as a shell takes it.
+    pub(super) fn to(&self) -> String {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "/:._-=+,@%".contains(c);
+        if self.address.chars().all(plain) {
+            self.address.clone()
+        } else {
+            format!("'{}'", self.address.replace('\'', "'\\''"))
+        }
+    }
+
+    /// The key file, if one is named.
+    pub(super) fn key(&self) -> Result<&Path, Failure> {
+        self.key.as_deref().ok_or_else(|| {
+            let next = format!(
+                "name it with `--key FILE`, `{KEY_VARIABLE}` or `keys.kek` in the configuration"
+            );
+            Failure::input("no key file was named", next)
+        })
     }
 
     /// Reads the key file.
     pub(super) fn keys(&self) -> Result<Arc<KeyFile>, Failure> {
-        let path = self.key.display();
+        let key = self.key()?;
+        let path = key.display();
         let next = "give the archive's key with `--key FILE` or `STRONGROOM_KEY`; without it nothing can be sealed or read";
-        let mut file = std::fs::File::open(&self.key).map_err(|error| {
+        let mut file = std::fs::File::open(key).map_err(|error| {
             Failure::input(format!("cannot read key file `{path}`: {error}"), next)
         })?;
         let about = file.metadata()?;
@@ -179,10 +197,20 @@ impl Place {
 
     /// Refuses a key file that would be stored with what it opens.
     pub(super) fn check_key_place(&self) -> Result<(), Failure> {
-        if self.url.file_path().is_some_and(|root| self.key.starts_with(root)) {
+        let key = self.key()?;
+        if self.url.file_path().is_some_and(|root| key.starts_with(root)) {
             return Err(Failure::input(
                 "the key must not lie inside the store that it opens",
                 "name another place with `--key FILE`",
+            ));
+        }
+        if let Some(folder) = key.parent().filter(|folder| !folder.as_os_str().is_empty())
+            && !folder.is_dir()
+        {
+            let message = format!("there is no directory `{}` for the key file", folder.display());
+            return Err(Failure::input(
+                message,
+                "make it, or name another place with `--key FILE`",
             ));
         }
         Ok(())
@@ -190,13 +218,14 @@ impl Place {
 
     /// Writes a new key file, which nobody else may read; an existing one is never overwritten.
     pub(super) fn write_keys(&self, keys: &KeyFile) -> Result<(), Failure> {
+        let key = self.key()?;
         let wrong = |error: std::io::Error| Failure {
             code: EXIT_INPUT,
-            message: format!("cannot write key file `{}`: {error}", self.key.display()),
-            next: None,
+            message: format!("cannot write key file `{}`: {error}", key.display()),
+            next: Some("name another place with `--key FILE`".to_owned()),
         };
         // Under another name first: what a crash leaves is never half a key in the key's place.
-        let mut staged = self.key.clone().into_os_string();
+        let mut staged = key.to_owned().into_os_string();
         staged.push(".new");
         let staged = PathBuf::from(staged);
         let mut options = OpenOptions::new();
@@ -210,14 +239,11 @@ impl Place {
         file.write_all(keys.to_text().as_bytes()).map_err(wrong)?;
         // Whatever is sealed under these keys is lost without them: they are on disk first.
         file.sync_all().map_err(wrong)?;
-        let linked = std::fs::hard_link(&staged, &self.key);
+        let linked = std::fs::hard_link(&staged, key);
         std::fs::remove_file(&staged).map_err(wrong)?;
         linked.map_err(wrong)?;
-        let parent = self
-            .key
-            .parent()
-            .filter(|parent| !parent.as_os_str().is_empty())
-            .unwrap_or(Path::new("."));
+        let parent =
+            key.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         std::fs::File::open(parent).and_then(|parent| parent.sync_all()).map_err(wrong)
     }
 }

@@ -43,6 +43,10 @@ pub fn examine_duty(
 ) -> Result<Vec<Capability>, StoreError> {
     let now = bucket.now()?;
     let mut probes = Probes { bucket, table, duty, found: Vec::new() };
+    if let Permission::Unclear(_) = bucket.may("s3:ListBucket") {
+        // The credentials are none, or the bucket is not there: one error says so.
+        bucket.list("", None, 1)?;
+    }
     let right = table.right(duty);
     for action in &right.bucket {
         probes.judge(action.clone(), true, bucket.may(action));
@@ -69,6 +73,13 @@ impl Probes<'_> {
         self.found.push(Capability { name, outcome, required: true, detail });
     }
 
+    /// Notes what says nothing about the credentials.
+    fn untried(&mut self, name: impl Into<String>, why: impl Into<String>) {
+        let (name, detail) = (name.into(), why.into());
+        let outcome = Outcome::NotProven;
+        self.found.push(Capability { name, outcome, required: false, detail });
+    }
+
     /// Tries an action everywhere, first below `index/`: a store that carries a trial out there is
     /// not tried where it would do harm.
     fn below(&mut self, action: &str) {
@@ -78,8 +89,7 @@ impl Probes<'_> {
         for area in index.into_iter().chain(rest) {
             let name = format!("{action} {area}");
             if !harmless {
-                let detail = "this store carries the trial out: not tried here";
-                self.note(name, Outcome::NotProven, detail);
+                self.untried(name, "this store carries the trial out: not tried here");
                 continue;
             }
             let found = self.bucket.may_below(action, area);
@@ -100,7 +110,10 @@ impl Probes<'_> {
                 (Outcome::Missing, format!("refused: duty {duty} does not work without it"))
             }
             (false, Permission::Allowed | Permission::Done) => {
-                (Outcome::Missing, format!("allowed: duty {duty} must not have it"))
+                (Outcome::Excess, format!("allowed: duty {duty} must not have it"))
+            }
+            (_, Permission::Untried(why)) => {
+                return self.untried(name, why);
             }
             (_, Permission::Unclear(answer)) => (Outcome::NotProven, answer),
         };
@@ -118,8 +131,7 @@ impl Probes<'_> {
             let name = format!("s3:PutObject with a lock {area}");
             match self.bucket.may_put(area, Some(until)) {
                 Permission::Allowed | Permission::Done => {
-                    let detail = "not refused: the store asks for s3:PutObject alone";
-                    self.note(name, Outcome::NotProven, detail);
+                    self.untried(name, "not refused: the store asks for s3:PutObject alone");
                 }
                 found => self.judge(name, false, found),
             }
@@ -139,7 +151,7 @@ impl Probes<'_> {
                 let day = until.strftime("%F");
                 let detail =
                     format!("a lock until {day} is not refused: policy or store do not bound it");
-                self.note(name, Outcome::NotProven, detail);
+                self.untried(name, detail);
             }
             found => self.judge(name, false, found),
         }
@@ -161,8 +173,7 @@ impl Probes<'_> {
         let name = "a canary under legal hold";
         match self.bucket.head(&key, None)? {
             None => {
-                let detail = "no canary: run `strongroom doctor --duty archive` first";
-                self.note(name, Outcome::NotProven, detail);
+                self.untried(name, "no canary: run `strongroom doctor --duty archive` first");
             }
             Some(head) => match self.bucket.set_hold(&key, &head.version, true) {
                 Ok(()) => self.note(name, Outcome::Holds, "the hold is set, and stays"),
@@ -175,8 +186,7 @@ impl Probes<'_> {
     /// Tries to get rid of the locked canary: last, for where that succeeds it is gone.
     fn bypass(&mut self, canary: Option<(ObjectKey, VersionId, Lock)>) -> Result<(), StoreError> {
         let Some((key, version, lock)) = canary else {
-            let detail = "no locked canary: run `strongroom doctor --duty archive` first";
-            self.note(BYPASS, Outcome::NotProven, detail);
+            self.untried(BYPASS, "no locked canary: run `strongroom doctor --duty archive` first");
             return Ok(());
         };
         let sooner = lock.until.saturating_sub(SignedDuration::from_secs(10)).unwrap_or(lock.until);

@@ -54,7 +54,10 @@ pub(super) fn open_to_read(at: &S3Url) -> Result<Arc<dyn LockedStore>, Failure> 
 /// Makes the bucket if it is not there; one that is there is looked at and never changed.
 pub(super) fn create(at: &S3Url) -> Result<Arc<dyn LockedStore>, Failure> {
     let bucket = S3Store::connect(at)?;
-    let made = bucket.create_bucket()?;
+    if bucket.create_bucket()? {
+        let message = format!("bucket `{}` was made, with Object Lock and versioning", at.bucket);
+        output::complain(&message, None);
+    }
     let (locks, default) = bucket.object_lock()?;
     if !locks {
         let message = format!("bucket `{}` has no Object Lock: nothing stays in it", at.bucket);
@@ -66,10 +69,6 @@ pub(super) fn create(at: &S3Url) -> Result<Arc<dyn LockedStore>, Failure> {
         return Err(no_versions(at));
     }
     bucket.require_fence().map_err(needs_fence)?;
-    if made {
-        let message = format!("bucket `{}` was made, with Object Lock and versioning", at.bucket);
-        output::complain(&message, None);
-    }
     if let Some(rule) = default {
         let message =
             format!("bucket `{}` gives every object a default retention ({rule})", at.bucket);

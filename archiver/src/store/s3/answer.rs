@@ -11,33 +11,44 @@ use crate::store::{ObjectKey, StoreError, VersionId};
 pub(super) struct Act {
     words: &'static str,
     needs: &'static [&'static str],
+    /// Whether it may have been done although it was not answered.
+    changes: bool,
 }
 
 /// Without the last a name that is not there is answered 403.
 const READING: &[&str] = &["s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket"];
 
 impl Act {
-    pub(super) const STORE: Self = Self { words: "storing", needs: &["s3:PutObject"] };
+    pub(super) const STORE: Self =
+        Self { words: "storing", needs: &["s3:PutObject"], changes: true };
     pub(super) const STORE_LOCKED: Self =
-        Self { words: "storing", needs: &["s3:PutObject", "s3:PutObjectRetention"] };
-    pub(super) const LOOK: Self = Self { words: "looking at", needs: READING };
-    pub(super) const READ: Self = Self { words: "reading", needs: READING };
+        Self { words: "storing", needs: &["s3:PutObject", "s3:PutObjectRetention"], changes: true };
+    pub(super) const LOOK: Self = Self { words: "looking at", needs: READING, changes: false };
+    pub(super) const READ: Self = Self { words: "reading", needs: READING, changes: false };
     pub(super) const READ_LOCK: Self =
-        Self { words: "reading the lock of", needs: &["s3:GetObjectRetention"] };
+        Self { words: "reading the lock of", needs: &["s3:GetObjectRetention"], changes: false };
     pub(super) const READ_HOLD: Self =
-        Self { words: "reading the hold of", needs: &["s3:GetObjectLegalHold"] };
-    pub(super) const LOCK: Self = Self { words: "locking", needs: &["s3:PutObjectRetention"] };
-    pub(super) const HOLD: Self = Self { words: "holding", needs: &["s3:PutObjectLegalHold"] };
-    pub(super) const DELETE: Self = Self { words: "deleting", needs: &["s3:DeleteObjectVersion"] };
-    pub(super) const LIST: Self = Self { words: "listing", needs: &["s3:ListBucket"] };
-    pub(super) const LIST_VERSIONS: Self =
-        Self { words: "listing the versions of", needs: &["s3:ListBucketVersions"] };
+        Self { words: "reading the hold of", needs: &["s3:GetObjectLegalHold"], changes: false };
+    pub(super) const LOCK: Self =
+        Self { words: "locking", needs: &["s3:PutObjectRetention"], changes: true };
+    pub(super) const HOLD: Self =
+        Self { words: "holding", needs: &["s3:PutObjectLegalHold"], changes: true };
+    pub(super) const DELETE: Self =
+        Self { words: "deleting", needs: &["s3:DeleteObjectVersion"], changes: true };
+    pub(super) const LIST: Self =
+        Self { words: "listing", needs: &["s3:ListBucket"], changes: false };
+    pub(super) const LIST_VERSIONS: Self = Self {
+        words: "listing the versions of",
+        needs: &["s3:ListBucketVersions"],
+        changes: false,
+    };
     pub(super) const SETTINGS: Self = Self {
         words: "asking for the settings of",
         needs: &["s3:GetBucketVersioning", "s3:GetBucketObjectLockConfiguration"],
+        changes: false,
     };
     /// Of a bucket that is to be made: no duty may.
-    pub(super) const CREATE: Self = Self { words: "making", needs: &[] };
+    pub(super) const CREATE: Self = Self { words: "making", needs: &[], changes: true };
 }
 
 /// An answer that is not success: its status, if there was one, and the code in its body.
@@ -93,6 +104,17 @@ impl Refusal {
             ("ExpiredToken" | "ExpiredTokenException" | "TokenRefreshRequired", _) => {
                 StoreError::Denied { detail: format!("{detail}: the credentials have expired") }
             }
+            (
+                "PermanentRedirect"
+                | "AuthorizationHeaderMalformed"
+                | "InvalidLocationConstraint"
+                | "IllegalLocationConstraintException",
+                _,
+            )
+            | (_, Some(301)) => {
+                let why = "the bucket is in another region: name it with `region=NAME`";
+                StoreError::Invalid { detail: format!("{detail}: {why}") }
+            }
             ("SlowDown" | "ServiceUnavailable" | "Throttling" | "TooManyRequests", _)
             | (_, Some(429 | 503)) => StoreError::Unavailable { detail, may_be_stored: false },
             ("QuotaExceeded" | "InsufficientStorage", _) | (_, Some(507)) => {
@@ -106,7 +128,7 @@ impl Refusal {
             | ("", Some(400)) => StoreError::Unavailable { detail, may_be_stored: false },
             (_, Some(401 | 403)) => StoreError::Denied { detail },
             (_, Some(400..=499)) => StoreError::Invalid { detail },
-            _ => StoreError::Unavailable { detail, may_be_stored: self.unclear },
+            _ => StoreError::Unavailable { detail, may_be_stored: self.unclear && act.changes },
         }
     }
 

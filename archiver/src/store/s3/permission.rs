@@ -47,6 +47,8 @@ pub enum Permission {
     Done,
     /// They may not.
     Refused,
+    /// There is nothing that it could be tried on.
+    Untried(&'static str),
     /// The answer says neither.
     Unclear(String),
 }
@@ -207,7 +209,7 @@ impl S3Store {
         let (client, bucket) = (&self.client, &self.at.bucket);
         let request = client.get_object_retention().bucket(bucket).key(key).version_id(id);
         let Some(lock) = self.ask(request.send()).ok().and_then(|found| found.retention) else {
-            return Permission::unclear("no lock is seen there that could be set again");
+            return Permission::Untried("no lock is seen there that could be set again");
         };
         let request = client.put_object_retention().bucket(bucket).key(key).version_id(id);
         Permission::of(self.ask(request.retention(lock).send()))
@@ -221,7 +223,7 @@ impl S3Store {
         let hold = match self.ask(request.send()) {
             Ok(found) => found.legal_hold.unwrap_or_else(off),
             Err(error) if Permission::told(&Refusal::of(&error)) == Permission::Allowed => off(),
-            Err(_) => return Permission::unclear("its hold cannot be read, so that it is left"),
+            Err(_) => return Permission::Untried("its hold cannot be read, so that it is left"),
         };
         let request = client.put_object_legal_hold().bucket(bucket).key(key).version_id(id);
         Permission::of(self.ask(request.legal_hold(hold).send()))
@@ -235,7 +237,7 @@ impl S3Store {
                 let some = listed.versions().first();
                 let named = some.and_then(|one| Some((one.key()?, one.version_id()?)));
                 named.map_or_else(
-                    || Permission::unclear("nothing is there to try it on"),
+                    || Permission::Untried("nothing is there to try it on"),
                     |(key, id)| what(key, id),
                 )
             }
