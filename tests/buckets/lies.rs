@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use strongroom_archiver::store::{LockedStore as _, ObjectKey};
 use strongroom_tests::fault_proxy::{Plan, Trouble};
 
-use super::scene::{Scene, side_by_side, went_on};
+use super::scene::{INIT, Scene, side_by_side, went_on};
 use super::{MINISTACK, RGW, Server, say};
 
 /// How far a date in 32 bits is off when it wraps.
@@ -128,20 +128,61 @@ fn lies_of_rgw_are_found_out() {
     found_out(RGW, &lies_of(RGW));
 }
 
+#[test]
+fn an_archive_that_was_begun_without_locks_gets_them() {
+    for target in ["/keys/origin", "/log/claim/", "/log/checkpoints/"] {
+        let Some(scene) = Scene::begin(MINISTACK, 0, 1) else { return };
+        let plans = [once("PUT", target, Trouble::DropLock)];
+        let (output, _) = scene.run_into(&plans, |url| scene.run_at(url, &INIT));
+        assert_eq!(output.code, FOUND_OUT, "{target}: {}", output.stderr);
+        assert!(output.stderr.contains("no lock was seen"), "{target}: {}", output.stderr);
+        // It goes on from there, or says that there is an archive now.
+        scene.bench.run(&INIT);
+        scene.must_become_whole(&target);
+        must_be_locked(&scene, &target);
+    }
+}
+
 /// What is derived is not looked at when it is put: the next run makes again what never arrived.
 #[test]
 fn what_is_derived_and_was_swallowed_is_made_again() {
-    for server in [MINISTACK, RGW] {
-        let Some(_) = server.endpoint() else { continue };
+    let mut cases = Vec::new();
+    for server in [MINISTACK, RGW].into_iter().filter(|server| server.endpoint().is_some()) {
         for target in ["/index/page", "/root.json", "/log/checkpoint?"] {
-            let scene = Scene::prepare(server, 0, 1).unwrap();
-            let (output, fired) = scene.archive_into(&[once("PUT", target, Trouble::Swallow)]);
-            assert_eq!((output.code, fired), (0, vec![1]), "{target}: {}", output.stderr);
-            scene.must_verify(&target);
-            scene.archive_to(&scene.bench.url).expect(0);
-            scene.must_verify(&target);
-            scene.must_give_back(&target);
+            let plans = vec![once("PUT", target, Trouble::Swallow)];
+            cases.push(Case { server, plans, code: 0, said: "" });
         }
+    }
+    side_by_side(cases.len(), &cases, |case| {
+        let scene = Scene::prepare(case.server, 0, 1).unwrap();
+        let (output, fired) = scene.archive_into(&case.plans);
+        assert_eq!((output.code, fired), (case.code, vec![1]), "{case}: {}", output.stderr);
+        scene.must_verify(case);
+        scene.archive_to(&scene.bench.url).expect(0);
+        scene.must_verify(case);
+        scene.must_give_back(case);
+    });
+}
+
+/// Without a hint the newest checkpoint is known from a listing alone, and here it is not in it.
+#[test]
+fn a_stale_listing_hides_no_claim() {
+    for server in [MINISTACK, RGW] {
+        let Some(mut scene) = Scene::begin(server, 0, 1) else { continue };
+        let plans = [
+            once("PUT", "/log/checkpoint?", Trouble::Swallow),
+            once("GET", "list-type=2", Trouble::StaleList),
+        ]
+        .map(|plan| Plan { times: usize::MAX, ..plan });
+        scene.run_into(&plans, |url| scene.run_at(url, &INIT)).0.expect(0);
+        for _ in 0..2 {
+            scene.grow();
+            let (output, fired) = scene.archive_into(&plans);
+            output.expect(0);
+            assert!(fired.iter().all(|fired| *fired > 0), "{fired:?}");
+            scene.must_be_whole(&server.name);
+        }
+        scene.must_become_whole(&server.name);
     }
 }
 
@@ -159,7 +200,8 @@ fn a_full_tile_is_locked_whatever_the_store_does() {
         scene.archive_to(url)
     });
     assert_eq!((second.code, fired), (FOUND_OUT, vec![1, 1]), "{}", second.stderr);
-    scene.must_become_whole(&"after full tiles without locks");
+    scene.archive_to(&scene.bench.url).expect(0);
+    scene.must_verify(&"after full tiles without locks");
     must_be_locked(&scene, &"after full tiles without locks");
 }
 

@@ -107,6 +107,12 @@ impl Scene {
         strongroom(self.bench.path(), &["archive", "--json"])
     }
 
+    /// Runs a command on the archive at an address.
+    pub(crate) fn run_at(&self, url: &str, command: &[&str]) -> Output {
+        let place = ["--to", url, "--key", "archive.key"];
+        strongroom(self.bench.path(), &[command, &place[..]].concat())
+    }
+
     /// Runs something at the address of a proxy; tells how it ended and how often each trouble came
     /// about. Where answers are late, the client does not wait for them.
     pub(crate) fn run_into(
@@ -131,7 +137,7 @@ impl Scene {
     }
 
     /// Reads everything from outside.
-    pub(crate) fn audit(&self) -> Result<Audit, Findings> {
+    fn audit(&self) -> Result<Audit, Findings> {
         let store: Arc<dyn LockedStore> = Arc::new(self.bench.bucket());
         let keys = fs::read_to_string(self.bench.path().join("archive.key")).unwrap();
         audit(&store, &Arc::new(KeyFile::parse(&keys).unwrap()))

@@ -3,10 +3,7 @@
 
 use std::{fmt, thread, time::Duration};
 
-use strongroom_tests::{
-    fault_proxy::{Plan, Trouble},
-    program::strongroom,
-};
+use strongroom_tests::fault_proxy::{Plan, Trouble};
 
 use super::scene::{Scene, side_by_side, went_on};
 use super::{MINISTACK, RGW, say};
@@ -57,10 +54,7 @@ impl Case {
     }
 
     fn sweep(&self) {
-        let run = |url: &str| {
-            let arguments = ["sweep", "--json", "--to", url, "--key", "archive.key"];
-            strongroom(self.scene.bench.path(), &arguments)
-        };
+        let run = |url: &str| self.scene.run_at(url, &["sweep", "--json"]);
         let (output, fired) = self.scene.run_into(&[self.plan], run);
         assert_eq!(fired, [1], "{self}: it did not come about");
         went_on(&output, self);
