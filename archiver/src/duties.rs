@@ -332,6 +332,17 @@ impl Table {
         statements
     }
 
+    /// Some stores judge a request for many objects by the bucket.
+    fn denied_on(&self, denied: &Actions, place: &Place<'_>) -> Value {
+        let mut on = vec![format!("arn:aws:s3:::{}", place.at.bucket)];
+        on.retain(|_| denied.below.iter().any(String::is_empty));
+        let below = denied.below.iter();
+        on.extend(
+            below.map(|b| format!("arn:aws:s3:::{}/{}{b}*", place.at.bucket, place.at.prefix)),
+        );
+        array(on.iter().map(String::as_str))
+    }
+
     /// The statements of what nobody may do.
     fn deny(&self, place: &Place<'_>, principal: Option<&Value>) -> Vec<Value> {
         let denied = self.denied.iter().enumerate().map(|(number, denied)| {
@@ -339,7 +350,7 @@ impl Table {
                 ("Sid", text(format_args!("Never{number}"))),
                 ("Effect", "Deny".into()),
                 ("Action", array(denied.actions.iter().map(String::as_str))),
-                ("Resource", resources(place.at, &denied.below)),
+                ("Resource", self.denied_on(denied, place)),
             ];
             statement(members, principal)
         });

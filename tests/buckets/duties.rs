@@ -132,12 +132,15 @@ fn every_duty_does_its_work_and_no_others() {
         }
         let attested = run_as(&bench, "remove", &["doctor", "--attest", "--json"]).expect(0).json();
         let of = |result| names(&attested, "checks", result);
-        assert_eq!((of("BROKEN"), of("NOT PROVEN")), (Vec::new(), Vec::new()));
-        assert_eq!(of("held").len(), 25);
+        assert_eq!((of("BROKEN"), of("held").len()), (Vec::new(), 22));
+        // This server judges a request for many objects by the bucket, where duty `remove` has nothing.
+        let unproven = of("NOT PROVEN");
+        assert!(unproven.iter().all(|name| name.starts_with("bulk-delete-")), "{unproven:?}");
+        assert_eq!(unproven.len(), 4);
     }
     let verified = run_as(&bench, "verify", &["verify", "--json"]).expect(0);
     let said = String::from_utf8(verified.stdout).unwrap();
-    assert!(said.contains("25 checks withstood\""), "{said}");
+    assert!(said.contains("22 checks withstood; not proven: bulk-delete-"), "{said}");
 }
 
 /// Who may not delete is refused everything, and that proves nothing.
@@ -169,7 +172,7 @@ fn a_missing_permission_is_named() {
     };
     let cases = [
         ("s3:GetObjectRetention", "verify", &["verify"][..]),
-        ("s3:GetObjectRetention", "lock", &["sweep", "--duty", "lock"]),
+        ("s3:GetObjectRetention", "archive", &["archive", "--stream", "events", "events"]),
         ("s3:GetObjectLegalHold", "hold", &["sweep", "--duty", "hold"]),
         ("s3:ListBucketVersions", "verify", &["verify"]),
         ("s3:GetObjectVersion", "archive", &["archive", "--stream", "events", "events"]),
@@ -209,7 +212,7 @@ fn an_excess_permission_is_found() {
     let examined =
         run_as(&bench, "verify", &["doctor", "--duty", "verify", "--json"]).expect(1).json();
     let found = names(&examined, "permissions", "EXCESS");
-    let places = ["segments/", "manifests/", "keys/", "log/", "index/", "inbox/"];
+    let places = ["index/", "segments/", "manifests/", "keys/", "log/", "inbox/"];
     assert_eq!(found, places.map(|place| format!("s3:DeleteObjectVersion {place}")));
 }
 
@@ -224,7 +227,7 @@ fn attested_by_the_owner(server: Server) {
         "release-held",
     ];
     assert_eq!(names(&answer, "checks", "BROKEN"), broken, "{}", server.name);
-    assert_eq!(names(&answer, "checks", "held").len(), 21, "{}", server.name);
+    assert_eq!(names(&answer, "checks", "held").len(), 22, "{}", server.name);
     say(&format!("{}: attested by the owner: broken {broken:?}", server.name));
     let said = String::from_utf8(bench.run(&["verify", "--json"]).expect(0).stdout).unwrap();
     assert!(said.contains("BROKEN by: bulk-delete-governance, bypass-governance"), "{said}");

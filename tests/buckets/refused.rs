@@ -33,7 +33,11 @@ fn refused_credentials_are_named() {
         let arguments = [&["archive"], &place[..], &["--stream", "events", "events"]].concat();
         let refused = strongroom_with(bench.path(), &arguments, &variables).expect(2);
         assert!(refused.stderr.contains(expected), "{}", refused.stderr);
-        assert!(refused.stderr.contains("next: check the permissions"), "{}", refused.stderr);
+        assert!(
+            refused.stderr.contains("next: check credentials and permissions"),
+            "{}",
+            refused.stderr
+        );
     }
 }
 
@@ -187,7 +191,7 @@ fn a_bucket_that_is_not_there_is_made_by_init_alone() {
             let refused = bench.run(&ARCHIVE).expect(2).stderr;
             assert!(refused.contains("the bucket is not there\n  next: "), "{refused}");
             // The next step can be taken as it is printed.
-            assert!(refused.contains(&format!("init --environment test --to {}`", bench.url)));
+            assert!(refused.contains(&format!("init --environment test --to '{}'`", bench.url)));
         }
         let made = bench.run(&INIT).expect(0);
         let said = format!("bucket `{bucket}` was made, with Object Lock and versioning");
@@ -211,7 +215,7 @@ fn a_bucket_of_another_owner_is_refused() {
         let arguments = [&arguments[..1], &place, &arguments[1..]].concat();
         let refused = strongroom_with(bench.path(), &arguments, &other).expect(2).stderr;
         assert!(refused.contains("403 AccessDenied"), "{refused}");
-        assert!(refused.contains("next: check the permissions"), "{refused}");
+        assert!(refused.contains("next: check credentials and permissions"), "{refused}");
     }
     assert!(!bench.path().join("another.key").exists(), "a key was made");
     assert_eq!(stored(&bench), before);

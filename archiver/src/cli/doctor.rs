@@ -124,7 +124,8 @@ fn attestation(arguments: &Arguments, place: &Place, machine: &Machine) -> Resul
     let count = |outcome| attest.list(outcome).len();
     let counts = [count(Attested::Held), count(Attested::Broken), count(Attested::NotProven)];
     // Where the controls failed nothing was proven, and nothing is said for ever.
-    let controlled = checks.iter().take(2).all(|control| control.outcome == Attested::Held);
+    let works = |name| checks.iter().any(|one| one.name == name && one.outcome == Attested::Held);
+    let controlled = works("delete-unlocked");
     let mut entry = None;
     if controlled {
         let item = Item { kind: EntryKind::Attest(attest), ranges: None };

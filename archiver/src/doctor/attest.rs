@@ -157,6 +157,7 @@ pub fn attest(
 #[derive(Clone, Copy, Debug)]
 struct Controls {
     deletes: bool,
+    bulk_deletes: bool,
     locks: bool,
 }
 
@@ -182,6 +183,10 @@ impl Trials<'_> {
         let done = self.take(Way::Delete, &canary);
         let deletes = self.store.head(&canary.key, Some(&canary.version))?.is_none();
         self.control("delete-unlocked", deletes, done, "deleted, as it may be");
+        let canary = self.put("unlocked-too", None)?;
+        let done = self.take(Way::BulkDelete, &canary);
+        let bulk_deletes = self.store.head(&canary.key, Some(&canary.version))?.is_none();
+        self.control("bulk-delete-unlocked", bulk_deletes, done, "deleted, as it may be");
         let canary = self.put("extended", Some(LockMode::Governance))?;
         let mut locks = false;
         if let Some(lock) = canary.lock {
@@ -192,7 +197,7 @@ impl Trials<'_> {
             locks = head.and_then(|head| head.lock).is_some_and(|found| found.until >= until);
             self.control("extend-governance", locks, done, "moved later, as it may be");
         }
-        Ok(Controls { deletes, locks })
+        Ok(Controls { deletes, bulk_deletes, locks })
     }
 
     fn control(
@@ -252,6 +257,9 @@ impl Trials<'_> {
             }
             (None, Err(_)) if way.is_of_locks() && !controls.locks => {
                 (Attested::NotProven, "refused, and so is moving a lock later")
+            }
+            (None, Err(_)) if way == Way::BulkDelete && !controls.bulk_deletes => {
+                (Attested::NotProven, "refused, and so is deleting in bulk what nothing protects")
             }
             (None, Err(_)) if !way.is_of_locks() && !controls.deletes => {
                 (Attested::NotProven, "refused, and so is deleting what nothing protects")
@@ -323,7 +331,10 @@ impl Trials<'_> {
         match way {
             Way::Delete => bucket.try_delete(key, Some(version), false),
             Way::Bypass => bucket.try_delete(key, Some(version), true),
-            Way::BulkDelete => bucket.try_delete_in_bulk(key, version),
+            Way::BulkDelete => {
+                let bypass = canary.lock.is_some();
+                bucket.try_delete_in_bulk(key, version, bypass)
+            }
             Way::Shorten => bucket.try_lock(key, version, sooner, false),
             Way::BypassShorten => bucket.try_lock(key, version, sooner, true),
             Way::Unlock => bucket.try_unlock(key, version),

@@ -103,7 +103,7 @@ impl Log {
             if tile.is_full() {
                 self.put_once(&tile_key(&tile)?, &bytes)?;
             } else {
-                self.put_once_unlocked(&tile_key(&tile)?, &bytes)?;
+                self.put_superseded(&tile_key(&tile)?, &bytes)?;
             }
         }
         let checkpoint = Checkpoint::new(self.keys.log().verifier().name(), size, root);
@@ -148,8 +148,12 @@ impl Log {
         })
     }
 
-    /// Partial tiles are superseded by the next ones: they need no lock.
-    fn put_once_unlocked(&self, key: &ObjectKey, bytes: &[u8]) -> Result<(), LogError> {
-        super::put_once(&*self.store, &self.covered, key, bytes, None)
+    /// Partial tiles are superseded by the next ones: they need no lock, and what somebody else put
+    /// in their place is replaced.
+    fn put_superseded(&self, key: &ObjectKey, bytes: &[u8]) -> Result<(), LogError> {
+        match super::put_once(&*self.store, &self.covered, key, bytes, None) {
+            Err(LogError::Damaged { .. }) => self.put_derived(key, bytes),
+            done => done,
+        }
     }
 }

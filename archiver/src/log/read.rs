@@ -362,8 +362,13 @@ where
     /// The snapshot of a size, if the entry there is a window that names it, stands in the tree
     /// that the checkpoint signs, takes effect, and is signed by a trusted key.
     fn at(&self, index: u64) -> Result<Option<(State, VerifiedClaim)>, LogError> {
-        let Some(root) = get_bounded(self.store, &root_key(index)?, MAX_ROOT_BYTES)? else {
-            return Ok(None);
+        let root = match get_bounded(self.store, &root_key(index)?, MAX_ROOT_BYTES) {
+            Ok(Some(root)) => root,
+            // Whoever may write to the index can put anything there.
+            Ok(None) | Err(StoreError::Corrupt { .. } | StoreError::Invalid { .. }) => {
+                return Ok(None);
+            }
+            Err(error) => return Err(error.into()),
         };
         // Nothing is taken from the root before the entry has vouched for it, but where to look.
         let Ok(state) = State::load(&root, Digest::of(&root)) else { return Ok(None) };

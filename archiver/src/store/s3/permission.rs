@@ -75,10 +75,6 @@ impl Permission {
             _ => Self::Unclear(refusal.to_string()),
         }
     }
-
-    fn unclear(why: &str) -> Self {
-        Self::Unclear(why.to_owned())
-    }
 }
 
 impl S3Store {
@@ -134,7 +130,7 @@ impl S3Store {
             "s3:GetBucketObjectLockConfiguration" => Permission::of(
                 self.ask(client.get_object_lock_configuration().bucket(bucket).send()),
             ),
-            _ => Permission::unclear("this program does not try it"),
+            _ => Permission::Untried("this program does not try it"),
         }
     }
 
@@ -170,7 +166,7 @@ impl S3Store {
                 Permission::of(self.ask(request.version_id(NO_VERSION).send()))
             }
             "s3:DeleteObject" => self.may_hide(area),
-            _ => Permission::unclear("this program does not try it"),
+            _ => Permission::Untried("this program does not try it"),
         }
     }
 

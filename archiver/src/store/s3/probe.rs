@@ -123,6 +123,7 @@ impl S3Store {
         &self,
         key: &ObjectKey,
         version: &VersionId,
+        bypass: bool,
     ) -> Result<(), StoreError> {
         let one = ObjectIdentifier::builder().key(self.full(key.as_str()));
         let built = one.version_id(version.as_str()).build();
@@ -133,7 +134,7 @@ impl S3Store {
             .delete_objects()
             .bucket(&self.at.bucket)
             .delete(delete)
-            .bypass_governance_retention(true);
+            .set_bypass_governance_retention(bypass.then_some(true));
         let answer = self.ask(request.send());
         let done = answer.map_err(|error| Refusal::of(&error).error(Act::DELETE, key))?;
         match done.errors().first() {
