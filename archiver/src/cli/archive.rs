@@ -49,6 +49,7 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failure> {
     let place = arguments.target.resolve()?;
     let request = request(arguments, &place)?;
+    place.key()?;
     let store = place.store(machine)?;
     let keys = place.keys()?;
     let counted = Arc::new(Counted::new(store));

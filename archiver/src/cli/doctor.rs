@@ -109,6 +109,7 @@ fn permissions(arguments: &Arguments, place: &Place, duty: Duty) -> Result<u8, F
 fn attestation(arguments: &Arguments, place: &Place, machine: &Machine) -> Result<u8, Failure> {
     let (run, mut fill) = (random(machine.fill), machine.fill);
     // First, for where nothing can be signed nothing has to be tried.
+    place.key()?;
     let log = Log::open(place.store(machine)?, place.keys()?)?;
     let mut log = log.on_duty(Role::Remove);
     let checks = match &place.url {

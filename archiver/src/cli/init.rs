@@ -44,6 +44,7 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
         }
     }
     let place = arguments.target.resolve()?;
+    place.key()?;
     let settle = match &arguments.settle {
         None => place.limits.settle.min(Limits::TEST_LOCK),
         Some(text) => parse_duration(text)

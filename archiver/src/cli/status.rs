@@ -26,6 +26,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failure> {
     let place = arguments.target.resolve()?;
+    place.key()?;
     let store = place.store_read_only(machine)?;
     let keys = place.keys()?;
     let keyring = Arc::new(Keyring::new(Arc::clone(&store), Arc::clone(&keys)));

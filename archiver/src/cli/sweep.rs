@@ -51,6 +51,7 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
     if arguments.duty == Some(Duty::Hold) {
         return holds(arguments, &place, machine);
     }
+    place.key()?;
     let mut log = Log::open(place.store(machine)?, place.keys()?)?;
     if let Some(duty) = arguments.duty {
         log = log.on_duty(duty.role());
@@ -103,6 +104,7 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
 
 /// Looks for flags that the log does not order; nothing is written.
 fn holds(arguments: &Arguments, place: &Place, machine: &Machine) -> Result<u8, Failure> {
+    place.key()?;
     let (store, keys, covered) =
         (place.store_read_only(machine)?, place.keys()?, Covered::default());
     let (_, seals) = walk(&*store, &keys, &covered)?;

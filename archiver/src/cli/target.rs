@@ -159,7 +159,7 @@ impl Place {
         }
     }
 
-    /// The key file, if one is named.
+    /// The key file, if one is named: asked before a store is, for a store may be far away.
     pub(super) fn key(&self) -> Result<&Path, Failure> {
         self.key.as_deref().ok_or_else(|| {
             let next = format!(
