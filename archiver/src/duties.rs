@@ -332,17 +332,6 @@ impl Table {
         statements
     }
 
-    /// Some stores judge a request for many objects by the bucket.
-    fn denied_on(&self, denied: &Actions, place: &Place<'_>) -> Value {
-        let mut on = vec![format!("arn:aws:s3:::{}", place.at.bucket)];
-        on.retain(|_| denied.below.iter().any(String::is_empty));
-        let below = denied.below.iter();
-        on.extend(
-            below.map(|b| format!("arn:aws:s3:::{}/{}{b}*", place.at.bucket, place.at.prefix)),
-        );
-        array(on.iter().map(String::as_str))
-    }
-
     /// The statements of what nobody may do.
     fn deny(&self, place: &Place<'_>, principal: Option<&Value>) -> Vec<Value> {
         let denied = self.denied.iter().enumerate().map(|(number, denied)| {
@@ -350,7 +339,7 @@ impl Table {
                 ("Sid", text(format_args!("Never{number}"))),
                 ("Effect", "Deny".into()),
                 ("Action", array(denied.actions.iter().map(String::as_str))),
-                ("Resource", self.denied_on(denied, place)),
+                ("Resource", denied_on(denied, place)),
             ];
             statement(members, principal)
         });
@@ -390,6 +379,14 @@ fn resources(at: &S3Url, below: &[String]) -> Value {
     let one =
         |below: &String| text(format_args!("arn:aws:s3:::{}/{}{below}*", at.bucket, at.prefix));
     array(below.iter().map(one))
+}
+
+/// Where something is denied: some stores judge a request for many objects by the bucket.
+fn denied_on(denied: &Actions, place: &Place<'_>) -> Value {
+    let of_all = denied.below.iter().any(String::is_empty);
+    let bucket = of_all.then(|| bucket(place.at));
+    let Value::Array(below) = resources(place.at, &denied.below) else { return Value::Null };
+    array(bucket.into_iter().chain(below))
 }
 
 fn titles(duties: &[Duty]) -> String {
