@@ -26,7 +26,7 @@ const POINTS: [(&str, &str); 15] = [
     ("PUT", "/log/checkpoints/"),
     ("PUT", "/log/checkpoint?"),
     ("GET", "/log/claim/"),
-    ("GET", "list-type=2"),
+    ("GET", "versions"),
     ("HEAD", "/segments/"),
     ("HEAD", "/keys/origin"),
     ("HEAD", "/log/claim/"),

@@ -76,7 +76,7 @@ fn lies_of(server: Server) -> Vec<Case> {
             add(vec![other], FOUND_OUT, "its lock is not the one asked for");
         }
     }
-    let stale = Plan { times: usize::MAX, ..once("GET", "list-type=2", Trouble::StaleList) };
+    let stale = Plan { times: usize::MAX, ..once("GET", "versions", Trouble::StaleList) };
     add(vec![stale], 0, "");
     cases
 }
@@ -171,7 +171,7 @@ fn a_stale_listing_hides_no_claim() {
         let Some(mut scene) = Scene::begin(server, 0, 1) else { continue };
         let plans = [
             once("PUT", "/log/checkpoint?", Trouble::Swallow),
-            once("GET", "list-type=2", Trouble::StaleList),
+            once("GET", "versions", Trouble::StaleList),
         ]
         .map(|plan| Plan { times: usize::MAX, ..plan });
         scene.run_into(&plans, |url| scene.run_at(url, &INIT)).0.expect(0);

@@ -29,7 +29,7 @@ const ANY: At = &[
     ("PUT", "/log/checkpoints/"),
     ("PUT", "/log/checkpoint?"),
     ("GET", "/log/"),
-    ("GET", "list-type=2"),
+    ("GET", "versions"),
     ("HEAD", "/segments/"),
     ("HEAD", "/log/"),
     ("", "/"),
@@ -44,7 +44,7 @@ const LOCKED: At = &[
 ];
 /// Looks at what was stored just now.
 const LOOKS: At = &[("HEAD", "versionId=")];
-const LISTS: At = &[("GET", "list-type=2")];
+const LISTS: At = &[("GET", "versions")];
 
 /// What goes wrong, where it does, and whether it takes a store that knows no signatures, or one
 /// with a fence.

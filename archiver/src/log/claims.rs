@@ -7,7 +7,9 @@ use strongroom_crypto::claim::{MAX_CLAIM_BYTES, UnverifiedClaim, VerifiedClaim};
 use strongroom_crypto::state::State;
 
 use super::{LogError, claim_key};
-use crate::store::{Covered, LockedStore, ObjectKey, StoreError, VersionId, get_version};
+use crate::store::{
+    Covered, LockedStore, ObjectKey, StoreError, VersionId, get_bounded, get_version,
+};
 
 /// The claims behind a state. They are listed by their versions: where a claim is hidden, its place
 /// is not free.
@@ -56,7 +58,9 @@ impl<'a> Claims<'a> {
     pub(super) fn next(&self, state: &State) -> Result<Option<VerifiedClaim>, LogError> {
         let key = claim_key(state.next_claim().seq)?;
         if !self.versions.contains_key(&key) {
-            return Ok(None);
+            // A listing may be behind what is stored.
+            let bytes = get_bounded(self.store, &key, MAX_CLAIM_BYTES)?;
+            return bytes.map(|bytes| open_next(state, &key, &bytes)).transpose();
         }
         let open = |bytes: Vec<u8>| open_next(state, &key, &bytes);
         let read = self.covered.read(self.store, &key, MAX_CLAIM_BYTES, open)?.transpose()?;

@@ -99,8 +99,13 @@ impl Message {
     /// Takes the later half of the names out of a listing: most names here sort by number or time.
     pub(super) fn forget_newer_names(&mut self) {
         let text = String::from_utf8(std::mem::take(&mut self.body)).unwrap();
-        let starts: Vec<usize> = text.match_indices("<Contents>").map(|(at, _)| at).collect();
-        let end = text.rfind("</Contents>").map_or(0, |at| at + "</Contents>".len());
+        let [open, close] = if text.contains("<ListVersionsResult") {
+            ["<Version>", "</Version>"]
+        } else {
+            ["<Contents>", "</Contents>"]
+        };
+        let starts: Vec<usize> = text.match_indices(open).map(|(at, _)| at).collect();
+        let end = text.rfind(close).map_or(0, |at| at + close.len());
         let kept = starts.get(starts.len() / 2).map_or("", |start| &text[..*start]);
         self.body = [kept, &text[end..]].concat().into_bytes();
         self.set_length();
