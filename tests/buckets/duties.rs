@@ -175,7 +175,6 @@ fn a_missing_permission_is_named() {
         ("s3:GetObjectRetention", "archive", &["archive", "--stream", "events", "events"]),
         ("s3:GetObjectLegalHold", "hold", &["sweep", "--duty", "hold"]),
         ("s3:ListBucketVersions", "verify", &["verify"]),
-        ("s3:GetObjectVersion", "archive", &["archive", "--stream", "events", "events"]),
     ];
     for (number, (action, duty, arguments)) in cases.into_iter().enumerate() {
         let bucket = format!("strongroom-duties-missing-{number}");
