@@ -4,8 +4,6 @@
 use std::{
     fmt, fs,
     sync::atomic::{AtomicUsize, Ordering},
-    thread,
-    time::Duration,
 };
 
 use strongroom_tests::fault_proxy::{Plan, Trouble};
@@ -14,11 +12,10 @@ use super::scene::{INIT, Scene, VERIFY, side_by_side, went_on};
 use super::{MINISTACK, RGW, Server, say};
 
 /// Where the requests of a run go wrong: method and a part of the target.
-const POINTS: [(&str, &str); 15] = [
+const POINTS: [(&str, &str); 14] = [
     ("PUT", "/segments/"),
     ("PUT", "/manifests/"),
     ("PUT", "/keys/period"),
-    ("PUT", "/keys/origin/0?retention"),
     ("PUT", "/index/page"),
     ("PUT", "/root.json"),
     ("PUT", "/log/claim/"),
@@ -114,10 +111,6 @@ fn each(server: Server, what: &str, cases: &[Case], work: impl Fn(&Case) -> bool
 
 fn archive_into(case: &Case) -> bool {
     let scene = Scene::prepare(case.server, 0, 1).unwrap();
-    if case.plan.target.contains("retention") {
-        // Locks end, and stores tell the time, in whole seconds: sooner there is nothing to move.
-        thread::sleep(Duration::from_secs(3));
-    }
     let (output, fired) = scene.archive_into(&[case.plan]);
     assert_eq!(fired, [1], "{case}: it did not come about");
     let done = went_on(&output, case);
