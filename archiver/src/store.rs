@@ -324,7 +324,8 @@ pub fn put_checked(
         // The writer stops, but what has the name now may be read as its own by the next one.
         store.extend_lock(key, &version, lock).ok();
     }
-    checked
+    // What could not be looked at is stored all the same.
+    checked.map_err(|error| if error.is_retryable() { error.after_commit() } else { error })
 }
 
 /// Looks at an object that was put: length, digest and lock as asked.

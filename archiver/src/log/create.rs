@@ -29,8 +29,12 @@ impl Log {
     ///
     /// The store's.
     pub fn is_open(store: &dyn LockedStore) -> Result<bool, LogError> {
+        let first = claim_key(0)?;
+        if store.get_range(&first, None, 0, 1)?.is_some() {
+            return Ok(true);
+        }
         // Also where it is hidden.
-        let versions = store.list_versions(claim_key(0)?.as_str())?;
+        let versions = store.list_versions(first.as_str())?;
         Ok(versions.iter().any(|version| !version.is_delete_marker))
     }
 
