@@ -19,14 +19,16 @@ pub(super) fn open(
     now: Timestamp,
 ) -> Result<Arc<dyn LockedStore>, Failure> {
     let bucket = S3Store::connect(at)?;
-    if !Log::is_open(&bucket)? {
-        return Err(match Log::require_nothing(&bucket) {
-            Ok(()) => place.missing(""),
-            Err(LogError::Store(StoreError::NotFound { .. })) => {
-                place.missing(": the bucket is not there")
-            }
-            Err(error) => error.into(),
-        });
+    match Log::is_open(&bucket) {
+        Ok(true) => {}
+        Ok(false) => {
+            Log::require_nothing(&bucket)?;
+            return Err(place.missing(""));
+        }
+        Err(LogError::Store(StoreError::NotFound { .. })) => {
+            return Err(place.missing(": the bucket is not there"));
+        }
+        Err(error) => return Err(error.into()),
     }
     match bucket.keeps_versions() {
         Ok(false) => return Err(no_versions(at)),
