@@ -4,24 +4,24 @@ use strongroom_crypto::json::Value;
 
 use super::{Bench, MINISTACK, RGW, Server, say};
 
-/// The capabilities of an answer that do not hold, each with its result.
-fn gaps(answer: &Value) -> Vec<String> {
+/// Names and results of a list that `doctor --json` prints.
+pub(crate) fn results(answer: &Value, list: &str) -> Vec<(String, String)> {
     let Value::Object(members) = answer else { panic!("{answer:?}") };
-    let Some(Value::Array(capabilities)) = members.get("capabilities") else {
-        panic!("{answer:?}")
-    };
-    let text = |one: &Value, name: &str| match one {
+    let Some(Value::Array(items)) = members.get(list) else { panic!("{answer:?}") };
+    let text = |item: &Value, name: &str| match item {
         Value::Object(members) => match members.get(name) {
             Some(Value::Text(text)) => text.clone(),
             other => panic!("`{name}` is {other:?}"),
         },
         other => panic!("{other:?}"),
     };
-    capabilities
-        .iter()
-        .filter(|one| text(one, "result") != "holds")
-        .map(|one| format!("{} {}", text(one, "name"), text(one, "result")))
-        .collect()
+    items.iter().map(|item| (text(item, "name"), text(item, "result"))).collect()
+}
+
+/// The capabilities of an answer that do not hold, each with its result.
+fn gaps(answer: &Value) -> Vec<String> {
+    let missing = results(answer, "capabilities").into_iter().filter(|(_, found)| found != "holds");
+    missing.map(|(name, found)| format!("{name} {found}")).collect()
 }
 
 fn examined(server: Server, expected: &[&str]) {

@@ -9,6 +9,7 @@ use strongroom_crypto::Digest;
 use strongroom_crypto::json::Value;
 use strongroom_tests::program::{Output, strongroom, strongroom_with};
 
+use super::doctor::results;
 use super::made::Owner;
 use super::{Bench, MINISTACK, RGW, Server, say};
 
@@ -63,17 +64,8 @@ fn archive_under_policy(bucket: &str, change: impl Fn(String) -> String) -> Opti
 
 /// Names of an answer's list that have a result.
 fn names(answer: &Value, list: &str, result: &str) -> Vec<String> {
-    let Value::Object(members) = answer else { panic!("{answer:?}") };
-    let Some(Value::Array(items)) = members.get(list) else { panic!("{answer:?}") };
-    let text = |item: &Value, name: &str| match item {
-        Value::Object(members) => match members.get(name) {
-            Some(Value::Text(text)) => text.clone(),
-            other => panic!("`{name}` is {other:?}"),
-        },
-        other => panic!("{other:?}"),
-    };
-    let items = items.iter().filter(|item| text(item, "result") == result);
-    items.map(|item| text(item, "name")).collect()
+    let named = results(answer, list).into_iter().filter(|(_, found)| found == result);
+    named.map(|(name, _)| name).collect()
 }
 
 #[test]

@@ -20,7 +20,6 @@ mod sweeps;
 
 use std::{
     env, fs,
-    io::{self, Write as _},
     path::Path,
     sync::atomic::{AtomicU64, Ordering},
 };
@@ -32,6 +31,7 @@ use strongroom_archiver::{
 };
 use strongroom_tests::{
     program::{Output, strongroom},
+    say,
     temp::TempDir,
 };
 
@@ -53,12 +53,6 @@ pub(crate) const MINISTACK: Server =
 pub(crate) const BUCKET: &str = "strongroom-tests";
 
 static NEXT: AtomicU64 = AtomicU64::new(0);
-
-/// Says something past the test harness, which keeps what a passing test prints.
-pub(crate) fn say(line: &str) {
-    let mut uncaptured = io::stderr();
-    writeln!(uncaptured, "{line}").unwrap();
-}
 
 impl Server {
     /// Its endpoint, if it runs.

@@ -14,11 +14,10 @@ mod transcript;
 use std::{
     collections::BTreeMap,
     fs,
-    io::{self, Write as _},
     path::{Path, PathBuf},
 };
 
-use strongroom_tests::{program::strongroom, temp::TempDir};
+use strongroom_tests::{program::strongroom, say, temp::TempDir};
 
 /// Done.
 pub(crate) const DONE: i32 = 0;
@@ -28,12 +27,6 @@ pub(crate) const FINDING: i32 = 1;
 pub(crate) const INPUT: i32 = 2;
 /// Nothing was acknowledged: try again.
 pub(crate) const AGAIN: i32 = 75;
-
-/// Says something past the test harness, which keeps what a passing test prints.
-pub(crate) fn say(line: &str) {
-    let mut uncaptured = io::stderr();
-    writeln!(uncaptured, "{line}").unwrap();
-}
 
 /// A directory with an archive in `store` that has sealed `app.log`.
 pub(crate) struct Bench {

@@ -10,12 +10,10 @@ mod directory;
 mod listing;
 mod wrappers;
 
-use std::{
-    io::{self, Write},
-    panic::{AssertUnwindSafe, catch_unwind},
-};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use strongroom_archiver::store::LockedStore;
+use strongroom_tests::say;
 
 /// A store under test, and time passing for it.
 pub(crate) trait Bench {
@@ -40,12 +38,6 @@ fn run<B: ?Sized, O>(
         catch_unwind(AssertUnwindSafe(|| case(on(&bench)))).is_ok()
     };
     cases.iter().filter(|(_, case)| !passes(*case)).map(|(name, _)| *name).collect()
-}
-
-/// Says something past the test harness, which keeps what a passing test prints.
-pub(crate) fn say(line: &str) {
-    let mut uncaptured = io::stderr();
-    writeln!(uncaptured, "{line}").unwrap();
 }
 
 /// Runs what holds for every store, and reports it together with what else was run.

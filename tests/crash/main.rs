@@ -172,7 +172,7 @@ fn a_run_that_fails_at_any_write_loses_nothing_and_doubles_nothing() {
     };
     thread::scope(|scope| (0..THREADS).for_each(|_| drop(scope.spawn(work))));
     let (table, failures) = (table.into_inner().unwrap(), failures.into_inner().unwrap());
-    table::say(&table.to_string());
+    strongroom_tests::say(&table.to_string());
     assert!(failures.is_empty(), "again with STRONGROOM_SEED=N: {failures:#?}");
     if one.is_none() {
         let short = table.short_of(times);

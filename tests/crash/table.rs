@@ -1,10 +1,6 @@
 //! What was tried, and how it ended.
 
-use std::{
-    collections::BTreeMap,
-    fmt,
-    io::{self, Write},
-};
+use std::{collections::BTreeMap, fmt};
 
 use strongroom_tests::{
     entropy::Dice,
@@ -132,10 +128,4 @@ impl fmt::Display for Table {
         let Self { seeds, failed, orphans, claims, .. } = self;
         write!(f, "\n{seeds} seeds, {failed} runs failed, {orphans} orphans, {claims} claims\n")
     }
-}
-
-/// Says something past the test harness, which keeps what a passing test prints.
-pub(crate) fn say(text: &str) {
-    let mut uncaptured = io::stderr();
-    writeln!(uncaptured, "{text}").unwrap();
 }

@@ -6,7 +6,6 @@
 
 use std::{
     env, fs,
-    io::{self, Write as _},
     path::{Path, PathBuf},
     process::{Command, Output},
     sync::Arc,
@@ -22,7 +21,7 @@ use strongroom_crypto::claim::UnverifiedClaim;
 use strongroom_crypto::keys::KeyFile;
 use strongroom_crypto::merkle::{MemoryTree, leaf_hash, prove_inclusion};
 use strongroom_crypto::tlog_proof::TlogProof;
-use strongroom_tests::{program::strongroom, temp::TempDir};
+use strongroom_tests::{program::strongroom, say, temp::TempDir};
 
 /// Lines that become a segment and an entry each: more than fill a tile.
 const LINES: usize = 310;
@@ -30,12 +29,6 @@ const LINES: usize = 310;
 const EVENTS: usize = 3_000;
 /// The entry whose proof is written down.
 const PROVEN: u64 = 257;
-
-/// Says something past the test harness, which keeps what a passing test prints.
-fn say(line: &str) {
-    let mut uncaptured = io::stderr();
-    writeln!(uncaptured, "{line}").unwrap();
-}
 
 /// An archive with more entries than a tile holds, and a segment of each layout.
 struct Bench {

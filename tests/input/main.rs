@@ -5,20 +5,10 @@ mod damaged;
 mod found;
 mod random;
 
-use std::{
-    fs,
-    io::{self, Write as _},
-    path::Path,
-};
+use std::{fs, path::Path};
 
 use cases::Case;
-use strongroom_tests::{program::strongroom, temp::TempDir};
-
-/// Says something past the test harness, which keeps what a passing test prints.
-fn say(line: &str) {
-    let mut uncaptured = io::stderr();
-    writeln!(uncaptured, "{line}").unwrap();
-}
+use strongroom_tests::{program::strongroom, say, temp::TempDir};
 
 /// An archive and a place for inputs beside it.
 struct Bench {

@@ -11,24 +11,17 @@ use std::{
     env,
     ffi::OsStr,
     fs,
-    io::{self, Write as _},
     path::{Path, PathBuf},
     process::Command,
 };
 
 use object::{Config, Container, Object, Pod};
-use strongroom_tests::{program::strongroom, temp::TempDir};
+use strongroom_tests::{program::strongroom, say, temp::TempDir};
 
 /// The oldest Kubernetes that has all of what the manifests use, and the newest that the validator knows.
 const VERSIONS: [&str; 2] = ["1.31", "1.37"];
 /// The configuration, as the config map has it.
 const CONFIG: &str = "strongroom.yaml";
-
-/// Says something past the test harness, which keeps what a passing test prints.
-fn say(line: &str) {
-    let mut uncaptured = io::stderr();
-    writeln!(uncaptured, "{line}").unwrap();
-}
 
 /// What a kustomization comes to.
 struct Rendered {

@@ -6,7 +6,7 @@
 use std::{
     collections::BTreeSet,
     env, fs,
-    io::{self, Read as _, Write as _},
+    io::Read as _,
     path::{Path, PathBuf},
 };
 
@@ -14,17 +14,12 @@ use flate2::read::MultiGzDecoder;
 use strongroom_crypto::json::{self, Value};
 use strongroom_tests::{
     program::{self, strongroom},
+    say,
     temp::TempDir,
 };
 
 /// How many files `counts.jsonl` lists.
 const FILES: usize = 60;
-
-/// Says something past the test harness, which keeps what a passing test prints.
-fn say(line: &str) {
-    let mut uncaptured = io::stderr();
-    writeln!(uncaptured, "{line}").unwrap();
-}
 
 /// A sample and what is known of it.
 #[derive(Debug)]
