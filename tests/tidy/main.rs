@@ -85,7 +85,8 @@ fn walk(folder: &Path, prefix: &str, found: &mut Vec<String>) {
         let entry = entry.unwrap();
         let name = format!("{prefix}{}", entry.file_name().to_str().unwrap());
         if entry.file_type().unwrap().is_dir() {
-            if !matches!(name.as_str(), ".git" | "target") && !name.ends_with("__pycache__") {
+            let made = matches!(name.as_str(), ".git" | "target" | "strongroom-quickstart");
+            if !made && !name.ends_with("__pycache__") {
                 walk(&entry.path(), &format!("{name}/"), found);
             }
         } else {
@@ -200,6 +201,12 @@ fn too_long(file: &str, text: &str) -> Vec<String> {
 #[test]
 fn only_what_is_agreed_lies_at_the_top() {
     assert_none(files().iter().filter_map(|file| unknown_at_top(file)));
+}
+
+#[test]
+fn what_the_quickstart_leaves_is_no_part_of_the_repository() {
+    let ignored = std::fs::read_to_string(root().join(".gitignore")).unwrap();
+    assert!(ignored.lines().any(|line| line == "/strongroom-quickstart"), "{ignored}");
 }
 
 #[test]
