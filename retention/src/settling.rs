@@ -14,6 +14,7 @@ const KEY_MARGIN: SignedDuration = SignedDuration::from_hours(12);
 pub struct Settling {
     period: SignedDuration,
     key_period: SignedDuration,
+    cap: SignedDuration,
 }
 
 impl Settling {
@@ -25,7 +26,7 @@ impl Settling {
         };
         let half = period.checked_div(2).unwrap_or(SignedDuration::ZERO);
         let key_period = period.saturating_add(half.min(KEY_MARGIN)).min(cap);
-        Self { period: period.min(cap), key_period }
+        Self { period: period.min(cap), key_period, cap }
     }
 
     /// How long a new lock lasts.
@@ -42,6 +43,12 @@ impl Settling {
     /// run has to move it.
     pub fn key_lock_until(self, now: Timestamp) -> Timestamp {
         whole(now, self.key_period)
+    }
+
+    /// The end of a lock that should last until a date: no lock of a test archive lasts longer than
+    /// ten minutes from now.
+    pub fn capped(self, until: Timestamp, now: Timestamp) -> Timestamp {
+        until.min(whole(now, self.cap))
     }
 
     /// True when less than half the period is left of a lock: it is extended before anything else.
@@ -102,6 +109,17 @@ mod tests {
         assert_eq!(key(hours(10), Environment::Production), at(15 * 3_600));
         assert_eq!(key(SignedDuration::from_mins(4), Environment::Test), at(360));
         assert_eq!(key(SignedDuration::from_mins(9), Environment::Test), at(600));
+    }
+
+    #[test]
+    fn a_date_is_capped_in_a_test_archive_alone() {
+        let day = SignedDuration::from_hours(24);
+        assert_eq!(Settling::new(day, Environment::Test).capped(at(86_400), at(10)), at(610));
+        assert_eq!(Settling::new(day, Environment::Test).capped(at(20), at(10)), at(20));
+        assert_eq!(
+            Settling::new(day, Environment::Production).capped(at(86_400), at(10)),
+            at(86_400)
+        );
     }
 
     #[test]
