@@ -9,7 +9,6 @@ use crate::{
     id::ArchiveId,
     json::{self, JsonError, Members, ObjectReader, Value, text},
     keys::{KeyId, Role, RoleKey, RoleKeyError, RolePublic},
-    name::LogRole,
     range::RangeList,
 };
 
@@ -299,7 +298,7 @@ impl VerifiedClaim {
         if seq != 0 || self.prev_claim_sha256 != NO_CLAIM || open.archive_id != self.archive_id {
             return Err(ClaimError::Opening { seq });
         }
-        let archive = LogRole::Duty(Role::Archive);
+        let archive = Role::Archive;
         if !open.keys.iter().any(|key| key.id == key_id && key.role == archive) {
             return Err(ClaimError::UnknownKey { seq, key_id });
         }
@@ -359,16 +358,16 @@ fn item(index: usize, entry: &Value, detail: Value) -> Result<ClaimItem, ClaimEr
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::entry::tests::{at, id, opening, seal};
-    use crate::entry::{Abandon, WindowClose};
+    use crate::entry::Abandon;
+    use crate::entry::tests::{at, id, opening, seal, window};
     use crate::name::Shard;
 
     pub(crate) fn key(n: u8) -> RoleKey {
         RoleKey::from_seed(&[n; 32])
     }
 
-    pub(crate) fn archive() -> LogRole {
-        Role::Archive.into()
+    pub(crate) fn archive() -> Role {
+        Role::Archive
     }
 
     fn draft(seq: u64, items: Vec<(Entry, Option<RangeList>)>) -> ClaimDraft {
@@ -379,8 +378,7 @@ pub(crate) mod tests {
 
     fn close(number: u64) -> (Entry, Option<RangeList>) {
         let shard = Shard::WHOLE;
-        let close =
-            WindowClose { extended_until: None, index_sha256: None, number, segments: 0, shard };
+        let close = window(number, shard);
         (Entry::new(at(1), EntryKind::WindowClose(close)), None)
     }
 
@@ -429,7 +427,7 @@ pub(crate) mod tests {
 
     #[test]
     fn the_first_claim_registers_its_own_signer() {
-        let open = opening(&[(&key(1), archive()), (&key(2), LogRole::Admin)]);
+        let open = opening(&[(&key(1), archive()), (&key(2), Role::Export)]);
         let first = |draft: ClaimDraft, signer: &RoleKey| {
             let signed = draft.sign(signer).unwrap();
             UnverifiedClaim::parse(signed.bytes()).unwrap().verify_first().err()

@@ -4,21 +4,33 @@
 //! a digest, a key or a name of a closed alphabet.
 
 mod attest;
+mod clock;
+mod disposition;
+mod hold;
+mod officers;
 mod opening;
+mod policy;
 mod seal;
+mod window;
 
 pub use attest::{Attest, Attested};
+pub use clock::{ClockChange, ClockEvent};
+pub use disposition::{DispositionCertificate, DispositionOrder};
+pub use hold::{HoldPlace, HoldRelease, Standing};
+pub use officers::{OfficerAct, OfficersSet, Verdict};
 pub use opening::{KeyChange, KeySet, LogOpen, RegisteredKey};
+pub use policy::PolicySet;
 pub use seal::{EventTree, Seal, TimeRange};
+pub use window::{Locked, WindowClose};
+
+pub(crate) use policy::{take_classes, take_roles};
 
 use crate::{
-    digest::Digest,
-    id::SegmentId,
-    json::{JsonError, Members, ObjectReader, Value, text},
-    name::{NameError, Shard},
+    id::{ArchiveId, SegmentId},
+    json::{JsonError, Members, ObjectReader, Value, parse, text},
+    officer::{self, Signatures},
     time::Instant,
 };
-use std::str::FromStr;
 
 /// Longest entry in bytes: a full bundle of 256 entries stays at one mebibyte.
 pub const MAX_ENTRY_BYTES: usize = 4_096;
@@ -41,6 +53,22 @@ pub enum EntryKind {
     LogOpen(Box<LogOpen>),
     /// `key.set`: a role key comes or goes.
     KeySet(KeySet),
+    /// `officers.set`: other officers decide.
+    OfficersSet(OfficersSet),
+    /// `policy.set`: segments are kept by another policy.
+    PolicySet(Box<PolicySet>),
+    /// `hold.place`: segments are held.
+    HoldPlace(HoldPlace),
+    /// `hold.release`: a hold ends.
+    HoldRelease(HoldRelease),
+    /// `clock.event`: something happened that periods count from.
+    ClockEvent(Box<ClockEvent>),
+    /// `officer.act`: an officer said something.
+    OfficerAct(OfficerAct),
+    /// `disposition.order`: segments are to be destroyed.
+    DispositionOrder(Box<DispositionOrder>),
+    /// `disposition.certificate`: they are.
+    DispositionCertificate(DispositionCertificate),
     /// `segment.seal`: a segment becomes part of the archive.
     SegmentSeal(Box<Seal>),
     /// `segment.abandon`: an upload that no claim named never will be.
@@ -60,22 +88,6 @@ pub struct Abandon {
     pub segment_id: SegmentId,
     /// End of its settling lock.
     pub until: Instant,
-}
-
-/// The content of `window.close`.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct WindowClose {
-    /// The settling locks of all segments live by then last at least until this time, if the run
-    /// extended them.
-    pub extended_until: Option<Instant>,
-    /// Digest of the snapshot of the size at which this entry stands.
-    pub index_sha256: Option<Digest>,
-    /// Counts the closes of its shard, from 0.
-    pub number: u64,
-    /// How many segments were live.
-    pub segments: u64,
-    /// The shard whose run ended.
-    pub shard: Shard,
 }
 
 /// An entry of another program's making: its bytes are kept, for they are a leaf like any other.
@@ -115,20 +127,13 @@ impl Entry {
         let mut members = ObjectReader::from_bytes(bytes, MAX_ENTRY_BYTES)?;
         let (at, crit) = (members.parsed("at")?, members.bool("crit")?);
         let (kind, version) = (members.text("type")?, members.u64("v")?);
-        let known = match (kind.as_str(), version) {
-            ("log.open", VERSION) => EntryKind::LogOpen(Box::new(LogOpen::take(&mut members)?)),
-            ("key.set", VERSION) => EntryKind::KeySet(KeySet::take(&mut members)?),
-            ("segment.seal", VERSION) => {
-                EntryKind::SegmentSeal(Box::new(Seal::take(&mut members)?))
-            }
-            ("segment.abandon", VERSION) => EntryKind::SegmentAbandon(Abandon::take(&mut members)?),
-            ("window.close", VERSION) => EntryKind::WindowClose(WindowClose::take(&mut members)?),
-            ("attest", VERSION) => EntryKind::Attest(Attest::take(&mut members)?),
-            _ => {
-                let bytes = bytes.to_vec();
-                let kind = EntryKind::Unknown(UnknownEntry { kind, version, bytes });
-                return Ok(Self { at, crit, kind });
-            }
+        let known = match version {
+            VERSION => EntryKind::take(&kind, &mut members)?,
+            _ => None,
+        };
+        let Some(known) = known else {
+            let kind = EntryKind::Unknown(UnknownEntry { kind, version, bytes: bytes.to_vec() });
+            return Ok(Self { at, crit, kind });
         };
         if !crit {
             return Err(members.refused("crit", "false where the type changes the state"));
@@ -139,20 +144,12 @@ impl Entry {
 
     /// The canonical bytes: the leaf.
     pub fn encode(&self) -> Vec<u8> {
-        let mut members = Members::default();
-        match &self.kind {
-            EntryKind::Unknown(unknown) => return unknown.bytes.clone(),
-            EntryKind::LogOpen(open) => open.put(&mut members),
-            EntryKind::KeySet(change) => change.put(&mut members),
-            EntryKind::SegmentSeal(seal) => seal.put(&mut members),
-            EntryKind::SegmentAbandon(abandon) => abandon.put(&mut members),
-            EntryKind::WindowClose(close) => close.put(&mut members),
-            EntryKind::Attest(attest) => attest.put(&mut members),
+        if let EntryKind::Unknown(unknown) = &self.kind {
+            return unknown.bytes.clone();
         }
+        let mut members = self.kind.content();
         members.insert("at", text(self.at));
         members.insert("crit", self.crit);
-        members.insert("type", self.kind.as_str());
-        members.insert("v", VERSION);
         Value::Object(members).to_canonical()
     }
 
@@ -187,30 +184,144 @@ impl EntryKind {
             Self::SegmentAbandon(_) => "segment.abandon",
             Self::WindowClose(_) => "window.close",
             Self::Attest(_) => "attest",
+            Self::OfficersSet(_) => "officers.set",
+            Self::PolicySet(_) => "policy.set",
+            Self::HoldPlace(_) => "hold.place",
+            Self::HoldRelease(_) => "hold.release",
+            Self::ClockEvent(_) => "clock.event",
+            Self::OfficerAct(_) => "officer.act",
+            Self::DispositionOrder(_) => "disposition.order",
+            Self::DispositionCertificate(_) => "disposition.certificate",
             Self::Unknown(unknown) => unknown.kind(),
         }
     }
-}
 
-/// An array of names, sorted and each once.
-fn sorted<T>(
-    members: &mut ObjectReader,
-    name: &'static str,
-    otherwise: &'static str,
-) -> Result<Vec<T>, JsonError>
-where
-    T: FromStr<Err = NameError> + Ord,
-{
-    let mut names: Vec<T> = Vec::new();
-    for item in members.array(name)? {
-        let Value::Text(text) = item else { return Err(members.refused(name, otherwise)) };
-        let found = text.parse().map_err(|reason| members.refused(name, reason))?;
-        if names.last() >= Some(&found) {
-            return Err(members.refused(name, "not sorted, or one occurs twice"));
+    /// The officers' signatures, of a type that has them.
+    pub const fn signatures(&self) -> Option<&Signatures> {
+        match self {
+            Self::KeySet(change) => Some(&change.signatures),
+            Self::OfficersSet(set) => Some(&set.signatures),
+            Self::PolicySet(set) => Some(&set.signatures),
+            Self::HoldPlace(place) => Some(&place.signatures),
+            Self::HoldRelease(release) => Some(&release.signatures),
+            Self::ClockEvent(event) => Some(&event.signatures),
+            Self::OfficerAct(act) => Some(&act.signatures),
+            Self::DispositionOrder(order) => Some(&order.signatures),
+            Self::LogOpen(_)
+            | Self::SegmentSeal(_)
+            | Self::SegmentAbandon(_)
+            | Self::WindowClose(_)
+            | Self::Attest(_)
+            | Self::DispositionCertificate(_)
+            | Self::Unknown(_) => None,
         }
-        names.push(found);
     }
-    Ok(names)
+
+    /// What officers sign: the content without what the writer of the entry adds.
+    /// It does not matter which signatures are there already.
+    pub fn statement(&self, archive_id: ArchiveId) -> Vec<u8> {
+        let mut members = self.content();
+        members.remove(officer::MEMBER);
+        members.insert("archive_id", text(archive_id));
+        Value::Object(members).to_canonical()
+    }
+
+    /// Reads a statement of this archive again; what it says is without signatures.
+    ///
+    /// # Errors
+    ///
+    /// Refuses what is no statement of a type that officers sign, or another archive's.
+    pub fn from_statement(bytes: &[u8], archive_id: ArchiveId) -> Result<Self, JsonError> {
+        let value = parse(bytes, MAX_ENTRY_BYTES)?;
+        let Value::Object(mut entry) = value.clone() else {
+            return Err(JsonError::refused("document", "not an object"));
+        };
+        let mut statement = ObjectReader::new(value)?;
+        if statement.parsed::<ArchiveId>("archive_id")? != archive_id {
+            return Err(statement.refused("archive_id", "another archive's"));
+        }
+        // What a statement leaves out says nothing that was signed.
+        entry.remove("archive_id");
+        entry.insert("at", text(Instant::MIN));
+        entry.insert("crit", true);
+        entry.insert(officer::MEMBER, Value::Array(Vec::new()));
+        let known = Entry::parse(&Value::Object(entry).to_canonical())?.into_kind();
+        let signed = known.signatures().is_some() && known.statement(archive_id) == bytes;
+        if signed { Ok(known) } else { Err(JsonError::refused("type", "none that officers sign")) }
+    }
+
+    /// The same with these signatures; what has none stays as it is.
+    #[must_use]
+    pub fn with_signatures(mut self, signatures: Signatures) -> Self {
+        match &mut self {
+            Self::KeySet(change) => change.signatures = signatures,
+            Self::OfficersSet(set) => set.signatures = signatures,
+            Self::PolicySet(set) => set.signatures = signatures,
+            Self::HoldPlace(place) => place.signatures = signatures,
+            Self::HoldRelease(release) => release.signatures = signatures,
+            Self::ClockEvent(event) => event.signatures = signatures,
+            Self::OfficerAct(act) => act.signatures = signatures,
+            Self::DispositionOrder(order) => order.signatures = signatures,
+            Self::LogOpen(_)
+            | Self::SegmentSeal(_)
+            | Self::SegmentAbandon(_)
+            | Self::WindowClose(_)
+            | Self::Attest(_)
+            | Self::DispositionCertificate(_)
+            | Self::Unknown(_) => {}
+        }
+        self
+    }
+
+    /// None of a type that this program does not know.
+    fn take(kind: &str, members: &mut ObjectReader) -> Result<Option<Self>, JsonError> {
+        Ok(Some(match kind {
+            "log.open" => Self::LogOpen(Box::new(LogOpen::take(members)?)),
+            "key.set" => Self::KeySet(KeySet::take(members)?),
+            "segment.seal" => Self::SegmentSeal(Box::new(Seal::take(members)?)),
+            "segment.abandon" => Self::SegmentAbandon(Abandon::take(members)?),
+            "window.close" => Self::WindowClose(WindowClose::take(members)?),
+            "attest" => Self::Attest(Attest::take(members)?),
+            "officers.set" => Self::OfficersSet(OfficersSet::take(members)?),
+            "policy.set" => Self::PolicySet(Box::new(PolicySet::take(members)?)),
+            "hold.place" => Self::HoldPlace(HoldPlace::take(members)?),
+            "hold.release" => Self::HoldRelease(HoldRelease::take(members)?),
+            "clock.event" => Self::ClockEvent(Box::new(ClockEvent::take(members)?)),
+            "officer.act" => Self::OfficerAct(OfficerAct::take(members)?),
+            "disposition.order" => {
+                Self::DispositionOrder(Box::new(DispositionOrder::take(members)?))
+            }
+            "disposition.certificate" => {
+                Self::DispositionCertificate(DispositionCertificate::take(members)?)
+            }
+            _ => return Ok(None),
+        }))
+    }
+
+    /// The members of the type, with its name and version.
+    fn content(&self) -> Members {
+        let mut members = Members::default();
+        match self {
+            Self::LogOpen(open) => open.put(&mut members),
+            Self::KeySet(change) => change.put(&mut members),
+            Self::SegmentSeal(seal) => seal.put(&mut members),
+            Self::SegmentAbandon(abandon) => abandon.put(&mut members),
+            Self::WindowClose(close) => close.put(&mut members),
+            Self::Attest(attest) => attest.put(&mut members),
+            Self::OfficersSet(set) => set.put(&mut members),
+            Self::PolicySet(set) => set.put(&mut members),
+            Self::HoldPlace(place) => place.put(&mut members),
+            Self::HoldRelease(release) => release.put(&mut members),
+            Self::ClockEvent(event) => event.put(&mut members),
+            Self::OfficerAct(act) => act.put(&mut members),
+            Self::DispositionOrder(order) => order.put(&mut members),
+            Self::DispositionCertificate(certificate) => certificate.put(&mut members),
+            Self::Unknown(_) => {}
+        }
+        members.insert("type", self.as_str());
+        members.insert("v", VERSION);
+        members
+    }
 }
 
 impl Abandon {
@@ -224,33 +335,17 @@ impl Abandon {
     }
 }
 
-impl WindowClose {
-    fn take(members: &mut ObjectReader) -> Result<Self, JsonError> {
-        Ok(Self {
-            extended_until: members.nullable("extended_until")?,
-            index_sha256: members.nullable("index_sha256")?,
-            number: members.u64("number")?,
-            segments: members.u64("segments")?,
-            shard: members.parsed("shard")?,
-        })
-    }
-
-    fn put(&self, members: &mut Members) {
-        members.insert("extended_until", self.extended_until.map(text));
-        members.insert("index_sha256", self.index_sha256.map(text));
-        members.insert("number", self.number);
-        members.insert("segments", self.segments);
-        members.insert("shard", text(self.shard));
-    }
-}
-
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
     use crate::{
-        id::ArchiveId,
+        digest::Digest,
         keys::{Role, RoleKey},
-        name::LogRole,
+        name::Shard,
+        officer::{
+            Registry,
+            tests::{officer_key, registry, signatures},
+        },
     };
 
     pub(crate) fn at(ms: i64) -> Instant {
@@ -261,7 +356,7 @@ pub(crate) mod tests {
         format!("01a1cd4b-0000-7000-8000-{n:012x}").parse().unwrap()
     }
 
-    pub(crate) fn opening(keys: &[(&RoleKey, LogRole)]) -> Entry {
+    pub(crate) fn opening(keys: &[(&RoleKey, Role)]) -> Entry {
         let keys = keys.iter().map(|(key, role)| RegisteredKey::new(key.public(), *role)).collect();
         let open = LogOpen {
             archive_id: ArchiveId::from_bytes([7; 16]),
@@ -270,10 +365,23 @@ pub(crate) mod tests {
             log_vkey: "strongroom/07+00000000+AQ==".to_owned(),
             min_reader: 1,
             min_writer: 1,
+            officers: registry(),
             settle_ms: 604_800_000,
             store: "file:///archive".to_owned(),
         };
         Entry::new(at(0), EntryKind::LogOpen(Box::new(open)))
+    }
+
+    pub(crate) fn window(number: u64, shard: Shard) -> WindowClose {
+        WindowClose {
+            extended_until: None,
+            index_sha256: None,
+            locked: None,
+            number,
+            proof_until: None,
+            segments: 0,
+            shard,
+        }
     }
 
     pub(crate) fn seal() -> Seal {
@@ -303,29 +411,112 @@ pub(crate) mod tests {
     fn one_of_each() -> Vec<Entry> {
         let key = RoleKey::from_seed(&[1; 32]);
         let close = WindowClose {
-            extended_until: None,
             index_sha256: Some(Digest::of(b"i")),
-            number: 4,
-            segments: 5,
-            shard: Shard::WHOLE,
+            locked: Some(Locked { claims: 0, policy: Digest::of(b"p"), size: 3 }),
+            proof_until: Some(at(8)),
+            ..window(4, Shard::WHOLE)
         };
         let abandon = Abandon { segment_id: id(2), until: at(9) };
         let checks = [("delete", Attested::Held), ("bypass", Attested::Broken)];
         let checks = checks.map(|(name, outcome)| (name.parse().unwrap(), outcome));
         let attest = Attest::new(checks.into()).unwrap();
-        let add = KeySet::add(key.public(), Role::Lock.into());
-        let revoke = KeySet { id: key.id(), role: Role::Lock.into(), change: KeyChange::Revoke };
         let kinds = [
-            EntryKind::KeySet(add),
-            EntryKind::KeySet(revoke),
+            EntryKind::KeySet(KeySet::add(key.public(), Role::Lock)),
+            EntryKind::KeySet(KeySet::revoke(key.id(), Role::Lock)),
             EntryKind::SegmentSeal(Box::new(seal())),
             EntryKind::SegmentAbandon(abandon),
             EntryKind::WindowClose(close),
             EntryKind::Attest(attest),
         ];
-        let first = opening(&[(&key, Role::Archive.into()), (&key, LogRole::Admin)]);
-        let rest = kinds.into_iter().map(|kind| Entry::new(at(5), kind));
-        std::iter::once(first).chain(rest).collect()
+        let first = opening(&[(&key, Role::Archive), (&key, Role::Export)]);
+        let rest = kinds.into_iter().chain(one_of_each_by_officers());
+        std::iter::once(first).chain(rest.map(|kind| Entry::new(at(5), kind))).collect()
+    }
+
+    pub(crate) fn policy_set() -> PolicySet {
+        PolicySet {
+            catalogue: Digest::of(b"catalogue"),
+            effective: at(0),
+            expires_at: at(1_000_000),
+            plan: Digest::of(b"plan"),
+            policy: Digest::of(b"policy"),
+            pre_approved: Vec::new(),
+            roles: ["legal", "records"].map(|role| role.parse().unwrap()),
+            signatures: Signatures::default(),
+            supersedes: None,
+            version: 1,
+        }
+    }
+
+    pub(crate) fn hold_place(hold: &str) -> HoldPlace {
+        HoldPlace {
+            detail: None,
+            expires_at: at(1_000_000),
+            hold: hold.parse().unwrap(),
+            list: None,
+            signatures: Signatures::default(),
+            standing: Some(Standing { streams: Vec::new() }),
+        }
+    }
+
+    pub(crate) fn hold_release(hold: &str) -> HoldRelease {
+        HoldRelease {
+            detail: None,
+            expires_at: at(1_000_000),
+            hold: hold.parse().unwrap(),
+            signatures: Signatures::default(),
+        }
+    }
+
+    pub(crate) fn clock_event(happened: i64, kind: ClockChange) -> ClockEvent {
+        ClockEvent {
+            event: "account-closed".parse().unwrap(),
+            evidence: None,
+            expires_at: at(1_000_000),
+            happened: at(happened),
+            kind,
+            signatures: Signatures::default(),
+            stream: "s".parse().unwrap(),
+        }
+    }
+
+    pub(crate) fn officer_act(verdict: Verdict, digest: Digest) -> OfficerAct {
+        let act = "policy.set".parse().unwrap();
+        OfficerAct { act, digest, reason: None, signatures: Signatures::default(), verdict }
+    }
+
+    pub(crate) fn order(id: &str, list: Digest) -> DispositionOrder {
+        DispositionOrder {
+            bytes: 1_234,
+            count: 1,
+            expires_at: at(1_000_000),
+            hold_epoch: 0,
+            keep_until: at(0),
+            list,
+            order: id.parse().unwrap(),
+            policy: Digest::of(b"policy"),
+            signatures: Signatures::default(),
+        }
+    }
+
+    fn one_of_each_by_officers() -> Vec<EntryKind> {
+        let (x, signed) = (Digest::of(b"x"), signatures(Digest::of(b"x"), &[1, 3]));
+        let set = OfficersSet { number: 1, officers: registry(), signatures: signed.clone() };
+        let certificate = DispositionCertificate { certificate: x, order: "o".parse().unwrap() };
+        let classes = ["a", "b"].map(|class| class.parse().unwrap());
+        let policy = PolicySet { pre_approved: classes.to_vec(), ..policy_set() };
+        let streams = ["a", "b"].map(|stream| stream.parse().unwrap()).to_vec();
+        let place = HoldPlace { standing: Some(Standing { streams }), ..hold_place("h") };
+        vec![
+            EntryKind::OfficersSet(set),
+            EntryKind::PolicySet(Box::new(PolicySet { signatures: signed, ..policy })),
+            EntryKind::HoldPlace(place),
+            EntryKind::HoldRelease(hold_release("h")),
+            EntryKind::ClockEvent(Box::new(clock_event(3, ClockChange::Later))),
+            EntryKind::OfficerAct(officer_act(Verdict::Refused, x)),
+            EntryKind::DispositionOrder(Box::new(order("o", x))),
+            EntryKind::DispositionCertificate(certificate),
+        ]
     }
 
     #[test]
@@ -345,7 +536,7 @@ pub(crate) mod tests {
     #[test]
     fn every_member_is_needed_and_no_other_is_known() {
         for entry in one_of_each() {
-            let Ok(Value::Object(members)) = crate::json::parse(&entry.encode(), 4_096) else {
+            let Ok(Value::Object(members)) = parse(&entry.encode(), 4_096) else {
                 panic!("not an object")
             };
             for (name, _) in members.iter() {
@@ -366,9 +557,66 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn a_statement_is_the_entry_without_what_its_writer_adds() {
+        let archive = ArchiveId::from_bytes([7; 16]);
+        let mut place = hold_place("h");
+        let text = "{\"archive_id\":\"07070707070707070707070707070707\",\"detail\":null,\
+                    \"expires_at\":\"2026-11-18T11:23:20.000Z\",\"hold\":\"h\",\"list\":null,\
+                    \"standing\":{\"streams\":[]},\"type\":\"hold.place\",\"v\":1}";
+        let statement = EntryKind::HoldPlace(place.clone()).statement(archive);
+        assert_eq!(str::from_utf8(&statement), Ok(text));
+        let digest = Digest::of(&statement);
+        place.signatures = signatures(digest, &[1]);
+        // The example of FORMAT.md, section 6.1.
+        assert_eq!(
+            digest.to_string(),
+            "a774c91c1abcc3a2a4f04ae294285300a837496cfd9a13edbcc7a2a6086bac26"
+        );
+        assert_eq!(
+            crate::b64::encode(officer_key(1).public().as_bytes()),
+            "1i8Bah79Hk/feT60LNhEceG6nwzwTRKHtcxx9hYofLg="
+        );
+        let sig = place.signatures.iter().next().unwrap().sig;
+        assert_eq!(
+            crate::b64::encode(&sig),
+            "YrKJhp9gl86fDYAg0R3U0xuknR84J1cQjiQg5VIGxKJaBV0ujVgG+QPFqUbAsVukFJXUAnHA9M2YHnRV79rKAA=="
+        );
+        assert_eq!(EntryKind::HoldPlace(place).statement(archive), statement);
+    }
+
+    #[test]
+    fn what_officers_set_up_is_refused_where_it_could_not_work() {
+        let refused = |kind: EntryKind| {
+            let bytes = Entry::new(at(5), kind).encode();
+            Entry::parse(&bytes).map(|_| ()).map_err(|reason| reason.to_string())
+        };
+        let nothing = HoldPlace { standing: None, ..hold_place("h") };
+        let reason = refused(EntryKind::HoldPlace(nothing)).unwrap_err();
+        assert!(reason.starts_with("`list`: nothing is held"), "{reason}");
+        let mut one_role = policy_set();
+        one_role.roles = ["legal", "legal"].map(|role| role.parse().unwrap());
+        let reason = refused(EntryKind::PolicySet(Box::new(one_role))).unwrap_err();
+        assert!(reason.starts_with("`roles`"), "{reason}");
+        let opened = |environment: &str, officers: Registry| {
+            let EntryKind::LogOpen(mut open) = opening(&[]).into_kind() else { panic!("not open") };
+            open.environment = environment.parse().unwrap();
+            open.officers = officers;
+            refused(EntryKind::LogOpen(open))
+        };
+        let of = |n: usize| Registry::new(registry().iter().skip(1).take(n).cloned().collect());
+        assert_eq!(opened("test", of(0).unwrap()), Ok(()));
+        assert_eq!(opened("test", of(2).unwrap()), Ok(()));
+        assert_eq!(opened("production", of(3).unwrap()), Ok(()));
+        for few in [opened("test", of(1).unwrap()), opened("production", of(2).unwrap())] {
+            assert!(few.unwrap_err().starts_with("`officers`: name at least"));
+        }
+        assert!(opened("production", of(0).unwrap()).is_err());
+    }
+
+    #[test]
     fn every_member_has_its_kind() {
         for entry in one_of_each() {
-            let Ok(Value::Object(members)) = crate::json::parse(&entry.encode(), 4_096) else {
+            let Ok(Value::Object(members)) = parse(&entry.encode(), 4_096) else {
                 panic!("not an object")
             };
             for (name, value) in members.iter() {
@@ -390,13 +638,13 @@ pub(crate) mod tests {
 
     #[test]
     fn what_is_unknown_keeps_its_bytes() {
-        let text = "{\"at\":\"2026-11-21T08:00:00.000Z\",\"crit\":false,\"type\":\"hold.place\",\
+        let text = "{\"at\":\"2026-11-21T08:00:00.000Z\",\"crit\":false,\"type\":\"hold.notice\",\
                     \"v\":1,\"x\":[1]}";
         let entry = Entry::parse(text.as_bytes()).unwrap();
         assert!(matches!(entry.kind(), EntryKind::Unknown(unknown) if unknown.version() == 1));
-        assert_eq!((entry.kind().as_str(), entry.crit()), ("hold.place", false));
+        assert_eq!((entry.kind().as_str(), entry.crit()), ("hold.notice", false));
         assert_eq!(entry.encode(), text.as_bytes());
-        let newer = text.replace("hold.place", "segment.seal").replace("\"v\":1", "\"v\":2");
+        let newer = text.replace("hold.notice", "segment.seal").replace("\"v\":1", "\"v\":2");
         let entry = Entry::parse(newer.as_bytes()).unwrap();
         assert!(matches!(entry.kind(), EntryKind::Unknown(unknown) if unknown.version() == 2));
         assert_eq!(entry.encode(), newer.as_bytes());

@@ -4,16 +4,25 @@
 //! signer. Everyone who folds the same claims gets the same state, byte for byte, whether from
 //! the first entry on or from a snapshot.
 
+mod clocks;
+mod disposition;
 mod fault;
+mod holds;
+mod officers;
 mod page;
+mod policies;
 mod position;
 mod root;
 mod rules;
 mod view;
 mod void;
 
+pub use clocks::{Clock, MAX_CLOCKS};
+pub use disposition::{MAX_ORDERS, OpenOrder};
 pub use fault::{FoldError, SnapshotError};
+pub use holds::{Hold, MAX_HOLD_IDS, MAX_HOLD_LISTS, MAX_HOLD_STREAMS, MAX_HOLDS};
 pub use page::{LiveSegment, MAX_PAGE_BYTES, PAGE_SEALS, PageRef};
+pub use policies::{MAX_POLICIES, PolicyRecord};
 pub use position::{MAX_GENERATIONS, Position};
 pub use root::{MAX_ROOT_BYTES, RootError};
 pub use rules::CLOCK_SLACK_MS;
@@ -24,16 +33,22 @@ use std::collections::BTreeMap;
 use crate::{
     claim::{ClaimError, ClaimItem, VerifiedClaim},
     digest::Digest,
-    entry::{Entry, EntryKind, KeyChange, KeySet},
+    entry::{Entry, EntryKind, KeyChange, KeySet, Locked, WindowClose},
     id::{ArchiveId, SegmentId},
     json::array,
-    keys::{KeyId, RolePublic},
-    name::{Environment, LogRole, Shard},
+    keys::{KeyId, Role, RolePublic},
+    list::SegmentList,
+    name::{Environment, OrderId, Shard},
+    officer::Registry,
     range::RangeList,
     time::Instant,
 };
+use clocks::Clocks;
+use disposition::Orders;
 use fault::READER;
+use holds::Holds;
 use page::Pages;
+use policies::Policies;
 use position::Positions;
 use rules::Refusal;
 
@@ -52,7 +67,20 @@ pub struct State {
     /// Until when a run said to have extended the settling locks of all live segments.
     extended_until: Option<Instant>,
     claim: NextClaim,
-    keys: BTreeMap<(LogRole, KeyId), KeyRecord>,
+    keys: BTreeMap<(Role, KeyId), KeyRecord>,
+    officers: Registry,
+    /// How often officers were set.
+    officers_number: u64,
+    policies: Policies,
+    holds: Holds,
+    clocks: Clocks,
+    orders: Orders,
+    /// The lists at hand. Not part of the fold: what they say, their digests say.
+    lists: BTreeMap<Digest, SegmentList>,
+    /// Which segments a run last said to have locked until their dates.
+    locked: Option<Locked>,
+    /// Until when a run said to have locked what proves them.
+    proof_until: Option<Instant>,
     positions: Positions,
     /// When the settling lock of each abandoned upload ends.
     abandoned: BTreeMap<SegmentId, Instant>,
@@ -120,6 +148,15 @@ impl State {
             latest: Entry::parse(leaf).map_err(ClaimError::Malformed)?.at(),
             claim: NextClaim { seq: 1, first: 1, prev_sha256: claim.digest() },
             keys: keys.collect(),
+            officers: open.officers,
+            officers_number: 0,
+            policies: Policies::default(),
+            holds: Holds::default(),
+            clocks: Clocks::default(),
+            orders: Orders::default(),
+            lists: BTreeMap::new(),
+            locked: None,
+            proof_until: None,
             positions: Positions::default(),
             abandoned: BTreeMap::new(),
             windows: BTreeMap::new(),
@@ -134,16 +171,32 @@ impl State {
     ///
     /// # Errors
     ///
-    /// Refuses a claim that is not the next one, and names the pages that it takes to decide.
+    /// Refuses a claim that is not the next one, and names the pages or lists that it takes to
+    /// decide. The state is as it was.
     pub fn apply_claim(&mut self, claim: &VerifiedClaim) -> Result<Vec<Outcome>, FoldError> {
         let rest = self.rest_of(claim)?;
         let pages = self.pages_needed_for(rest);
         if !pages.is_empty() {
             return Err(Undecided::Pages(pages).into());
         }
+        if rest.iter().any(takes_lists) {
+            // What a disposal needs, the entries before it decide: a copy goes first.
+            let mut ahead = self.clone();
+            let outcomes = ahead.fold(rest, claim)?;
+            *self = ahead;
+            return Ok(outcomes);
+        }
+        // INVARIANT: a verified claim holds the ranges of its seals, and the pages are there, so
+        // that no entry is left undecided half-way.
+        Ok(self.fold(rest, claim)?)
+    }
+
+    fn fold(
+        &mut self,
+        rest: &[ClaimItem],
+        claim: &VerifiedClaim,
+    ) -> Result<Vec<Outcome>, Undecided> {
         let signer = claim.key_id();
-        // INVARIANT: a verified claim holds the ranges of its seals, and the pages are there, so that no
-        // entry is left undecided half-way.
         let outcomes = rest.iter().map(|item| self.apply(item.leaf(), item.ranges(), signer));
         let outcomes = outcomes.collect::<Result<_, _>>()?;
         let seq = claim.seq().saturating_add(1);
@@ -248,6 +301,11 @@ impl State {
         self.pages.load(bytes)
     }
 
+    /// Puts a list at hand, for entries that name it by its digest.
+    pub fn add_list(&mut self, list: SegmentList) {
+        self.lists.insert(list.digest(), list);
+    }
+
     /// What is left of a claim, if it is the next.
     ///
     /// # Errors
@@ -286,7 +344,8 @@ impl State {
     }
 
     fn take_effect(&mut self, entry: Entry, ranges: Option<&RangeList>) {
-        self.latest = self.latest.max(entry.at());
+        let at = entry.at();
+        self.latest = self.latest.max(at);
         match entry.into_kind() {
             EntryKind::KeySet(change) => self.set_key(change),
             EntryKind::SegmentSeal(seal) => {
@@ -296,17 +355,42 @@ impl State {
             EntryKind::SegmentAbandon(abandon) => {
                 self.abandoned.insert(abandon.segment_id, abandon.until);
             }
-            EntryKind::WindowClose(close) => {
-                self.windows.insert(close.shard, close.number);
-                self.extended_until = self.extended_until.max(close.extended_until);
+            EntryKind::WindowClose(close) => self.close_window(close),
+            EntryKind::OfficersSet(set) => {
+                self.officers = set.officers;
+                self.officers_number = set.number;
             }
-            // What was attested is read from the entry; the others are never valid here.
-            EntryKind::Attest(_) | EntryKind::LogOpen(_) | EntryKind::Unknown(_) => {}
+            EntryKind::PolicySet(set) => self.policies.push(*set, at, self.size),
+            EntryKind::HoldPlace(place) => self.holds.place(&place),
+            EntryKind::HoldRelease(release) => self.holds.release(release.hold),
+            EntryKind::ClockEvent(event) => self.clocks.set(*event, at, self.size),
+            EntryKind::DispositionOrder(order) => self.orders.push(*order, at, self.size),
+            EntryKind::DispositionCertificate(certificate) => self.carry_out(&certificate.order),
+            // What was attested or said is read from the entry; the others are never valid here.
+            EntryKind::Attest(_)
+            | EntryKind::OfficerAct(_)
+            | EntryKind::LogOpen(_)
+            | EntryKind::Unknown(_) => {}
         }
         // A seal of a forgotten id is still void: it is made at most 24 hours before `latest`,
         // and so not before the end of its own settling lock.
         let latest = self.latest;
         self.abandoned.retain(|_, until| until.saturating_add_ms(CLOCK_SLACK_MS) > latest);
+    }
+
+    fn close_window(&mut self, close: WindowClose) {
+        self.windows.insert(close.shard, close.number);
+        self.extended_until = self.extended_until.max(close.extended_until);
+        self.locked = close.locked.or(self.locked);
+        self.proof_until = self.proof_until.max(close.proof_until);
+    }
+
+    /// Segments that were destroyed are live no more.
+    fn carry_out(&mut self, order: &OrderId) {
+        let closed = self.orders.close(order);
+        if let Some(list) = closed.and_then(|order| self.lists.get(&order.list)) {
+            self.pages.remove(list.as_slice());
+        }
     }
 
     fn set_key(&mut self, change: KeySet) {
@@ -322,6 +406,15 @@ impl State {
             }
         }
     }
+}
+
+/// Whether lists of segments may be needed to decide.
+fn takes_lists(item: &ClaimItem) -> bool {
+    let entry = Entry::parse(item.leaf());
+    matches!(
+        entry.as_ref().map(Entry::kind),
+        Ok(EntryKind::DispositionOrder(_) | EntryKind::DispositionCertificate(_))
+    )
 }
 
 #[cfg(test)]

@@ -51,8 +51,7 @@ impl Attest {
         let mut checks = BTreeMap::new();
         for outcome in Attested::ALL {
             let name = outcome.member();
-            let listed: Vec<CheckName> =
-                super::sorted(members, name, "not an array of names of checks")?;
+            let listed: Vec<CheckName> = members.sorted(name, "not an array of names of checks")?;
             for check in listed {
                 if checks.insert(check, outcome).is_some() {
                     return Err(members.refused(name, "a check has two outcomes"));

@@ -4,8 +4,9 @@ use crate::{
     b64,
     id::ArchiveId,
     json::{JsonError, Members, ObjectReader, Value, array, object, text},
-    keys::{KeyId, RolePublic},
-    name::{Environment, LogRole},
+    keys::{KeyId, Role, RolePublic},
+    name::Environment,
+    officer::{Registry, Signatures},
 };
 
 /// The format that this program writes.
@@ -19,12 +20,12 @@ pub struct RegisteredKey {
     /// The key.
     pub public: RolePublic,
     /// What it may append.
-    pub role: LogRole,
+    pub role: Role,
 }
 
 impl RegisteredKey {
     /// Names a key by its id.
-    pub fn new(public: RolePublic, role: LogRole) -> Self {
+    pub fn new(public: RolePublic, role: Role) -> Self {
         Self { id: public.id(), public, role }
     }
 
@@ -67,6 +68,8 @@ pub struct LogOpen {
     pub min_reader: u64,
     /// The oldest program that may write to it.
     pub min_writer: u64,
+    /// The first officers. In a test archive there may be none.
+    pub officers: Registry,
     /// How long a segment is locked at birth.
     pub settle_ms: u64,
     /// Where the archive lives; a worker refuses another place.
@@ -85,13 +88,20 @@ impl LogOpen {
             item.finish()?;
             keys.push(key);
         }
+        let environment = members.parsed("environment")?;
+        let officers = Registry::take(members)?;
+        if environment == Environment::Production || !officers.is_empty() {
+            let enough = officers.check_enough(environment);
+            enough.map_err(|reason| members.refused("officers", reason))?;
+        }
         Ok(Self {
             archive_id: members.parsed("archive_id")?,
-            environment: members.parsed("environment")?,
+            environment,
             keys,
             log_vkey: members.text("log_vkey")?,
             min_reader: members.u64("min_reader")?,
             min_writer: members.u64("min_writer")?,
+            officers,
             settle_ms: members.u64("settle_ms")?,
             store: members.text("store")?,
         })
@@ -107,6 +117,7 @@ impl LogOpen {
         members.insert("log_vkey", self.log_vkey.as_str());
         members.insert("min_reader", self.min_reader);
         members.insert("min_writer", self.min_writer);
+        members.insert("officers", self.officers.to_value());
         members.insert("settle_ms", self.settle_ms);
         members.insert("store", self.store.as_str());
     }
@@ -118,9 +129,11 @@ pub struct KeySet {
     /// Which key.
     pub id: KeyId,
     /// Under which role.
-    pub role: LogRole,
+    pub role: Role,
     /// What becomes of it.
     pub change: KeyChange,
+    /// Of two officers to add, of one to revoke.
+    pub signatures: Signatures,
 }
 
 /// What becomes of a role key.
@@ -133,23 +146,28 @@ pub enum KeyChange {
 }
 
 impl KeySet {
-    /// Registers a key.
-    pub fn add(public: RolePublic, role: LogRole) -> Self {
-        Self { id: public.id(), role, change: KeyChange::Add(public) }
+    /// Registers a key, once officers signed.
+    pub fn add(public: RolePublic, role: Role) -> Self {
+        let (id, signatures) = (public.id(), Signatures::default());
+        Self { id, role, change: KeyChange::Add(public), signatures }
+    }
+
+    /// Ends a key, once an officer signed.
+    pub fn revoke(id: KeyId, role: Role) -> Self {
+        Self { id, role, change: KeyChange::Revoke, signatures: Signatures::default() }
     }
 
     pub(super) fn take(members: &mut ObjectReader) -> Result<Self, JsonError> {
-        match members.text("action")?.as_str() {
+        let mut change = match members.text("action")?.as_str() {
             "add" => {
-                let RegisteredKey { id, public, role } = RegisteredKey::take(members)?;
-                Ok(Self { id, role, change: KeyChange::Add(public) })
+                let RegisteredKey { public, role, .. } = RegisteredKey::take(members)?;
+                Self::add(public, role)
             }
-            "revoke" => {
-                let (id, role) = (members.parsed("id")?, members.parsed("role")?);
-                Ok(Self { id, role, change: KeyChange::Revoke })
-            }
-            _ => Err(members.refused("action", "neither `add` nor `revoke`")),
-        }
+            "revoke" => Self::revoke(members.parsed("id")?, members.parsed("role")?),
+            _ => return Err(members.refused("action", "neither `add` nor `revoke`")),
+        };
+        change.signatures = Signatures::take(members)?;
+        Ok(change)
     }
 
     pub(super) fn put(&self, members: &mut Members) {
@@ -162,5 +180,6 @@ impl KeySet {
             }
             KeyChange::Revoke => members.insert("action", "revoke"),
         }
+        self.signatures.put(members);
     }
 }

@@ -130,7 +130,7 @@ impl Seal {
             event_time: TimeRange::take_nullable(members, "event_time")?,
             events: EventTree::take(members)?,
             hold_epoch: members.u64("hold_epoch")?,
-            holds: super::sorted(members, "holds", "not an array of hold ids")?,
+            holds: members.sorted("holds", "not an array of hold ids")?,
             late: members.bool("late")?,
             manifest_sha256: members.parsed("manifest_sha256")?,
             object: members.parsed("object")?,
@@ -186,7 +186,7 @@ mod tests {
         let read = |ids: &[&str]| {
             let value = object([("holds", array(ids.iter().copied()))]);
             let mut members = ObjectReader::new(value).unwrap();
-            super::super::sorted::<HoldId>(&mut members, "holds", "not hold ids")
+            members.sorted::<HoldId>("holds", "not hold ids")
         };
         assert_eq!(read(&["a", "b"]).map(|holds| holds.len()), Ok(2));
         assert!(read(&["b", "a"]).is_err() && read(&["a", "a"]).is_err() && read(&["?"]).is_err());

@@ -163,6 +163,27 @@ impl ObjectReader {
         }
     }
 
+    /// An array of strings in the one spelling of `T`, sorted and each once.
+    ///
+    /// # Errors
+    ///
+    /// See [`ObjectReader::parsed`]; `otherwise` says what the array is not.
+    pub fn sorted<T>(&mut self, name: &str, otherwise: &'static str) -> Result<Vec<T>, JsonError>
+    where
+        T: FromStr<Err: Display> + Ord,
+    {
+        let mut sorted: Vec<T> = Vec::new();
+        for item in self.array(name)? {
+            let Value::Text(text) = item else { return Err(self.refused(name, otherwise)) };
+            let found = text.parse().map_err(|reason| self.refused(name, reason))?;
+            if sorted.last() >= Some(&found) {
+                return Err(self.refused(name, "not sorted, or one occurs twice"));
+            }
+            sorted.push(found);
+        }
+        Ok(sorted)
+    }
+
     /// An array of objects.
     ///
     /// # Errors

@@ -7,19 +7,19 @@ use zeroize::Zeroizing;
 
 use super::{Entropy, KeyId};
 
-/// A duty that holds a key of its own.
+/// A duty that holds a key of its own. Sorted by spelling, as entries and roots are.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Role {
     /// Seals segments and keeps the log.
     Archive,
-    /// Extends locks.
-    Lock,
-    /// Sets and lifts legal-hold flags.
-    Hold,
-    /// Destroys what was ordered to be destroyed.
-    Remove,
     /// Issues exports.
     Export,
+    /// Sets and lifts legal-hold flags.
+    Hold,
+    /// Extends locks.
+    Lock,
+    /// Destroys what was ordered to be destroyed.
+    Remove,
 }
 
 /// A word that names no role.
@@ -198,6 +198,9 @@ mod tests {
         for role in Role::ALL {
             assert_eq!(role.to_string().parse::<Role>(), Ok(role));
         }
+        let mut sorted = Role::ALL;
+        sorted.sort();
+        assert!(sorted.map(Role::as_str).is_sorted());
         assert!("Archive".parse::<Role>().is_err());
         let key = RoleKey::generate(&mut |out: &mut [u8]| out.fill(0xa5));
         assert_eq!(format!("{key:?}"), format!("RoleKey({})", key.id()));

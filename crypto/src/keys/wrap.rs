@@ -13,6 +13,8 @@ use crate::id::{ArchiveId, SegmentId};
 
 /// A wrapped secret: nonce, 32 bytes of ciphertext, tag.
 const SEALED_BYTES: usize = 12 + 32 + 16;
+/// Keeps the key of details from being that of anything else.
+const DETAIL_LABEL: &[u8] = b"strongroom/detail-key/v1";
 
 /// Why a key could not be wrapped or unwrapped.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -161,6 +163,26 @@ impl Kek {
         let wrapped = wrapped.try_into().map_err(|_| WrapError::Malformed)?;
         open(self.expose(), wrapped, context)
     }
+
+    /// Seals a text of any length: nonce, ciphertext and tag. Its key is derived for details alone,
+    /// so that random nonces are not drawn from the budget of those that wrap keys.
+    pub(crate) fn seal_detail(
+        &self,
+        plain: &[u8],
+        context: &[u8],
+        entropy: &mut dyn Entropy,
+    ) -> Result<Vec<u8>, WrapError> {
+        seal(&super::derive(self.expose(), DETAIL_LABEL), plain, context, entropy)
+    }
+
+    /// Opens what [`Kek::seal_detail`] sealed.
+    pub(crate) fn open_detail(
+        &self,
+        sealed: &[u8],
+        context: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, WrapError> {
+        open_any(&super::derive(self.expose(), DETAIL_LABEL), sealed, context)
+    }
 }
 
 fn dek_context(archive: ArchiveId, segment: SegmentId) -> [u8; 32] {
@@ -172,7 +194,7 @@ fn dek_context(archive: ArchiveId, segment: SegmentId) -> [u8; 32] {
 
 fn seal(
     key: &[u8; 32],
-    secret: &[u8; 32],
+    secret: &[u8],
     context: &[u8],
     entropy: &mut dyn Entropy,
 ) -> Result<Vec<u8>, WrapError> {
@@ -189,12 +211,20 @@ fn open(
     sealed: &[u8; SEALED_BYTES],
     context: &[u8],
 ) -> Result<Zeroizing<[u8; 32]>, WrapError> {
+    let plain = open_any(key, sealed, context)?;
+    let secret = plain.as_slice().try_into().map_err(|_| WrapError::Malformed)?;
+    Ok(Zeroizing::new(secret))
+}
+
+fn open_any(
+    key: &[u8; 32],
+    sealed: &[u8],
+    context: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, WrapError> {
     let (nonce, sealed) = sealed.split_first_chunk::<12>().ok_or(WrapError::Malformed)?;
     let payload = Payload { msg: sealed, aad: context };
     let plain = Aes256Gcm::new(key.into()).decrypt(nonce.into(), payload);
-    let plain = Zeroizing::new(plain.map_err(|_| WrapError::Open)?);
-    let secret = plain.as_slice().try_into().map_err(|_| WrapError::Malformed)?;
-    Ok(Zeroizing::new(secret))
+    Ok(Zeroizing::new(plain.map_err(|_| WrapError::Open)?))
 }
 
 #[cfg(test)]

@@ -10,18 +10,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::root::RootError;
 use crate::{
     digest::Digest,
-    entry::Seal,
+    entry::{Seal, TimeRange},
     id::SegmentId,
     json::{self, JsonError, ObjectReader, Value, object, text},
-    name::{ClassName, ObjectKey, PeriodKeyName},
+    name::{ClassName, HoldId, ObjectKey, PeriodKeyName, StreamName},
     time::Instant,
 };
 
-/// How many seals share a page: about 250 KiB, which one request moves.
+/// How many seals share a page: about 340 KiB, which one request moves.
 pub const PAGE_SEALS: u64 = 512;
 
-/// Longest page in bytes: [`PAGE_SEALS`] of the longest segments fit.
-pub const MAX_PAGE_BYTES: usize = 1 << 20;
+/// Longest page in bytes: what it says of a segment is shorter than the seal, which is an entry,
+/// and [`PAGE_SEALS`] of the longest entries are 2 MiB.
+pub const MAX_PAGE_BYTES: usize = 2 << 20;
 
 /// What the state keeps of a sealed segment.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -30,6 +31,10 @@ pub struct LiveSegment {
     pub bytes: u64,
     /// Record class.
     pub class: ClassName,
+    /// Range of the times that the events themselves state, if any does.
+    pub event_time: Option<TimeRange>,
+    /// The holds that stood over it when it was sealed; some may be released.
+    pub holds: Vec<HoldId>,
     /// Which entry sealed it.
     pub index: u64,
     /// Digest of the manifest's bytes.
@@ -40,12 +45,16 @@ pub struct LiveSegment {
     pub object_sha256: Digest,
     /// The key that wraps its data key.
     pub period_key: PeriodKeyName,
+    /// Range of the times at which its records were received.
+    pub receive_time: TimeRange,
     /// How long the policy keeps it, if one was in force.
     pub retain_until: Option<Instant>,
     /// Its identity.
     pub segment_id: SegmentId,
     /// End of the lock that it was born with.
     pub settle_until: Instant,
+    /// The stream that it belongs to.
+    pub stream: StreamName,
 }
 
 /// What a root says of a page: enough to know whether it must be read.
@@ -59,6 +68,8 @@ pub struct PageRef {
     pub first: Instant,
     /// Latest end of a settling lock in it.
     pub last: Instant,
+    /// Greatest index of an entry that sealed a segment in it.
+    pub last_index: u64,
     /// Least id in it.
     pub min_id: SegmentId,
     /// Greatest id in it.
@@ -141,18 +152,39 @@ impl Pages {
         page.segments.push(LiveSegment {
             bytes: seal.bytes,
             class: seal.class.clone(),
+            event_time: seal.event_time,
+            holds: seal.holds.clone(),
             index,
             manifest_sha256: seal.manifest_sha256,
             object: seal.object.clone(),
             object_sha256: seal.object_sha256,
             period_key: seal.period_key,
+            receive_time: seal.receive_time,
             retain_until: seal.retain_until,
             segment_id: seal.segment_id,
             settle_until: seal.settle_until,
+            stream: seal.stream.clone(),
         });
         self.ids.insert(seal.segment_id, number);
         self.sealed = self.sealed.saturating_add(1);
         self.live = self.live.saturating_add(1);
+    }
+
+    /// Takes out segments that were found.
+    pub(super) fn remove(&mut self, ids: &[SegmentId]) {
+        for id in ids {
+            let Some(number) = self.ids.remove(id) else { continue };
+            let Some(page) = self.by_number.get_mut(&number) else { continue };
+            page.segments.retain(|segment| segment.segment_id != *id);
+            // Of a page that is not loaded this was sealed since: what is stored is as it was.
+            if !self.absent.contains(&number) {
+                page.stored = None;
+                if page.segments.is_empty() {
+                    self.by_number.remove(&number);
+                }
+            }
+            self.live = self.live.saturating_sub(1);
+        }
     }
 
     /// Puts the content of a page in its place.
@@ -231,6 +263,7 @@ impl PageRef {
             ("first", text(self.first)),
             ("ids", object([("max", text(self.max_id)), ("min", text(self.min_id))])),
             ("last", text(self.last)),
+            ("last_index", self.last_index.into()),
             ("number", self.number.into()),
             ("sha256", text(self.digest)),
         ])
@@ -243,6 +276,7 @@ impl PageRef {
             count: members.u64("count")?,
             first: members.parsed("first")?,
             last: members.parsed("last")?,
+            last_index: members.u64("last_index")?,
             min_id: ids.parsed("min")?,
             max_id: ids.parsed("max")?,
             digest: members.parsed("sha256")?,
@@ -264,6 +298,7 @@ fn describe(number: u64, segments: &[LiveSegment], digest: Digest) -> Option<Pag
         count: u64::try_from(segments.len()).ok()?,
         first: settled().min()?,
         last: settled().max()?,
+        last_index: segments.last()?.index,
         min_id: ids().min()?,
         max_id: ids().max()?,
         digest,
@@ -275,14 +310,18 @@ fn encode(segments: &[LiveSegment]) -> Vec<u8> {
         object([
             ("bytes", segment.bytes.into()),
             ("class", text(&segment.class)),
+            ("event_time", segment.event_time.map(TimeRange::to_value).into()),
+            ("holds", json::array(segment.holds.iter().map(text))),
             ("index", segment.index.into()),
             ("manifest_sha256", text(segment.manifest_sha256)),
             ("object", text(&segment.object)),
             ("object_sha256", text(segment.object_sha256)),
             ("period_key", text(segment.period_key)),
+            ("receive_time", segment.receive_time.to_value()),
             ("retain_until", segment.retain_until.map(text).into()),
             ("segment_id", text(segment.segment_id)),
             ("settle_until", text(segment.settle_until)),
+            ("stream", text(&segment.stream)),
         ])
     }));
     object([("segments", segments), ("v", 1.into())]).to_canonical()
@@ -296,14 +335,18 @@ fn decode(bytes: &[u8]) -> Result<Vec<LiveSegment>, JsonError> {
         let segment = LiveSegment {
             bytes: item.u64("bytes")?,
             class: item.parsed("class")?,
+            event_time: TimeRange::take_nullable(&mut item, "event_time")?,
+            holds: item.sorted("holds", "not an array of hold ids")?,
             index: item.u64("index")?,
             manifest_sha256: item.parsed("manifest_sha256")?,
             object: item.parsed("object")?,
             object_sha256: item.parsed("object_sha256")?,
             period_key: item.parsed("period_key")?,
+            receive_time: TimeRange::take(&mut item, "receive_time")?,
             retain_until: item.nullable("retain_until")?,
             segment_id: item.parsed("segment_id")?,
             settle_until: item.parsed("settle_until")?,
+            stream: item.parsed("stream")?,
         };
         if segments.last().map(|last| last.index) >= Some(segment.index) {
             return Err(item.refused("index", "not greater than the one before"));
@@ -313,4 +356,33 @@ fn decode(bytes: &[u8]) -> Result<Vec<LiveSegment>, JsonError> {
     }
     page.finish()?;
     Ok(segments)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entry::{Entry, EntryKind, MAX_ENTRY_BYTES, tests};
+
+    #[test]
+    fn a_page_of_the_longest_seals_is_read() {
+        let mut seal = tests::seal();
+        let sealed = |seal: &Seal| {
+            let kind = EntryKind::SegmentSeal(Box::new(seal.clone()));
+            Entry::new(tests::at(0), kind).encode().len()
+        };
+        seal.object = "x".repeat(1_024).parse().unwrap();
+        (seal.bytes, seal.class) = (u64::MAX, "x".repeat(63).parse().unwrap());
+        while sealed(&seal) + 66 <= MAX_ENTRY_BYTES {
+            let nth = seal.holds.len();
+            seal.holds.push(format!("{nth:02}{}", "x".repeat(61)).parse().unwrap());
+        }
+        let mut pages = Pages::default();
+        for nth in 0..PAGE_SEALS {
+            seal.segment_id = tests::id(nth);
+            pages.push(&seal, u64::MAX - PAGE_SEALS + nth);
+        }
+        let (refs, new) = pages.write();
+        assert!(refs.len() == 1 && new[0].1.len() > MAX_PAGE_BYTES * 9 / 10, "{}", new[0].1.len());
+        assert_eq!(decode(&new[0].1).map(|segments| segments.len()), Ok(512));
+    }
 }

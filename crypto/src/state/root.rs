@@ -2,15 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use super::{KeyRecord, NextClaim, State, page::Pages, position::Positions};
+use super::{
+    KeyRecord, NextClaim, State, clocks::Clocks, disposition::Orders, holds::Holds, page::Pages,
+    policies::Policies, position::Positions,
+};
 use crate::{
     b64,
     digest::Digest,
-    entry::RegisteredKey,
+    entry::{Locked, RegisteredKey},
     id::SegmentId,
     json::{JsonError, ObjectReader, Value, array, object, text},
-    keys::KeyId,
-    name::{LogRole, Shard},
+    keys::{KeyId, Role},
+    name::Shard,
+    officer::Registry,
     time::Instant,
 };
 
@@ -71,6 +75,15 @@ impl State {
             extended_until: root.nullable("extended_until")?,
             claim: NextClaim::take(&mut root)?,
             keys: take_keys(&mut root)?,
+            officers: Registry::take(&mut root)?,
+            officers_number: root.u64("officers_number")?,
+            policies: Policies::take(&mut root)?,
+            holds: Holds::take(&mut root)?,
+            clocks: Clocks::take(&mut root)?,
+            orders: Orders::take(&mut root)?,
+            lists: BTreeMap::new(),
+            locked: Locked::take(&mut root)?,
+            proof_until: root.nullable("proof_until")?,
             positions: Positions::take(&mut root)?,
             abandoned: take_abandoned(&mut root)?,
             windows: take_windows(&mut root)?,
@@ -98,17 +111,29 @@ impl State {
             .windows
             .iter()
             .map(|(shard, number)| object([("number", (*number).into()), ("shard", text(shard))]));
+        let (holds, released) = self.holds.to_values();
         object([
             ("abandoned", array(abandoned)),
             ("archive_id", text(self.archive_id)),
             ("at", text(self.latest)),
+            ("certified", self.orders.certified().into()),
             ("claim", self.claim.to_value()),
+            ("clocks", self.clocks.to_value()),
             ("environment", text(self.environment)),
             ("extended_until", self.extended_until.map(text).into()),
+            ("hold_epoch", self.holds.epoch().into()),
+            ("holds", holds),
             ("keys", array(keys)),
+            ("locked", self.locked.map(Locked::to_value).into()),
             ("log_open_sha256", text(self.log_open_sha256)),
+            ("officers", self.officers.to_value()),
+            ("officers_number", self.officers_number.into()),
+            ("orders", self.orders.to_value()),
             ("pages", pages),
+            ("policies", self.policies.to_value()),
             ("positions", self.positions.to_value()),
+            ("proof_until", self.proof_until.map(text).into()),
+            ("released", released),
             ("sealed", self.pages.sealed().into()),
             ("settle_ms", self.settle_ms.into()),
             ("size", self.size.into()),
@@ -140,7 +165,7 @@ impl NextClaim {
     }
 }
 
-type Keys = BTreeMap<(LogRole, KeyId), KeyRecord>;
+type Keys = BTreeMap<(Role, KeyId), KeyRecord>;
 
 fn take_keys(root: &mut ObjectReader) -> Result<Keys, JsonError> {
     let mut keys = BTreeMap::new();
@@ -174,7 +199,7 @@ fn take_windows(root: &mut ObjectReader) -> Result<BTreeMap<Shard, u64>, JsonErr
 }
 
 /// Appends in order only: each list of a root has one spelling.
-fn append<K: Ord, V>(
+pub(super) fn append<K: Ord, V>(
     root: &ObjectReader,
     name: &str,
     map: &mut BTreeMap<K, V>,

@@ -2,22 +2,18 @@
 //! claim and for readers after.
 
 use super::{
-    State,
+    State, disposition, officers,
     void::{Undecided, Void},
 };
 use crate::{
-    entry::{Abandon, Entry, EntryKind, KeyChange, KeySet, Seal, WindowClose},
+    entry::{Abandon, Entry, EntryKind, KeyChange, KeySet, Locked, Seal, WindowClose},
     keys::{KeyId, Role},
-    name::LogRole,
     range::RangeList,
     time::MS_PER_HOUR,
 };
 
 /// How far clocks may disagree before an entry is refused.
 pub const CLOCK_SLACK_MS: i64 = 24 * MS_PER_HOUR;
-
-/// The epoch of a log that can't hold yet.
-const HOLD_EPOCH: u64 = 0;
 
 /// Why an entry does not take effect, or not yet.
 #[derive(Debug)]
@@ -51,37 +47,55 @@ pub(super) fn check(
         return Err(Void::ClockBehind { at, latest }.into());
     }
     let kind = entry.kind();
-    let may_append = match kind {
-        // Whose it is to append is not known here, but a key that is revoked may append nothing.
-        EntryKind::Unknown(_) => state.is_active_in_any_role(signer),
-        kind => appenders(kind).iter().any(|role| state.is_active(*role, signer)),
+    let may_append = match appenders(kind) {
+        Some(roles) => roles.iter().any(|role| state.is_active(*role, signer)),
+        // A key that is revoked may append nothing.
+        None => state.is_active_in_any_role(signer),
     };
     if !may_append {
         return Err(Void::Signer { signer, kind: kind.as_str().to_owned() }.into());
     }
+    officers::authorise(state, entry, signer)?;
     match kind {
         EntryKind::LogOpen(_) => Err(Void::OpenAgain.into()),
         EntryKind::KeySet(change) => key_set(state, change).map_err(Refusal::Void),
         EntryKind::SegmentSeal(seal) => segment_seal(state, entry, seal, ranges),
         EntryKind::SegmentAbandon(abandon) => segment_abandon(state, abandon),
         EntryKind::WindowClose(close) => window_close(state, entry, close).map_err(Refusal::Void),
-        EntryKind::Attest(_) | EntryKind::Unknown(_) => Ok(()),
+        EntryKind::OfficersSet(set) => officers::check_set(state, set).map_err(Refusal::Void),
+        EntryKind::PolicySet(set) => state.policies.check(set).map_err(Refusal::Void),
+        EntryKind::HoldPlace(place) => state.holds.check_place(place).map_err(Refusal::Void),
+        EntryKind::HoldRelease(release) => {
+            state.holds.check_release(&release.hold).map_err(Refusal::Void)
+        }
+        EntryKind::ClockEvent(event) => {
+            state.clocks.check(entry.at(), event).map_err(Refusal::Void)
+        }
+        EntryKind::DispositionOrder(order) => disposition::check_order(state, entry.at(), order),
+        EntryKind::DispositionCertificate(certificate) => {
+            disposition::check_certificate(state, certificate)
+        }
+        EntryKind::Attest(_) | EntryKind::OfficerAct(_) | EntryKind::Unknown(_) => Ok(()),
     }
 }
 
-/// Whose keys may append a type.
-fn appenders(kind: &EntryKind) -> &'static [LogRole] {
-    const ARCHIVE: LogRole = LogRole::Duty(Role::Archive);
-    const REMOVE: LogRole = LogRole::Duty(Role::Remove);
+/// Whose keys may append a type. None where any key may: signatures authorise it, or whose it is
+/// to append is not known here.
+fn appenders(kind: &EntryKind) -> Option<&'static [Role]> {
     match kind {
-        EntryKind::LogOpen(_) | EntryKind::SegmentSeal(_) => &[ARCHIVE],
-        EntryKind::KeySet(_) => &[LogRole::Admin],
-        EntryKind::SegmentAbandon(_) => &[ARCHIVE, REMOVE],
-        EntryKind::Attest(_) => &[REMOVE],
-        EntryKind::WindowClose(_) => {
-            &[ARCHIVE, REMOVE, LogRole::Duty(Role::Lock), LogRole::Duty(Role::Hold)]
-        }
-        EntryKind::Unknown(_) => &[],
+        EntryKind::LogOpen(_) | EntryKind::SegmentSeal(_) => Some(&[Role::Archive]),
+        EntryKind::SegmentAbandon(_) => Some(&[Role::Archive, Role::Remove]),
+        EntryKind::Attest(_) | EntryKind::DispositionCertificate(_) => Some(&[Role::Remove]),
+        EntryKind::WindowClose(_) => Some(&[Role::Archive, Role::Remove, Role::Lock, Role::Hold]),
+        EntryKind::KeySet(_)
+        | EntryKind::OfficersSet(_)
+        | EntryKind::PolicySet(_)
+        | EntryKind::HoldPlace(_)
+        | EntryKind::HoldRelease(_)
+        | EntryKind::ClockEvent(_)
+        | EntryKind::OfficerAct(_)
+        | EntryKind::DispositionOrder(_)
+        | EntryKind::Unknown(_) => None,
     }
 }
 
@@ -107,8 +121,11 @@ fn segment_seal(
     if at >= settle_until {
         return Err(Void::Settled { id, at, settle_until }.into());
     }
-    if seal.hold_epoch != HOLD_EPOCH || !seal.holds.is_empty() {
-        return Err(Void::Holds { id }.into());
+    state.holds.check_seal(seal)?;
+    if let Some(policy) = seal.policy
+        && !state.policies.as_slice().iter().any(|known| known.policy == policy)
+    {
+        return Err(Void::SealPolicy { id, policy }.into());
     }
     if state.abandoned.contains_key(&id) {
         return Err(Void::Abandoned { id }.into());
@@ -148,6 +165,21 @@ fn window_close(state: &State, entry: &Entry, close: &WindowClose) -> Result<(),
     let latest = entry.at().saturating_add_ms(settle_ms);
     match close.extended_until {
         Some(until) if until > latest => Err(Void::Extended { until, latest }),
-        _ => Ok(()),
+        _ => close.locked.map_or(Ok(()), |locked| window_locks(state, locked)),
+    }
+}
+
+fn window_locks(state: &State, locked: Locked) -> Result<(), Void> {
+    let Locked { policy, size: found, .. } = locked;
+    if state.policies.newest().map(|newest| newest.policy) != Some(policy) {
+        return Err(Void::LockedPolicy { policy });
+    }
+    // Who believed a size to come would lock nothing that is sealed until then.
+    let before = state.locked.filter(|before| before.policy == policy);
+    let (least, most) = (before.map_or(0, |before| before.size), state.size);
+    if (least..=most).contains(&found) {
+        Ok(())
+    } else {
+        Err(Void::LockedSize { least, most, found })
     }
 }

@@ -1,6 +1,10 @@
 #![expect(clippy::arithmetic_side_effects, reason = "an overflow fails the test")]
 
+mod decisions;
+mod disposal;
 mod race;
+
+use decisions::signed;
 
 use super::*;
 use crate::{
@@ -10,7 +14,7 @@ use crate::{
     },
     entry::{
         Abandon, Seal, WindowClose,
-        tests::{at, id, opening, seal},
+        tests::{at, id, opening, seal, window},
     },
     json::{Value, object, text},
     keys::{Role, RoleKey},
@@ -56,26 +60,20 @@ fn abandon_item(ms: i64, n: u64, until: i64) -> Item {
 
 fn close_item(ms: i64, shard: &str, number: u64) -> Item {
     let shard = shard.parse().unwrap();
-    let close =
-        WindowClose { extended_until: None, index_sha256: None, number, segments: 0, shard };
-    (Entry::new(at(ms), EntryKind::WindowClose(close)), None)
+    (Entry::new(at(ms), EntryKind::WindowClose(window(number, shard))), None)
 }
 
+/// A change of keys that officers signed.
 fn key_item(ms: i64, change: KeySet) -> Item {
-    (Entry::new(at(ms), EntryKind::KeySet(change)), None)
-}
-
-fn revoke(n: u8, role: LogRole) -> KeySet {
-    KeySet { id: key(n).id(), role, change: KeyChange::Revoke }
+    signed(ms, EntryKind::KeySet(change), &[1, 3])
 }
 
 fn first_claim() -> VerifiedClaim {
     let roles = [
         (&key(1), archive()),
-        (&key(2), LogRole::Admin),
-        (&key(3), Role::Lock.into()),
-        (&key(4), Role::Remove.into()),
-        (&key(5), Role::Export.into()),
+        (&key(3), Role::Lock),
+        (&key(4), Role::Remove),
+        (&key(5), Role::Export),
     ];
     let draft = ClaimDraft {
         archive_id: ArchiveId::from_bytes([7; 16]),
@@ -118,7 +116,7 @@ fn the_first_claim_opens_the_state() {
     assert_eq!((state.size(), state.latest(), state.live_segments()), (1, at(0), 0));
     assert_eq!(state.log_open_sha256(), Digest::of(first_claim().items()[0].leaf()));
     assert_eq!(state.registered(key(3).id()), Some(key(3).public()));
-    assert!(state.is_active(archive(), key(1).id()) && !state.is_active(archive(), key(2).id()));
+    assert!(state.is_active(archive(), key(1).id()) && !state.is_active(archive(), key(3).id()));
     assert_eq!((state.settle_ms(), state.store()), (604_800_000, "file:///archive"));
     let second = claim(&state, vec![close_item(1, "0/1", 0)], &key(1));
     assert!(matches!(State::open(&second), Err(FoldError::Opening(_))));
@@ -183,15 +181,14 @@ fn every_role_appends_its_own_types_alone() {
             seal_item(1, n, &[range(1, 0, 0, 9)]),
             abandon_item(1, n, 5),
             close_item(1, "0/1", 0),
-            key_item(1, KeySet::add(key(9).public(), Role::Lock.into())),
+            key_item(1, KeySet::add(key(9).public(), Role::Lock)),
         ]
     };
     for (signer, allowed) in [
-        (1, [true, true, true, false]),
-        (2, [false, false, false, true]),
-        (3, [false, false, true, false]),
-        (4, [false, true, true, false]),
-        (5, [false, false, false, false]),
+        (1, [true, true, true, true]),
+        (3, [false, false, true, true]),
+        (4, [false, true, true, true]),
+        (5, [false, false, false, true]),
     ] {
         for (item, allowed) in items(1).into_iter().zip(allowed) {
             let kind = item.0.kind().as_str().to_owned();
@@ -212,21 +209,22 @@ fn keys_come_and_go_once() {
     let (id, role) = (key(9).id(), archive());
     let add = || KeySet::add(key(9).public(), archive());
     assert_eq!(
-        void(fold(&mut state, vec![key_item(1, revoke(9, role))], 2)),
+        void(fold(&mut state, vec![key_item(1, KeySet::revoke(id, role))], 5)),
         Void::KeyNotActive { id, role }
     );
-    assert_eq!(fold(&mut state, vec![key_item(1, add())], 2), Outcome::Valid);
+    assert_eq!(fold(&mut state, vec![key_item(1, add())], 5), Outcome::Valid);
     assert_eq!(fold(&mut state, vec![close_item(1, "0/1", 0)], 9), Outcome::Valid);
-    assert_eq!(void(fold(&mut state, vec![key_item(1, add())], 2)), Void::KeyKnown { id, role });
-    assert_eq!(fold(&mut state, vec![key_item(1, revoke(9, role))], 2), Outcome::Valid);
+    assert_eq!(void(fold(&mut state, vec![key_item(1, add())], 5)), Void::KeyKnown { id, role });
+    assert_eq!(fold(&mut state, vec![key_item(1, KeySet::revoke(id, role))], 5), Outcome::Valid);
     let after = fold(&mut state, vec![close_item(1, "0/1", 1)], 9);
     assert!(matches!(void(after), Void::Signer { .. }));
-    assert_eq!(void(fold(&mut state, vec![key_item(1, add())], 2)), Void::KeyKnown { id, role });
-    let again = fold(&mut state, vec![key_item(1, revoke(9, role))], 2);
+    assert_eq!(void(fold(&mut state, vec![key_item(1, add())], 5)), Void::KeyKnown { id, role });
+    let again = fold(&mut state, vec![key_item(1, KeySet::revoke(id, role))], 5);
     assert_eq!(void(again), Void::KeyNotActive { id, role });
     // A key that revokes itself has no effect from the next entry on.
-    let both = vec![key_item(1, revoke(2, LogRole::Admin)), key_item(1, revoke(3, role))];
-    assert!(matches!(void(fold(&mut state, both, 2)), Void::Signer { .. }));
+    let own = KeySet::revoke(key(5).id(), Role::Export);
+    let both = vec![key_item(1, own), key_item(1, KeySet::revoke(key(3).id(), Role::Lock))];
+    assert!(matches!(void(fold(&mut state, both, 5)), Void::Signer { .. }));
 }
 
 #[test]
@@ -321,8 +319,7 @@ fn locks_are_extended_by_a_settling_period_at_most() {
     let settle_ms = i64::try_from(state.settle_ms()).unwrap();
     let mut close = |extended: i64| {
         let (shard, extended_until) = ("0/1".parse().unwrap(), Some(at(extended)));
-        let close =
-            WindowClose { extended_until, index_sha256: None, number: 0, segments: 0, shard };
+        let close = WindowClose { extended_until, ..window(0, shard) };
         let entry = Entry::new(at(HOUR), EntryKind::WindowClose(close));
         (fold(&mut state, vec![(entry, None)], 1), state.extended_until())
     };
@@ -363,7 +360,7 @@ fn an_unknown_type_has_no_effect_and_if_critical_ends_decisions() {
         let members = [
             ("at", text(at(99 * HOUR))),
             ("crit", crit.into()),
-            ("type", "hold.place".into()),
+            ("type", "hold.notice".into()),
             ("v", 1.into()),
         ];
         Entry::parse(&object(members).to_canonical()).unwrap()
@@ -371,8 +368,11 @@ fn an_unknown_type_has_no_effect_and_if_critical_ends_decisions() {
     let before = state.snapshot().unwrap();
     let mut gone = state.clone();
     let add = KeySet::add(key(9).public(), archive());
-    assert_eq!(fold(&mut gone, vec![key_item(1, add)], 2), Outcome::Valid);
-    assert_eq!(fold(&mut gone, vec![key_item(1, revoke(9, archive()))], 2), Outcome::Valid);
+    assert_eq!(fold(&mut gone, vec![key_item(1, add)], 5), Outcome::Valid);
+    assert_eq!(
+        fold(&mut gone, vec![key_item(1, KeySet::revoke(key(9).id(), archive()))], 5),
+        Outcome::Valid
+    );
     let revoked = fold(&mut gone, vec![(unknown(true), None)], 9);
     assert!(matches!(void(revoked), Void::Signer { .. }));
     let outcome = fold(&mut state, vec![(unknown(false), None)], 5);
@@ -440,9 +440,8 @@ fn pages_are_due_by_their_settling_locks() {
 
 #[test]
 fn an_altered_root_or_page_is_refused() {
-    let mut state = opened();
-    fold(&mut state, vec![seal_item(1, 1, &[range(1, 0, 0, 9)])], 1);
-    fold(&mut state, vec![abandon_item(1, 2, 9 * HOUR), close_item(1, "0/1", 0)], 1);
+    let mut state = disposal::decided();
+    fold(&mut state, vec![abandon_item(1, 999, 9 * HOUR), close_item(1, "0/1", 0)], 1);
     let snapshot = state.snapshot().unwrap();
     for at in (0..snapshot.root_bytes.len()).step_by(7) {
         let mut altered = snapshot.root_bytes.clone();

@@ -1,11 +1,16 @@
 //! What the state says.
 
-use super::{LiveSegment, NextClaim, Position, State, Undecided};
+use super::{
+    Clock, Hold, LiveSegment, NextClaim, OpenOrder, PolicyRecord, Position, State, Undecided,
+};
 use crate::{
     digest::Digest,
+    entry::Locked,
     id::{ArchiveId, SegmentId},
-    keys::{KeyId, RolePublic},
-    name::{Environment, LogRole, Shard},
+    keys::{KeyId, Role, RolePublic},
+    list::SegmentList,
+    name::{Environment, EventName, HoldId, OrderId, Shard, StreamName},
+    officer::Registry,
     origin::OriginHandle,
     time::Instant,
 };
@@ -64,7 +69,7 @@ impl State {
     }
 
     /// Whether a key may append for a role now.
-    pub fn is_active(&self, role: LogRole, id: KeyId) -> bool {
+    pub fn is_active(&self, role: Role, id: KeyId) -> bool {
         self.keys.get(&(role, id)).is_some_and(|record| !record.revoked)
     }
 
@@ -108,6 +113,96 @@ impl State {
     /// Names the pages, not yet loaded, that could hold it.
     pub fn segment(&self, id: &SegmentId) -> Result<Option<&LiveSegment>, Undecided> {
         self.pages.find(id).map_err(Undecided::Pages)
+    }
+
+    /// Which segments a run last said to have locked until their dates.
+    pub const fn locked(&self) -> Option<Locked> {
+        self.locked
+    }
+
+    /// Until when a run said to have locked what proves them.
+    pub const fn proof_until(&self) -> Option<Instant> {
+        self.proof_until
+    }
+
+    /// Whose signatures count.
+    pub const fn officers(&self) -> &Registry {
+        &self.officers
+    }
+
+    /// The number of the registry: how often officers were set.
+    pub const fn officers_number(&self) -> u64 {
+        self.officers_number
+    }
+
+    /// All policies, the newest last.
+    pub fn policies(&self) -> &[PolicyRecord] {
+        self.policies.as_slice()
+    }
+
+    /// The newest policy that has taken effect at a time.
+    pub fn policy_in_force(&self, at: Instant) -> Option<&PolicyRecord> {
+        self.policies.in_force(at)
+    }
+
+    /// The policies that will be in force after a time, the next first.
+    pub fn pending_policies(&self, at: Instant) -> Vec<&PolicyRecord> {
+        self.policies.pending(at)
+    }
+
+    /// The active holds.
+    pub fn holds(&self) -> impl Iterator<Item = (&HoldId, &Hold)> {
+        self.holds.active()
+    }
+
+    /// Counts what was placed and released.
+    pub const fn hold_epoch(&self) -> u64 {
+        self.holds.epoch()
+    }
+
+    /// The active holds over a segment: of its seal, and by their lists.
+    ///
+    /// # Errors
+    ///
+    /// Names the lists that have to be at hand.
+    pub fn holds_over(&self, segment: &LiveSegment) -> Result<Vec<HoldId>, Undecided> {
+        let held = self.held_lists()?;
+        Ok(self.holds_among(&held, segment).cloned().collect())
+    }
+
+    /// What is known of events that periods count from: of which stream, which event, and when.
+    pub fn clocks(&self) -> impl Iterator<Item = (&StreamName, &EventName, Clock)> {
+        self.clocks.iter()
+    }
+
+    /// The orders without a certificate.
+    pub fn orders(&self) -> impl Iterator<Item = (&OrderId, &OpenOrder)> {
+        self.orders.open()
+    }
+
+    /// How many orders were carried out.
+    pub const fn certified(&self) -> u64 {
+        self.orders.certified()
+    }
+
+    /// The open order that a segment is in.
+    ///
+    /// # Errors
+    ///
+    /// Names the lists that have to be at hand.
+    pub fn order_over(&self, id: &SegmentId) -> Result<Option<OrderId>, Undecided> {
+        let ordered = self.ordered_lists()?;
+        let over = ordered.into_iter().find(|(_, list)| list.contains(id));
+        Ok(over.map(|(order, _)| order.clone()))
+    }
+
+    /// A list that was put at hand.
+    ///
+    /// # Errors
+    ///
+    /// It was not.
+    pub fn list(&self, digest: Digest) -> Result<&SegmentList, Undecided> {
+        self.lists.get(&digest).ok_or_else(|| Undecided::Lists(vec![digest]))
     }
 
     /// Index of the first critical entry of unknown type: from there on nothing may be decided.

@@ -4,8 +4,9 @@ use crate::{
     digest::Digest,
     id::SegmentId,
     json::JsonError,
-    keys::KeyId,
-    name::{LogRole, Shard},
+    keys::{KeyId, Role},
+    name::{ClassName, EventName, HoldId, OrderId, Shard, StreamName},
+    officer::{OfficerError, RegistryError},
     origin::OriginHandle,
     state::page::PageRef,
     time::Instant,
@@ -65,7 +66,7 @@ pub enum Void {
         /// The key.
         id: KeyId,
         /// The role.
-        role: LogRole,
+        role: Role,
     },
     /// A key that can't be revoked, for it is not active.
     #[error("key `{id}` is not active in role `{role}`")]
@@ -73,7 +74,7 @@ pub enum Void {
         /// The key.
         id: KeyId,
         /// The role.
-        role: LogRole,
+        role: Role,
     },
     /// A seal of nothing: it could be valid any number of times.
     #[error("segment `{id}` covers no byte of any origin")]
@@ -131,6 +132,178 @@ pub enum Void {
         /// The segment.
         id: SegmentId,
     },
+    /// A policy that the log does not know.
+    #[error("segment `{id}` was sealed under policy {policy}, which the log does not know")]
+    SealPolicy {
+        /// The segment.
+        id: SegmentId,
+        /// The policy.
+        policy: Digest,
+    },
+    /// Signatures that do not authorise it.
+    #[error(transparent)]
+    Officers(OfficerError),
+    /// Signatures that do not count any more.
+    #[error("entry of {at} is signed until {expires_at}")]
+    Expired {
+        /// The entry's time.
+        at: Instant,
+        /// Until when they counted.
+        expires_at: Instant,
+    },
+    /// More than the log can keep.
+    #[error("the log has {limit} {what}, which is the most")]
+    Full {
+        /// Of what.
+        what: &'static str,
+        /// How many.
+        limit: usize,
+    },
+    /// Officers who do not make a registry of this archive.
+    #[error(transparent)]
+    Registry(RegistryError),
+    /// A registry that is not the next.
+    #[error("the next registry of officers is {expected}, not {found}")]
+    OfficersNumber {
+        /// The next number.
+        expected: u64,
+        /// The one found.
+        found: u64,
+    },
+    /// A policy older than the newest.
+    #[error("policy version {found} is not greater than {latest}")]
+    PolicyVersion {
+        /// The version of the newest.
+        latest: u64,
+        /// The one found.
+        found: u64,
+    },
+    /// A policy made without knowing the newest.
+    #[error("policy {policy} does not supersede the newest of the log")]
+    Supersedes {
+        /// The policy.
+        policy: Digest,
+    },
+    /// An id of a hold that ended.
+    #[error("hold `{hold}` was released, place one with another id")]
+    HoldReleased {
+        /// The hold.
+        hold: HoldId,
+    },
+    /// A hold that can't be released.
+    #[error("hold `{hold}` is not active")]
+    HoldNotActive {
+        /// The hold.
+        hold: HoldId,
+    },
+    /// An event in the future.
+    #[error("an event of {happened} cannot be known at {at}")]
+    NotYetHappened {
+        /// When it is said to have happened.
+        happened: Instant,
+        /// The entry's time.
+        at: Instant,
+    },
+    /// An event that does not fit what is known.
+    #[error("`{event}` of stream `{stream}` cannot be `{kind}` by what is known")]
+    Clock {
+        /// The stream.
+        stream: StreamName,
+        /// The event.
+        event: EventName,
+        /// What the entry says it does.
+        kind: &'static str,
+    },
+    /// An id of an order that is open.
+    #[error("order `{order}` is open already")]
+    OrderOpen {
+        /// The order.
+        order: OrderId,
+    },
+    /// A certificate of no order.
+    #[error("order `{order}` is not open")]
+    OrderNotOpen {
+        /// The order.
+        order: OrderId,
+    },
+    /// An order before its time.
+    #[error("order `{order}` of {at} is of segments kept until {keep_until}")]
+    KeptLonger {
+        /// The order.
+        order: OrderId,
+        /// The latest date of its segments.
+        keep_until: Instant,
+        /// The entry's time.
+        at: Instant,
+    },
+    /// An order that other holds were looked at for.
+    #[error("ordered under hold epoch {found}, the log is at {expected}")]
+    HoldEpoch {
+        /// The log's.
+        expected: u64,
+        /// The order's.
+        found: u64,
+    },
+    /// An order under a policy that does not rule.
+    #[error("policy {policy} is not in force at {at}")]
+    NotInForce {
+        /// The policy.
+        policy: Digest,
+        /// The entry's time.
+        at: Instant,
+    },
+    /// An order that does not say what its list says.
+    #[error("order `{order}` and its segments differ in `{member}`")]
+    OrderDiffers {
+        /// The order.
+        order: OrderId,
+        /// The member.
+        member: &'static str,
+    },
+    /// An order of a segment that is not there.
+    #[error("segment `{id}` is not live")]
+    NotLive {
+        /// The segment.
+        id: SegmentId,
+    },
+    /// A segment whose disposal officers have to approve.
+    #[error("nobody signed, and the policy does not approve disposals of class `{class}`")]
+    NotPreApproved {
+        /// The class.
+        class: ClassName,
+    },
+    /// A segment that another order names.
+    #[error("segment `{id}` is in order `{order}` already")]
+    Ordered {
+        /// The segment.
+        id: SegmentId,
+        /// The order.
+        order: OrderId,
+    },
+    /// A segment under a hold.
+    #[error("segment `{id}` is under hold `{hold}`")]
+    Held {
+        /// The segment.
+        id: SegmentId,
+        /// The hold.
+        hold: HoldId,
+    },
+    /// Locks by another policy than the newest.
+    #[error("locks by policy {policy}, which is not the newest")]
+    LockedPolicy {
+        /// The policy.
+        policy: Digest,
+    },
+    /// Locks of segments that are not there yet, or fewer than there were.
+    #[error("segments are locked below {found}, not between {least} and {most}")]
+    LockedSize {
+        /// What was said before.
+        least: u64,
+        /// The entry's own index.
+        most: u64,
+        /// What the entry says.
+        found: u64,
+    },
     /// A window that is not its shard's next.
     #[error("the next window of shard {shard} is {expected}, not {found}")]
     Window {
@@ -149,6 +322,9 @@ pub enum Undecided {
     /// The id may be that of a segment in one of these pages, which are not loaded.
     #[error("{} pages of live segments have to be loaded", .0.len())]
     Pages(Vec<PageRef>),
+    /// These lists of segments are not at hand.
+    #[error("{} lists of segments have to be at hand", .0.len())]
+    Lists(Vec<Digest>),
     /// The ranges are absent or others. The manifest of the segment names them.
     #[error("the ranges of segment `{id}` with digest {ranges_sha256} have to be at hand")]
     Ranges {

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::decisions::{decide, policy};
 use super::*;
+use crate::entry::{DispositionCertificate, tests::order};
 
 /// A small generator of numbers (Marsaglia's xorshift64): the tests are the same each time.
 struct Dice(u64);
@@ -30,17 +32,23 @@ struct Race {
     views: Vec<State>,
     /// Ends of valid ranges.
     ends: BTreeMap<(OriginHandle, u64), u64>,
-    /// Ids of valid seals.
+    /// Ids of valid seals that no certificate ended.
     sealed: BTreeSet<SegmentId>,
+    /// What orders name.
+    lists: BTreeMap<Digest, SegmentList>,
     clock: i64,
     next_id: u64,
     loads: usize,
     voids: usize,
+    destroyed: usize,
 }
 
 impl Race {
     fn new(seed: u64) -> Self {
-        let state = opened();
+        let mut state = opened();
+        let remover = KeySet::add(key(1).public(), Role::Remove);
+        assert_eq!(fold(&mut state, vec![key_item(1, remover)], 1), Outcome::Valid);
+        assert_eq!(decide(&mut state, 1, policy(|_| ()), &[1, 3]), Outcome::Valid);
         Self {
             dice: Dice(seed),
             full: state.clone(),
@@ -49,10 +57,12 @@ impl Race {
             views: vec![state; 3],
             ends: BTreeMap::new(),
             sealed: BTreeSet::new(),
+            lists: BTreeMap::new(),
             clock: 1,
             next_id: 1_000,
             loads: 0,
             voids: 0,
+            destroyed: 0,
         }
     }
 
@@ -83,15 +93,39 @@ impl Race {
         seal_item(self.clock, n, &ranges)
     }
 
-    fn item(&mut self, view: &State) -> Item {
+    /// An order of segments that the writer believes to be live.
+    fn order(&mut self, view: &mut State) -> Item {
+        let live: Vec<_> = view.segments().collect();
+        let from = usize::try_from(self.dice.below(u64::try_from(live.len()).unwrap())).unwrap();
+        let some: Vec<_> = live.into_iter().skip(from).step_by(3).take(4).collect();
+        let list = SegmentList::new(some.iter().map(|segment| segment.segment_id).collect());
+        let list = list.unwrap();
+        let mut order = order(&format!("o{}", self.next_id), list.digest());
+        order.bytes = some.iter().map(|segment| segment.bytes).sum();
+        order.count = u64::try_from(some.len()).unwrap();
+        order.expires_at = at(self.clock);
+        self.lists.insert(list.digest(), list.clone());
+        view.add_list(list);
+        signed(self.clock, EntryKind::DispositionOrder(Box::new(order)), &[1, 3])
+    }
+
+    fn certificate(&mut self, order: OrderId) -> Item {
+        let certificate = DispositionCertificate { certificate: Digest::of(b"c"), order };
+        (Entry::new(at(self.clock), EntryKind::DispositionCertificate(certificate)), None)
+    }
+
+    fn item(&mut self, view: &mut State) -> Item {
         self.clock += i64::try_from(self.dice.below(90_000)).unwrap();
-        match self.dice.below(12) {
-            0 => {
+        let open = view.orders().next().map(|(order, _)| order.clone());
+        match self.dice.below(24) {
+            6 if view.live_segments() > 0 => self.order(view),
+            7 | 8 if open.is_some() => self.certificate(open.unwrap()),
+            0 | 1 => {
                 let n = 1_000 + self.dice.below(self.next_id);
                 abandon_item(self.clock, n, self.clock - 20 * HOUR)
             }
-            1 => close_item(self.clock, "0/1", view.next_window(Shard::WHOLE)),
-            2 => close_item(self.clock, "1/2", view.next_window("1/2".parse().unwrap())),
+            2 | 3 => close_item(self.clock, "0/1", view.next_window(Shard::WHOLE)),
+            4 | 5 => close_item(self.clock, "1/2", view.next_window("1/2".parse().unwrap())),
             _ => self.seal(view),
         }
     }
@@ -105,7 +139,7 @@ impl Race {
         let mut view = self.views[writer].clone();
         let mut items = Vec::new();
         for _ in 0..=self.dice.below(most) {
-            let item = self.item(&view);
+            let item = self.item(&mut view);
             view.apply(&item.0.encode(), item.1.as_ref(), key(1).id()).unwrap();
             items.push(item);
         }
@@ -115,11 +149,12 @@ impl Race {
     /// Keeps the record that a valid seal adds to what was sealed, without gap or overlap.
     fn note(&mut self, item: &ClaimItem, outcome: &Outcome) {
         self.voids += usize::from(*outcome != Outcome::Valid);
-        let Ok(EntryKind::SegmentSeal(seal)) = Entry::parse(item.leaf()).map(Entry::into_kind)
-        else {
-            return;
-        };
-        if *outcome == Outcome::Valid {
+        let kind = Entry::parse(item.leaf()).map(Entry::into_kind);
+        if let (Ok(EntryKind::DispositionCertificate(_)), Outcome::Valid) = (&kind, outcome) {
+            self.destroyed += 1;
+            self.sealed = self.full.segments().map(|segment| segment.segment_id).collect();
+        }
+        if let (Ok(EntryKind::SegmentSeal(seal)), Outcome::Valid) = (kind, outcome) {
             assert!(self.sealed.insert(seal.segment_id), "sealed twice");
             for range in item.ranges().unwrap().as_slice() {
                 let end = self.ends.entry((range.origin, range.generation)).or_insert(0);
@@ -137,11 +172,16 @@ impl Race {
     }
 
     fn step(&mut self, item: &ClaimItem, signer: KeyId) {
+        self.lists.values().for_each(|list| self.full.add_list(list.clone()));
         let outcome = self.full.apply(item.leaf(), item.ranges(), signer).unwrap();
         let again = loop {
             match self.resumed.apply(item.leaf(), item.ranges(), signer) {
                 Ok(outcome) => break outcome,
                 Err(Undecided::Pages(pages)) => self.load(&pages),
+                Err(Undecided::Lists(lists)) => {
+                    let lists = lists.iter().map(|digest| self.lists[digest].clone());
+                    lists.for_each(|list| self.resumed.add_list(list));
+                }
                 Err(other) => panic!("{other}"),
             }
         };
@@ -206,11 +246,14 @@ impl Race {
 
 #[test]
 fn rivals_never_overlap_and_every_snapshot_is_that_of_a_full_fold() {
+    let mut destroyed = 0;
     for seed in 1..=6 {
         let mut race = Race::new(seed);
         race.run(30, 6, 1);
         race.finish();
+        destroyed += race.destroyed;
     }
+    assert!(destroyed > 10, "{destroyed}");
 }
 
 #[test]
@@ -218,6 +261,7 @@ fn many_pages_are_written_once_and_read_when_an_id_could_be_in_them() {
     let mut race = Race::new(99);
     race.run(225, 24, 97);
     race.finish();
-    assert!(race.full.live_segments() > 2 * PAGE_SEALS, "{}", race.full.live_segments());
+    assert!(race.full.pages.sealed() > 2 * PAGE_SEALS, "{}", race.full.pages.sealed());
+    assert!(race.destroyed > 20, "{}", race.destroyed);
     assert!(race.loads > 3, "{}", race.loads);
 }

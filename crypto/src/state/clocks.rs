@@ -1,0 +1,93 @@
+//! The clocks of the log: what happened that periods count from.
+
+use std::collections::BTreeMap;
+
+use super::{root::append, void::Void};
+use crate::{
+    entry::{ClockChange, ClockEvent},
+    json::{JsonError, ObjectReader, Value, array, object, text},
+    name::{EventName, StreamName},
+    time::Instant,
+};
+
+/// Greatest number of clocks: ten events of each of a thousand streams.
+pub const MAX_CLOCKS: usize = 10_000;
+
+/// What is known of one event of one stream.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Clock {
+    /// When it happened, or was undone.
+    pub happened: Instant,
+    /// Which entry said so.
+    pub index: u64,
+    /// When that entry was made.
+    pub recorded: Instant,
+    /// It was undone: the clock has not started.
+    pub reopened: bool,
+}
+
+/// All clocks.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Clocks(BTreeMap<(StreamName, EventName), Clock>);
+
+impl Clocks {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&StreamName, &EventName, Clock)> {
+        self.0.iter().map(|((stream, event), clock)| (stream, event, *clock))
+    }
+
+    pub(super) fn check(&self, at: Instant, event: &ClockEvent) -> Result<(), Void> {
+        let ClockEvent { happened, kind, .. } = *event;
+        if happened > at {
+            return Err(Void::NotYetHappened { happened, at });
+        }
+        let known = self.0.get(&(event.stream.clone(), event.event.clone()));
+        if known.is_none() && self.0.len() >= MAX_CLOCKS {
+            return Err(Void::Full { what: "clocks", limit: MAX_CLOCKS });
+        }
+        let fits = match (kind, known) {
+            (ClockChange::Later, None) => true,
+            // Also of a clock that was reopened: what was undone can't be said again.
+            (ClockChange::Later, Some(known)) => happened >= known.happened,
+            (ClockChange::Earlier, Some(known)) => !known.reopened && happened < known.happened,
+            (ClockChange::Reopened, Some(known)) => !known.reopened && happened >= known.happened,
+            (ClockChange::Earlier | ClockChange::Reopened, None) => false,
+        };
+        let (stream, name) = (event.stream.clone(), event.event.clone());
+        if fits { Ok(()) } else { Err(Void::Clock { stream, event: name, kind: kind.as_str() }) }
+    }
+
+    pub(super) fn set(&mut self, event: ClockEvent, recorded: Instant, index: u64) {
+        let reopened = event.kind == ClockChange::Reopened;
+        let clock = Clock { happened: event.happened, index, recorded, reopened };
+        self.0.insert((event.stream, event.event), clock);
+    }
+
+    pub(super) fn to_value(&self) -> Value {
+        array(self.iter().map(|(stream, event, clock)| {
+            object([
+                ("event", text(event)),
+                ("happened", text(clock.happened)),
+                ("index", clock.index.into()),
+                ("recorded", text(clock.recorded)),
+                ("reopened", clock.reopened.into()),
+                ("stream", text(stream)),
+            ])
+        }))
+    }
+
+    pub(super) fn take(root: &mut ObjectReader) -> Result<Self, JsonError> {
+        let mut clocks = BTreeMap::new();
+        for mut item in root.objects("clocks")? {
+            let key = (item.parsed("stream")?, item.parsed("event")?);
+            let clock = Clock {
+                happened: item.parsed("happened")?,
+                index: item.u64("index")?,
+                recorded: item.parsed("recorded")?,
+                reopened: item.bool("reopened")?,
+            };
+            item.finish()?;
+            append(root, "clocks", &mut clocks, key, clock)?;
+        }
+        Ok(Self(clocks))
+    }
+}
