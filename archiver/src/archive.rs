@@ -23,6 +23,7 @@ use strongroom_crypto::time::Instant;
 use crate::config::Stream;
 use crate::limits::Limits;
 use crate::log::{Item, Keyring, Log, LogError, timestamp};
+use crate::policies::{Policies, PolicyError, labels};
 use crate::pool;
 use crate::segment::{AppendError, EncodeError};
 use crate::source::SourceError;
@@ -100,6 +101,9 @@ pub enum ArchiveError {
     /// The log or the store.
     #[error(transparent)]
     Log(#[from] LogError),
+    /// A policy of the archive cannot be used.
+    #[error(transparent)]
+    Policy(PolicyError),
     /// A source is not usable at all.
     #[error(transparent)]
     Source(#[from] SourceError),
@@ -126,6 +130,15 @@ pub enum ArchiveError {
         /// What failed.
         source: Box<ArchiveError>,
     },
+}
+
+impl From<PolicyError> for ArchiveError {
+    fn from(error: PolicyError) -> Self {
+        match error {
+            PolicyError::Log(error) => Self::Log(error),
+            error @ PolicyError::Unusable { .. } => Self::Policy(error),
+        }
+    }
 }
 
 impl From<crate::store::StoreError> for ArchiveError {
@@ -166,6 +179,7 @@ struct Pending {
 pub(crate) struct Run<'a> {
     log: Mutex<&'a mut Log>,
     keyring: &'a Keyring,
+    policies: Policies,
     origin_key: OriginKey,
     request: &'a Request,
     entropy: Mutex<&'a mut (dyn Entropy + Send)>,
@@ -209,7 +223,9 @@ pub fn archive(
     progress: &dyn Progress,
 ) -> Result<Report, ArchiveError> {
     let covered = [log.covered().clone(), keyring.covered().clone()];
-    let missing = crate::sweep::extend_overdue(log)?;
+    let labels = labels(&request.streams);
+    let policies = Policies::load(&**log.store(), log.covered(), log.state(), labels)?;
+    let missing = crate::sweep::extend_overdue(log, &policies)?;
     let origin_key = keyring.origin()?;
     keyring.lock_origin(log.birth_lock()?.until, log.key_lock()?)?;
     let failures = missing
@@ -224,6 +240,7 @@ pub fn archive(
         origin_key,
         log: Mutex::new(log),
         keyring,
+        policies,
         request,
         entropy: Mutex::new(entropy),
         stop,

@@ -2,12 +2,18 @@
 
 mod archive;
 mod cat;
+mod clock;
+mod disposition;
 #[cfg(feature = "s3")]
 mod doctor;
 mod duties;
+mod hold;
 mod init;
+mod officers;
 mod output;
+mod policy;
 mod quickstart;
+mod signing;
 mod status;
 mod sweep;
 mod target;
@@ -23,6 +29,7 @@ use clap::{Parser, Subcommand};
 use crate::archive::ArchiveError;
 use crate::config::ConfigError;
 use crate::log::{KeyError, LogError};
+use crate::policies::PolicyError;
 use crate::source::SourceError;
 use crate::store::{ErrorKind, StoreError};
 
@@ -75,12 +82,22 @@ enum Command {
     Duties(duties::Arguments),
     /// Seal what is new in all sources
     Archive(archive::Arguments),
-    /// Extend locks that are about to lapse; abandon and delete what no run ever claimed
+    /// Extend locks that are about to lapse; delete what no run ever claimed; set and lift hold flags
     Sweep(sweep::Arguments),
     /// Check the archive from outside: log, objects, locks; with --deep every record
     Verify(verify::Arguments),
     /// Show the archive's head, segments and how far each origin is sealed
     Status(status::Arguments),
+    /// Check policies, put them in force, and see what they decide
+    Policy(policy::Arguments),
+    /// Hold segments for a matter, whatever their dates say, and release them
+    Hold(hold::Arguments),
+    /// Record what happened that periods count from
+    Clock(clock::Arguments),
+    /// Destroy what may go: proposed, reviewed, approved, certified
+    Disposition(disposition::Arguments),
+    /// Show and set who decides
+    Officers(officers::Arguments),
     /// Print records as they came: a segment's, or a whole origin byte for byte
     Cat(cat::Arguments),
 }
@@ -131,6 +148,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, machine: &Machine) -> 
         Command::Sweep(arguments) => sweep::run(&arguments, machine),
         Command::Verify(arguments) => verify::run(&arguments, machine),
         Command::Status(arguments) => status::run(&arguments, machine),
+        Command::Policy(arguments) => policy::run(&arguments, machine),
+        Command::Hold(arguments) => hold::run(&arguments, machine),
+        Command::Clock(arguments) => clock::run(&arguments, machine),
+        Command::Disposition(arguments) => disposition::run(&arguments, machine),
+        Command::Officers(arguments) => officers::run(&arguments, machine),
         Command::Cat(arguments) => cat::run(&arguments, machine),
     };
     match done {
@@ -258,6 +280,7 @@ impl From<ArchiveError> for Failure {
             },
             ArchiveError::Log(error) => error.into(),
             ArchiveError::Source(error) => error.into(),
+            ArchiveError::Policy(error) => error.into(),
             ArchiveError::Contended => Self {
                 code: EXIT_AGAIN,
                 message: error.to_string(),
@@ -269,6 +292,19 @@ impl From<ArchiveError> for Failure {
             | ArchiveError::Worker(_) => {
                 Self { code: EXIT_FINDING, message: error.to_string(), next: None }
             }
+        }
+    }
+}
+
+impl From<PolicyError> for Failure {
+    fn from(error: PolicyError) -> Self {
+        match error {
+            PolicyError::Log(error) => error.into(),
+            error @ PolicyError::Unusable { .. } => Self {
+                code: EXIT_AGAIN,
+                message: error.to_string(),
+                next: Some("use a newer version of strongroom".into()),
+            },
         }
     }
 }

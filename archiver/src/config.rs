@@ -1,5 +1,6 @@
 //! `strongroom.yaml`: what to archive, where to, under which bounds.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -28,6 +29,8 @@ pub struct Config {
 pub struct Stream {
     /// Its name.
     pub name: String,
+    /// What a policy may match it by, beside its name.
+    pub labels: BTreeMap<String, String>,
     /// Its sources.
     pub sources: Vec<Source>,
 }
@@ -113,6 +116,8 @@ struct FileLimits {
 #[serde(deny_unknown_fields)]
 struct FileStream {
     name: String,
+    #[serde(default)]
+    labels: BTreeMap<String, String>,
     sources: Vec<FileSource>,
 }
 
@@ -209,7 +214,7 @@ impl Checker<'_> {
             .into_iter()
             .map(|source| self.source(source, base))
             .collect::<Result<_, _>>()?;
-        Ok(Stream { name: stream.name, sources })
+        Ok(Stream { name: stream.name, labels: stream.labels, sources })
     }
 
     fn source(&self, source: FileSource, base: &Path) -> Result<Source, ConfigError> {

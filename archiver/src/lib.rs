@@ -10,20 +10,31 @@
 //! | [`archive`] | one run over all sources |
 //! | [`duties`] | who may do what with the bucket |
 //! | [`doctor`] | what a store can do, and what it only seems to do |
+//! | [`hold`] | what must not be destroyed, and the flags that follow |
+//! | [`disposition`] | what goes, by whose order, and the proof that it went |
 //! | [`sweep`] | locks that are about to lapse move on |
+//! | [`officer`] | how an officer signs |
 //! | [`verify`] | the same archive seen from outside |
 //! | [`read`] | records out of the archive |
 //! | [`cli`] | the commands |
 
+pub mod act;
 pub mod archive;
 pub mod batch;
 pub mod cli;
 pub mod config;
+pub mod detail;
+pub mod disposition;
 #[cfg(feature = "s3")]
 pub mod doctor;
+pub mod document;
 pub mod duties;
+pub mod hold;
 pub mod limits;
 pub mod log;
+pub mod officer;
+pub mod plan;
+pub mod policies;
 pub mod pool;
 pub mod read;
 pub mod sample;

@@ -26,6 +26,8 @@ impl Limits {
     pub const MAX_RECORD_BYTES: (usize, usize) = (1 << 10, 64 << 20);
     /// Least and greatest waiting time.
     pub const MAX_AGE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_hours(24));
+    /// The shortest settling period of a production archive: time for some runs, and to mend what stops them.
+    pub const PRODUCTION_SETTLE: Duration = Duration::from_hours(1);
     /// Least and greatest settling period.
     pub const SETTLE: (Duration, Duration) =
         (Duration::from_secs(1), Duration::from_hours(24 * 365));

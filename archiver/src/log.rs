@@ -7,6 +7,7 @@ mod claims;
 mod create;
 mod error;
 mod keys;
+mod lists;
 mod names;
 mod publish;
 mod read;
@@ -18,13 +19,14 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use strongroom_crypto::Digest;
 use strongroom_crypto::claim::{ClaimDraft, VerifiedClaim};
-use strongroom_crypto::entry::{Entry, EntryKind, WindowClose};
-use strongroom_crypto::keys::{Entropy, KeyFile, Role};
+use strongroom_crypto::entry::{Entry, EntryKind, Locked, WindowClose};
+use strongroom_crypto::keys::{Entropy, KeyFile, KeyId, Role};
 use strongroom_crypto::name::Shard;
 use strongroom_crypto::range::RangeList;
-use strongroom_crypto::state::{CLOCK_SLACK_MS, FoldError, Outcome, State, Undecided, Void};
+use strongroom_crypto::state::{
+    CLOCK_SLACK_MS, FoldError, Outcome, PageRef, State, Undecided, Void,
+};
 use strongroom_crypto::time::Instant;
-
 use strongroom_retention::Settling;
 
 use crate::store::{
@@ -33,9 +35,11 @@ use crate::store::{
 
 use claims::Claims;
 
+pub use create::About;
 pub(crate) use create::role_keys;
 pub use error::LogError;
 pub use keys::{KeyError, Keyring};
+pub(crate) use lists::{add_lists, read_list};
 pub use names::{
     checkpoint_key, claim_key, manifest_key, page_key, period_key_object, root_key, segment_key,
     tile_key,
@@ -43,7 +47,7 @@ pub use names::{
 pub use read::{Head, newest_checkpoint};
 use stored::require_lock;
 pub(crate) use stored::{extend_from, put_once};
-pub use walk::{Sealed, walk};
+pub use walk::{Gone, Sealed, visit, walk};
 
 /// A claim is put again this often before the run gives up and says so.
 const CLAIM_TRIES: u32 = 6;
@@ -73,6 +77,15 @@ pub struct Voided {
     pub reason: Option<Void>,
 }
 
+/// How far the dates of segments are set, and until when what proves them is locked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Dated {
+    /// Under which policy, and up to where.
+    pub(crate) locked: Locked,
+    /// Until when.
+    pub(crate) proof_until: Option<Instant>,
+}
+
 /// A log opened for writing.
 pub struct Log {
     store: Arc<dyn LockedStore>,
@@ -85,6 +98,8 @@ pub struct Log {
     head: Head,
     /// Until when this run has extended all locks.
     extended: Option<Instant>,
+    /// How far this run has set the dates of segments.
+    dated: Option<Dated>,
     /// Whose key signs claims.
     duty: Role,
 }
@@ -130,13 +145,7 @@ impl Log {
     ///
     /// [`LogError`].
     pub(crate) fn load_all_pages(&mut self) -> Result<(), LogError> {
-        let mut state = self.state.clone();
-        match self.load_pages(&mut state, &self.state.pages_absent()) {
-            Ok(()) => self.state = state,
-            Err(LogError::Derived { .. }) => self.start_over()?,
-            Err(error) => return Err(error),
-        }
-        Ok(())
+        self.load_pages_since(0)
     }
 
     /// Signs with the key of another duty than `archive` from here on.
@@ -150,9 +159,32 @@ impl Log {
         self.extended = Some(until);
     }
 
-    /// Whether this run has extended all locks, and the log does not say so yet.
+    /// Notes for the next window how far dates are set.
+    pub(crate) fn set_dated(&mut self, dated: Dated) {
+        self.dated = Some(dated);
+    }
+
+    /// Whether this run has moved locks, and the log does not say so yet.
     pub(crate) fn is_extended(&self) -> bool {
         self.extended > self.state.extended_until()
+            || self.dated.is_some_and(|dated| Some(dated.locked) != self.state.locked())
+    }
+
+    /// Loads the pages with segments that were sealed by an entry from `index` on.
+    ///
+    /// # Errors
+    ///
+    /// [`LogError`].
+    pub(crate) fn load_pages_since(&mut self, index: u64) -> Result<(), LogError> {
+        let absent = self.state.pages_absent().into_iter();
+        let pages: Vec<PageRef> = absent.filter(|page| page.last_index >= index).collect();
+        let mut state = self.state.clone();
+        match self.load_pages(&mut state, &pages) {
+            Ok(()) => self.state = state,
+            Err(LogError::Derived { .. }) => self.start_over()?,
+            Err(error) => return Err(error),
+        }
+        Ok(())
     }
 
     /// The lock of an object born now.
@@ -263,15 +295,7 @@ impl Log {
                 voided.push(Voided { place, reason: None });
                 continue;
             }
-            let outcome = match ahead.check(&entry, item.ranges.as_ref(), signer) {
-                // A clock that is ahead of ours made ids around this one: their page decides.
-                Err(Undecided::Pages(pages)) => {
-                    self.load_pages(&mut ahead, &pages)?;
-                    ahead.check(&entry, item.ranges.as_ref(), signer)
-                }
-                outcome => outcome,
-            };
-            match outcome.map_err(FoldError::from)? {
+            match self.check(&mut ahead, &entry, item.ranges.as_ref(), signer)? {
                 Outcome::Valid => {
                     ahead
                         .apply(&entry.encode(), item.ranges.as_ref(), signer)
@@ -293,6 +317,26 @@ impl Log {
         Ok((ClaimDraft { archive_id, seq, prev_claim_sha256, nonce, items: kept }, voided))
     }
 
+    /// What becomes of an entry, with the pages and lists at hand that decide it.
+    fn check(
+        &self,
+        state: &mut State,
+        entry: &Entry,
+        ranges: Option<&RangeList>,
+        signer: KeyId,
+    ) -> Result<Outcome, LogError> {
+        loop {
+            match state.check(entry, ranges, signer) {
+                // A clock that is ahead of ours made ids around this one: their page decides.
+                Err(Undecided::Pages(pages)) => self.load_pages(state, &pages)?,
+                Err(Undecided::Lists(lists)) => {
+                    add_lists(&*self.store, &self.covered, state, &lists)?;
+                }
+                outcome => return Ok(outcome.map_err(FoldError::from)?),
+            }
+        }
+    }
+
     /// The entry that ends a run, with the digest of the snapshot that it stores first.
     fn close(&self, ahead: &mut State, shard: Shard, now: Instant) -> Result<Entry, LogError> {
         self.load_pages(ahead, &ahead.pages_needed_for_snapshot())?;
@@ -304,9 +348,14 @@ impl Log {
         self.put_derived(&root_key(snapshot.size)?, &snapshot.root_bytes)?;
         let settle_ms = i64::try_from(ahead.settle_ms()).unwrap_or(i64::MAX);
         let longest = now.saturating_add_ms(settle_ms);
+        // Under a policy that came meanwhile, dates are set by the next run.
+        let newest = ahead.policies().last().map(|record| record.policy);
+        let dated = self.dated.filter(|dated| Some(dated.locked.policy) == newest);
         let close = WindowClose {
             extended_until: self.extended.map(|until| until.min(longest)),
             index_sha256: Some(snapshot.root_digest),
+            locked: dated.map(|dated| dated.locked),
+            proof_until: dated.and_then(|dated| dated.proof_until),
             number: ahead.next_window(shard),
             segments: ahead.live_segments(),
             shard,
@@ -365,17 +414,22 @@ impl Log {
         let before = self.state.size();
         let first = self.state.next_claim().first;
         let mut state = self.state.clone();
-        match state.apply_claim(claim) {
-            Ok(_) => {}
-            Err(FoldError::Undecided(Undecided::Pages(pages))) => {
-                match self.load_pages(&mut state, &pages) {
-                    Ok(()) => state.apply_claim(claim)?,
-                    // The claim is stored: who folds the log from its beginning folds it too.
-                    Err(LogError::Derived { .. }) => return self.start_over(),
-                    Err(error) => return Err(error),
-                };
+        loop {
+            match state.apply_claim(claim) {
+                Ok(_) => break,
+                Err(FoldError::Undecided(Undecided::Pages(pages))) => {
+                    match self.load_pages(&mut state, &pages) {
+                        Ok(()) => {}
+                        // The claim is stored: who folds the log from its beginning folds it too.
+                        Err(LogError::Derived { .. }) => return self.start_over(),
+                        Err(error) => return Err(error),
+                    }
+                }
+                Err(FoldError::Undecided(Undecided::Lists(lists))) => {
+                    add_lists(&*self.store, &self.covered, &mut state, &lists)?;
+                }
+                Err(error) => return Err(error.into()),
             }
-            Err(error) => return Err(error.into()),
         }
         self.state = state;
         let known = self.head.size.max(before);

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use strongroom_crypto::origin::OriginHandle;
 use strongroom_crypto::{Digest, SegmentId};
 
-use crate::log::{Keyring, LogError, Sealed};
+use crate::log::{Gone, Keyring, LogError, Sealed};
 use crate::segment::{DecodeError, SegmentReader};
 use crate::store::{LockedStore, ObjectKey, StoreError};
 
@@ -24,6 +24,14 @@ pub enum ReadError {
         id: SegmentId,
         /// Why.
         source: DecodeError,
+    },
+    /// It is not to be read any more.
+    #[error("segment {id} {gone}")]
+    Gone {
+        /// Which segment.
+        id: SegmentId,
+        /// What became of it.
+        gone: Gone,
     },
     /// There is no such segment.
     #[error("no segment `{0}` in this archive")]
@@ -50,6 +58,9 @@ pub fn open_sealed(
     sealed: &Sealed,
 ) -> Result<SegmentReader, ReadError> {
     let (id, object) = (sealed.seal.segment_id, sealed.seal.object.as_str());
+    if let Some(gone) = sealed.gone {
+        return Err(ReadError::Gone { id, gone });
+    }
     let same = |bytes: Vec<u8>| {
         let same = Digest::of(&bytes) == sealed.seal.object_sha256;
         if same { Ok(bytes) } else { Err(ReadError::Altered(object.to_owned())) }
@@ -121,7 +132,9 @@ pub fn origins(
             if (range.generation, range.end) >= (origin.generation, origin.end) {
                 (origin.generation, origin.end) = (range.generation, range.end);
             }
-            let (true, Some(keys), Some(key)) = (unnamed, keys, &key) else { continue };
+            let (true, Some(keys), Some(key), None) = (unnamed, keys, &key, sealed.gone) else {
+                continue;
+            };
             // One segment names all the origins it holds.
             for stored in open_sealed(store, keys, sealed)?.ranges {
                 if let Ok(handle) = key.handle(stream, &stored.origin) {

@@ -1,21 +1,28 @@
-//! Locks that are about to lapse move on; what nobody claimed goes.
+//! Locks that are about to lapse move on; what nobody claimed goes; flags follow the holds.
 //!
 //! While no policy is in force, a segment keeps a rolling lock of one settling period. The log remembers how far the last
 //! extension went (`window.close`, `extended`), so that a run with nothing overdue looks at no segment at all.
 
+mod dates;
+mod holds;
 mod orphans;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use strongroom_crypto::Digest;
 use strongroom_crypto::name::PeriodKeyName;
-use strongroom_crypto::state::State;
+use strongroom_crypto::state::{FoldError, LiveSegment, State};
 use strongroom_crypto::time::Instant;
 use strongroom_retention::Settling;
 
-use crate::log::{Log, LogError, Sealed, extend_from, manifest_key, period_key_object, timestamp};
-use crate::store::{Covered, Lock, LockMode, LockedStore, ObjectKey, StoreError, VersionId};
+use crate::log::{
+    Log, LogError, add_lists, extend_from, manifest_key, period_key_object, timestamp,
+};
+use crate::policies::Policies;
+use crate::store::{Lock, LockMode, ObjectKey, VersionId};
 
+pub use holds::{Flags, sweep_holds};
 pub use orphans::{Orphans, remove_orphans};
 
 /// Names listed at a time.
@@ -27,26 +34,29 @@ const LIST: usize = 1_000;
 /// # Errors
 ///
 /// The store's: a lock that cannot be extended stops the run.
-pub fn extend_overdue(log: &mut Log) -> Result<Vec<ObjectKey>, LogError> {
+pub fn extend_overdue(log: &mut Log, policies: &Policies) -> Result<Vec<ObjectKey>, LogError> {
+    let mut missing = dates::set_dates(log, policies)?;
     let now = log.store().now()?;
     let settling = log.settling();
     if !due(log.state(), settling, now) {
-        return Ok(Vec::new());
+        return Ok(missing);
     }
     let lock = Lock { mode: LockMode::Governance, until: settling.lock_until(now) };
     log.load_all_pages()?;
     let mut keys: Vec<ObjectKey> = vec![ObjectKey::new("keys/origin/0")?];
     let mut periods: BTreeSet<PeriodKeyName> = BTreeSet::new();
-    for segment in log.state().segments() {
-        keys.push(ObjectKey::new(segment.object.as_str())?);
+    let state = with_lists(log)?;
+    for segment in state.segments() {
         keys.push(manifest_key(&segment.segment_id)?);
-        periods.insert(segment.period_key);
+        if is_kept(&state, policies, segment, now)? {
+            keys.push(ObjectKey::new(segment.object.as_str())?);
+            periods.insert(segment.period_key);
+        }
     }
     for period in &periods {
         keys.push(period_key_object(period)?);
     }
     let stored = versions(log, &["keys/", "manifests/", "segments/"])?;
-    let mut missing = Vec::new();
     for key in keys {
         match stored.get(&key) {
             Some(versions) => extend(log, &key, versions, versions.len() > 1, lock)?,
@@ -66,26 +76,31 @@ pub fn extend_overdue(log: &mut Log) -> Result<Vec<ObjectKey>, LogError> {
     Ok(missing)
 }
 
-/// The objects of segments under a legal hold that the log does not order: this version's log orders
-/// none. A flag from elsewhere is reported and never lifted, for somebody may have a reason.
-///
-/// # Errors
-///
-/// The store's.
-pub fn foreign_holds(
-    store: &dyn LockedStore,
-    covered: &Covered,
-    seals: &[Sealed],
-) -> Result<Vec<ObjectKey>, StoreError> {
-    let mut held = Vec::new();
-    for sealed in seals {
-        let key = ObjectKey::new(sealed.seal.object.as_str())?;
-        let found = store.head(&key, covered.version(&key).as_ref())?;
-        if found.is_some_and(|found| found.hold) {
-            held.push(key);
-        }
+/// The state with the lists of its holds and orders at hand.
+fn with_lists(log: &Log) -> Result<State, LogError> {
+    let mut state = log.state().clone();
+    let held = state.holds().flat_map(|(_, hold)| hold.lists.iter().copied());
+    let lists: Vec<Digest> = held.chain(state.orders().map(|(_, order)| order.list)).collect();
+    add_lists(&**log.store(), log.covered(), &mut state, &lists)?;
+    Ok(state)
+}
+
+/// Whether a segment still needs a lock: the lock of one that may go has to lapse, and one that is
+/// ordered to go may be gone.
+fn is_kept(
+    state: &State,
+    policies: &Policies,
+    segment: &LiveSegment,
+    now: Timestamp,
+) -> Result<bool, LogError> {
+    let undecided = |reason| LogError::Fold(FoldError::Undecided(reason));
+    if state.order_over(&segment.segment_id).map_err(undecided)?.is_some() {
+        return Ok(false);
     }
-    Ok(held)
+    let decision = policies.decide(segment, &[], now);
+    let over = |until: Option<Timestamp>| until.is_some_and(|until| until <= now);
+    let may_go = over(decision.keep_until.instant()) && over(decision.lock_until);
+    Ok(!may_go || !state.holds_over(segment).map_err(undecided)?.is_empty())
 }
 
 /// Whether the next run replaces it: partial tiles and bundles have no lock.

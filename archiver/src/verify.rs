@@ -9,8 +9,12 @@
 //! on, and looked at again before it is called missing.
 
 mod anchor;
+mod dates;
 mod deep;
+mod disposition;
+mod documents;
 mod fold;
+mod holds;
 mod index;
 mod inventory;
 mod keys;
@@ -371,13 +375,16 @@ impl Audit<'_> {
         heads.judge(self, &inventory, &fold, &hint)?;
         heads.compare_kept(self, &fold);
         published::tiles(self, &inventory, &fold, &heads)?;
-        locks::check_log(self, &inventory, &fold)?;
+        let dates = dates::Dates::new(self, &fold);
+        locks::check_log(self, &inventory, &fold, &dates)?;
         locks::attested(self, &fold);
         index::check(self, &inventory, &fold)?;
-        keys::check(self, &inventory, &fold)?;
+        documents::check(self, &inventory, &fold, &dates)?;
+        keys::check(self, &inventory, &fold, &dates)?;
         seal::voids(self, &inventory, &fold);
         seal::orphans(self, &inventory, &fold);
-        seal::check_all(self, &inventory, &fold)?;
+        disposition::check(self, &inventory, &fold, &dates)?;
+        seal::check_all(self, &inventory, &fold, &dates)?;
         report.contents = if self.options.deep { Contents::Opened } else { Contents::Hashed };
         Ok(())
     }

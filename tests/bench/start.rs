@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use strongroom_archiver::log::{Item, Log};
+use strongroom_archiver::log::{About, Item, Log};
 use strongroom_archiver::store::LockedStore;
 use strongroom_archiver::store::counted::{Counted, Counts};
 use strongroom_archiver::store::file::FileStore;
@@ -57,9 +57,8 @@ fn cost(segments: u64) -> Counts {
         let unique = Box::new(move || next.fetch_add(1, Ordering::Relaxed));
         Arc::new(FileStore::create(&dir.path().join("a"), clock, unique).unwrap())
     };
-    let mut log = Log::create(store(), Arc::clone(&keys), Duration::from_mins(10), &mut entropy)
-        .unwrap()
-        .unwrap();
+    let about = About::test(Duration::from_mins(10));
+    let mut log = Log::create(store(), Arc::clone(&keys), &about, &mut entropy).unwrap().unwrap();
     let origin_key = OriginKey::from_bytes(&[3; 32]);
     let origins: Vec<OriginHandle> =
         (0..ORIGINS).map(|n| origin_key.handle("s", &format!("file:{n}")).unwrap()).collect();

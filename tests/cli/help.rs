@@ -5,31 +5,33 @@ use strongroom_tests::program::strongroom;
 use super::transcript::{Transcript, assert_same};
 use super::{Bench, DONE};
 
-/// The commands that the program's own help lists.
-fn commands(help: &str) -> Vec<&str> {
+/// The commands that a help lists.
+fn commands(help: &str) -> Vec<String> {
     let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1);
-    listed
+    let names = listed
         .take_while(|line| !line.is_empty())
-        .filter_map(|line| line.split_whitespace().next())
-        .collect()
+        .filter_map(|line| line.split_whitespace().next());
+    names.map(str::to_owned).collect()
 }
 
 #[test]
 fn help_is_as_committed() {
     let bench = Bench::empty();
-    let output = strongroom(bench.path(), &["--help"]).expect(DONE);
-    let help = String::from_utf8(output.stdout.clone()).unwrap();
-    let names = commands(&help);
-    assert!(names.contains(&"archive"), "{help}");
-    let mut differences = Vec::new();
-    let mut transcript = Transcript::new(bench.path());
-    transcript.add(&["--help"], &output);
-    differences.extend(transcript.differences("help"));
-    for name in names {
+    let (mut differences, mut seen) = (Vec::new(), Vec::new());
+    let mut left: Vec<Vec<String>> = vec![Vec::new()];
+    while let Some(command) = left.pop() {
+        let arguments: Vec<&str> = command.iter().map(String::as_str).chain(["--help"]).collect();
+        let output = strongroom(bench.path(), &arguments).expect(DONE);
         let mut transcript = Transcript::new(bench.path());
-        transcript
-            .add(&[name, "--help"], &strongroom(bench.path(), &[name, "--help"]).expect(DONE));
-        differences.extend(transcript.differences(&format!("help_{name}")));
+        transcript.add(&arguments, &output);
+        let name = [&["help".to_owned()], command.as_slice()].concat().join("_");
+        differences.extend(transcript.differences(&name));
+        let help = String::from_utf8(output.stdout).unwrap();
+        left.extend(commands(&help).into_iter().map(|name| [command.clone(), vec![name]].concat()));
+        seen.push(name);
+    }
+    for command in ["help_archive", "help_policy_check"] {
+        assert!(seen.iter().any(|seen| seen == command), "{seen:?}");
     }
     assert_same(&differences);
 }

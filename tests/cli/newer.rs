@@ -17,6 +17,7 @@ use strongroom_crypto::claim::{ClaimDraft, NO_CLAIM};
 use strongroom_crypto::entry::{Entry, EntryKind, LogOpen, RegisteredKey};
 use strongroom_crypto::keys::{KeyFile, Role};
 use strongroom_crypto::name::Environment;
+use strongroom_crypto::officer::Registry;
 use strongroom_crypto::time::Instant;
 use strongroom_crypto::{ArchiveId, Digest};
 use strongroom_tests::program::strongroom;
@@ -50,8 +51,7 @@ fn make(root: &Path, min_reader: u64, min_writer: u64) {
     let until = Timestamp::from_millisecond(BIRTH_MS + 600_000).unwrap();
     let lock = Lock { mode: LockMode::Governance, until };
     Keyring::new(store.clone(), Arc::clone(&keys)).create_origin(lock, &mut entropy).unwrap();
-    let mut registered =
-        Role::ALL.map(|role| RegisteredKey::new(keys.role(role).public(), role.into()));
+    let mut registered = Role::ALL.map(|role| RegisteredKey::new(keys.role(role).public(), role));
     registered.sort_by_key(|key| (key.role, key.id));
     let open = LogOpen {
         archive_id,
@@ -60,6 +60,7 @@ fn make(root: &Path, min_reader: u64, min_writer: u64) {
         log_vkey: keys.log().verifier().to_string(),
         min_reader,
         min_writer,
+        officers: Registry::default(),
         settle_ms: 600_000,
         store: store.url().to_owned(),
     };

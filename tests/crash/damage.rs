@@ -5,7 +5,7 @@ use std::{fs, sync::Arc};
 
 use strongroom_archiver::{
     archive::ArchiveError,
-    log::{Log, LogError},
+    log::{About, Log, LogError},
     store::{LockedStore, ObjectKey},
 };
 use strongroom_crypto::keys::KeyFile;
@@ -139,7 +139,8 @@ fn a_log_that_somebody_else_began_is_not_continued() {
     let others = KeyFile::generate(scene.archive.keys().archive_id(), &mut dice);
     let store: Arc<dyn LockedStore> = Arc::new(scene.archive.store(97));
     let settle = std::time::Duration::from_millis(SETTLE_MS.unsigned_abs());
-    let forged = Log::create(Arc::clone(&store), Arc::new(others), settle, &mut dice).unwrap();
+    let about = About::test(settle);
+    let forged = Log::create(Arc::clone(&store), Arc::new(others), &about, &mut dice).unwrap();
     assert!(forged.is_some());
     let opened = Log::open(store, Arc::clone(scene.archive.keys())).unwrap_err();
     assert!(matches!(opened, LogError::Opening(_)), "{opened}");

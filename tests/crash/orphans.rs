@@ -20,7 +20,8 @@ use super::scene::{FAULTY_RUN, Scene};
 fn sweep(scene: &Scene, run: u64) -> Orphans {
     let store: Arc<dyn LockedStore> = Arc::new(scene.archive.store(run));
     let mut log = Log::open(store, Arc::clone(scene.archive.keys())).unwrap();
-    remove_orphans(&mut log, &mut Dice::new(scene.seed, run)).unwrap()
+    let keys = Arc::clone(scene.archive.keys());
+    remove_orphans(&mut log, &keys, &mut Dice::new(scene.seed, run)).unwrap()
 }
 
 #[test]

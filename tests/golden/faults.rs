@@ -1,15 +1,18 @@
 //! Makes every vector from the golden archive: good bytes, and the same with one fault.
 
 mod claims;
+mod decisions;
 mod entries;
 mod keys;
 mod published;
 mod segments;
 mod statements;
+mod void_decisions;
 mod voids;
 
 use strongroom_crypto::entry::{Entry, EntryKind};
 use strongroom_crypto::json::{self, Members, Value};
+use strongroom_crypto::list::SegmentList;
 
 use super::archive::Golden;
 
@@ -25,12 +28,13 @@ pub(crate) struct Fault {
 type Good = (String, Vec<u8>);
 
 /// What a vector is to be read as.
-const KINDS: [&str; 17] = [
+const KINDS: [&str; 18] = [
     "entry",
     "claim_first",
     "claim",
     "manifest",
     "range_list",
+    "list",
     "checkpoint",
     "note",
     "tile",
@@ -54,8 +58,10 @@ pub(crate) fn kind(name: &str) -> &'static str {
 pub(crate) fn all(golden: &Golden) -> Vec<Fault> {
     let parts = [
         entries::faults(golden),
+        decisions::faults(golden),
         claims::faults(golden),
         voids::faults(golden),
+        void_decisions::faults(golden),
         statements::faults(golden),
         published::faults(golden),
         keys::faults(golden),
@@ -69,11 +75,18 @@ pub(crate) fn key_material(golden: &Golden) -> String {
     keys::material(golden)
 }
 
+/// The lists that have to be at hand for the claims: good vectors too.
+pub(crate) fn lists(golden: &Golden) -> impl Iterator<Item = SegmentList> {
+    decisions::lists(golden).into_iter().map(|(_, list)| list)
+}
+
 /// Every good vector.
 pub(crate) fn accepted(golden: &Golden) -> Vec<Good> {
     let parts = [
         entries::accepted(golden),
+        decisions::accepted(golden),
         claims::accepted(golden),
+        void_decisions::accepted(golden),
         statements::accepted(golden),
         published::accepted(golden),
         keys::accepted(golden),

@@ -7,6 +7,7 @@ use strongroom_crypto::claim::{UnverifiedClaim, VerifiedClaim};
 use strongroom_crypto::entry::{Entry, EntryKind};
 use strongroom_crypto::json;
 use strongroom_crypto::keys::{KeyFile, KeyMaterial};
+use strongroom_crypto::list::SegmentList;
 use strongroom_crypto::manifest::Manifest;
 use strongroom_crypto::merkle::leaf_hash;
 use strongroom_crypto::note::{UnverifiedNote, VerifierKey};
@@ -17,7 +18,7 @@ use strongroom_crypto::tlog_proof::TlogProof;
 use strongroom_crypto::wrapped_key::{StoredKey, WrappedKey};
 
 use super::archive::Golden;
-use super::reading;
+use super::{faults, reading};
 
 /// What a good vector yields, or why a bad one is refused.
 pub(crate) type Verdict = Result<String, String>;
@@ -25,12 +26,13 @@ pub(crate) type Verdict = Result<String, String>;
 type Reader = fn(&Golden, &str, &[u8]) -> Verdict;
 
 /// Readers by the beginning of a name; the first that fits reads.
-const READERS: [(&str, Reader); 17] = [
+const READERS: [(&str, Reader); 18] = [
     ("entry", entry),
     ("claim_first", claim_first),
     ("claim", claim),
     ("manifest", manifest),
     ("range_list", range_list),
+    ("list", list),
     ("checkpoint", checkpoint),
     ("note", note),
     ("tile", tile),
@@ -73,9 +75,10 @@ fn claim_first(_: &Golden, _: &str, bytes: &[u8]) -> Verdict {
     Ok(format!("log.open {}", state.log_open_sha256()))
 }
 
-/// The next claim of the golden log.
+/// The next claim of the golden log, with the lists at hand that there are vectors of.
 fn claim(golden: &Golden, _: &str, bytes: &[u8]) -> Verdict {
     let mut state = golden.state.clone();
+    faults::lists(golden).for_each(|list| state.add_list(list));
     let claim = UnverifiedClaim::parse(bytes).map_err(why)?;
     let claim: VerifiedClaim = claim.verify(|id| state.registered(id)).map_err(why)?;
     for outcome in state.apply_claim(&claim).map_err(why)? {
@@ -97,6 +100,11 @@ fn manifest(golden: &Golden, _: &str, bytes: &[u8]) -> Verdict {
 fn range_list(_: &Golden, _: &str, bytes: &[u8]) -> Verdict {
     let value = json::parse(bytes, 1 << 20).map_err(why)?;
     Ok(format!("ranges_sha256 {}", RangeList::from_value(value).map_err(why)?.digest()))
+}
+
+fn list(_: &Golden, _: &str, bytes: &[u8]) -> Verdict {
+    let list = SegmentList::parse(bytes).map_err(why)?;
+    Ok(format!("segments {} digest {}", list.as_slice().len(), list.digest()))
 }
 
 fn checkpoint(golden: &Golden, _: &str, bytes: &[u8]) -> Verdict {

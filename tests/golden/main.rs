@@ -10,6 +10,7 @@ mod document;
 mod faults;
 mod judge;
 mod make;
+mod officers;
 mod oracle;
 mod reading;
 mod vectors;

@@ -1,6 +1,7 @@
 //! Makes the golden archive: a fixed clock, fixed entropy, two runs over two streams.
 
 use std::{
+    collections::BTreeMap,
     fs,
     io::Write as _,
     path::Path,
@@ -16,14 +17,14 @@ use jiff::Timestamp;
 use strongroom_archiver::archive::{Request, Silent, archive};
 use strongroom_archiver::config::{Source, Stream};
 use strongroom_archiver::limits::Limits;
-use strongroom_archiver::log::{Keyring, Log};
+use strongroom_archiver::log::{About, Keyring, Log};
 use strongroom_archiver::source::Format;
 use strongroom_archiver::store::file::FileStore;
 use strongroom_crypto::keys::KeyFile;
 use strongroom_crypto::name::Shard;
 use strongroom_crypto::{ArchiveId, Digest};
 
-use super::vectors_folder;
+use super::{officers::registry, vectors_folder};
 
 /// Where the archive is made; its log names this place for ever.
 pub(crate) const ROOT: &str = "/tmp/strongroom-golden";
@@ -67,7 +68,7 @@ fn stream(name: &str, folder: &Path, file: &str) -> Stream {
     let paths = vec![folder.join(file)];
     let source =
         Source { paths, format: Format::Auto, start_rule: None, follow: false, origin: None };
-    Stream { name: name.to_owned(), sources: vec![source] }
+    Stream { name: name.to_owned(), labels: BTreeMap::new(), sources: vec![source] }
 }
 
 /// Copies what is not the store's own bookkeeping: names that begin with a dot stay behind.
@@ -104,9 +105,9 @@ pub(crate) fn make() {
     );
     let mut entropy = move |out: &mut [u8]| fill(&counter, out);
     let keys = Arc::new(KeyFile::generate(ArchiveId::generate(&mut entropy), &mut entropy));
-    let settle = Duration::from_mins(10);
+    let about = About { officers: registry(), ..About::test(Duration::from_mins(10)) };
     let mut log =
-        Log::create(store.clone(), Arc::clone(&keys), settle, &mut entropy).unwrap().unwrap();
+        Log::create(store.clone(), Arc::clone(&keys), &about, &mut entropy).unwrap().unwrap();
     let keyring = Keyring::new(store, Arc::clone(&keys));
 
     let mut packed = GzEncoder::new(Vec::new(), Compression::best());

@@ -1,6 +1,7 @@
 //! A small archive of a test: its keys, its store and runs over its sources.
 
 use std::{
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
     sync::{Arc, atomic::AtomicBool},
@@ -11,7 +12,7 @@ use strongroom_archiver::{
     archive::{ArchiveError, Report, Request, Silent, archive},
     config::{Source, Stream},
     limits::Limits,
-    log::{Keyring, Log, LogError},
+    log::{About, Keyring, Log, LogError},
     source::Format,
     store::{LockedStore, file::FileStore},
 };
@@ -93,7 +94,8 @@ impl TestArchive {
         run: u64,
     ) -> Result<Option<Log>, LogError> {
         let settle = Duration::from_millis(SETTLE_MS.unsigned_abs());
-        Log::create(store, Arc::clone(&self.keys), settle, &mut Dice::new(self.seed, run << 8 | 2))
+        let mut dice = Dice::new(self.seed, run << 8 | 2);
+        Log::create(store, Arc::clone(&self.keys), &About::test(settle), &mut dice)
     }
 
     /// One run over sources, as the command line makes it.
@@ -135,7 +137,7 @@ pub fn stream(name: &str, path: &Path, follow: bool) -> Stream {
         follow,
         origin: None,
     };
-    Stream { name: name.to_owned(), sources: vec![source] }
+    Stream { name: name.to_owned(), labels: BTreeMap::new(), sources: vec![source] }
 }
 
 /// A run over streams one after the other, with segments of at most `segment_rows`.

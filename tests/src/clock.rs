@@ -11,6 +11,12 @@ use strongroom_archiver::store::file::Clock;
 /// 2026-11-21T08:00:00.000Z.
 pub const START_MS: i64 = 1_795_248_000_000;
 
+/// The machine's time, which a program under test reads too.
+#[expect(clippy::disallowed_methods, reason = "what is run asks the machine")]
+pub fn now() -> Timestamp {
+    Timestamp::now()
+}
+
 /// Stands still, unless it was told to move on by a little whenever it is read.
 #[derive(Clone, Debug)]
 pub struct TestClock {

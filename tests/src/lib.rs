@@ -7,6 +7,7 @@ pub mod entropy;
 pub mod events;
 pub mod fault_proxy;
 pub mod faulty_store;
+pub mod officers;
 pub mod program;
 pub mod temp;
 

@@ -16,7 +16,7 @@ use strongroom_archiver::{
     archive::{Request, Silent, archive},
     config::{Source, Stream},
     limits::Limits,
-    log::{Item, Keyring, Log},
+    log::{About, Item, Keyring, Log},
     source::Format,
     store::{
         LockedStore,
@@ -101,7 +101,7 @@ impl Archive {
     pub(crate) fn empty(temp: TempDir, keys: KeyFile) -> Self {
         let archive = Self { temp, clock: TestClock::new(), keys: Arc::new(keys) };
         let (store, keys) = (archive.store(), Arc::clone(&archive.keys));
-        Log::create(store, keys, SETTLE, &mut entropy(5)).unwrap().unwrap();
+        Log::create(store, keys, &About::test(SETTLE), &mut entropy(5)).unwrap().unwrap();
         fs::create_dir(archive.sources()).unwrap();
         archive
     }
@@ -135,7 +135,11 @@ impl Archive {
             origin: None,
         };
         let request = Request {
-            streams: vec![Stream { name: "app".to_owned(), sources: vec![source] }],
+            streams: vec![Stream {
+                name: "app".to_owned(),
+                labels: BTreeMap::new(),
+                sources: vec![source],
+            }],
             limits: Limits::default(),
             threads: 1,
             shard: Shard::WHOLE,

@@ -114,7 +114,9 @@ fn forged_window(archive: &Archive) -> Item {
     let close = WindowClose {
         extended_until: None,
         index_sha256: Some(Digest::of(b"another state")),
+        locked: None,
         number: state.next_window(Shard::WHOLE),
+        proof_until: None,
         segments: state.live_segments(),
         shard: Shard::WHOLE,
     };

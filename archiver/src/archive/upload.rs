@@ -3,14 +3,16 @@
 use strongroom_crypto::entry::{EntryKind, EventTree, Seal, TimeRange};
 use strongroom_crypto::keys::KeyMaterial;
 use strongroom_crypto::manifest::{Counts, Manifest};
-use strongroom_crypto::name::{PeriodKeyName, StreamName};
+use strongroom_crypto::name::{ClassName, HoldId, PeriodKeyName, StreamName};
 use strongroom_crypto::range::{OriginRange, RangeList};
+use strongroom_crypto::state::{Hold, State};
 use strongroom_crypto::time::Instant;
 use strongroom_crypto::{Digest, Sha512Digest, hex, manifest};
+use strongroom_retention::facts::Times;
 
 use super::{ArchiveError, Pending, Report, Run, lock};
 use crate::batch::{Day, Placed, date};
-use crate::log::{Item, manifest_key, segment_key};
+use crate::log::{Item, instant, manifest_key, segment_key, timestamp};
 use crate::segment::{SealedSegment, Shaper};
 use crate::source::PREFIX_BYTES;
 use crate::store::{Lock, ObjectKey, PutOptions, StoreError, VersionId, check_stored};
@@ -27,6 +29,13 @@ pub(super) struct Identity {
     pub(super) generation: u64,
     pub(super) prefix_len: usize,
     pub(super) prefix_mac: [u8; 32],
+}
+
+/// What a segment is kept under.
+struct Classified {
+    class: ClassName,
+    policy: Option<Digest>,
+    period: PeriodKeyName,
 }
 
 /// An object that was read back as asked.
@@ -52,17 +61,23 @@ impl Run<'_> {
         let (id, day) = (placed.segment.id(), date(placed.day, received_day));
         let name = placed.segment.stream().to_owned();
         let archive = self.keyring.archive_id();
-        let (lock_now, key_lock) = {
+        let stream_name: StreamName = name.parse().map_err(bug)?;
+        let (now, mut lock_now, key_lock, (hold_epoch, holds)) = {
             let log = lock(&self.log);
-            (log.birth_lock()?, log.key_lock()?)
+            let holds = standing_holds(log.state(), &stream_name);
+            (log.store().now()?, log.birth_lock()?, log.key_lock()?, holds)
         };
+        let sealing = |events, received| self.policies.sealing(&stream_name, events, received, now);
+        let unclassified = || UNCLASSIFIED.parse().map_err(bug);
+        let before = sealing(None, Times::at(now));
+        let class =
+            before.as_ref().map_or_else(unclassified, |sealing| Ok(sealing.class.clone()))?;
+        lock_now.mode = before.as_ref().map_or(lock_now.mode, |sealing| sealing.mode);
         let needed = lock_now.until;
         let (period, wrapped) = {
             let mut entropy = lock(&self.entropy);
-            let class = UNCLASSIFIED.parse().map_err(bug)?;
-            let stream = name.parse().map_err(bug)?;
             let (period, key) =
-                self.keyring.period(&stream, &class, day, needed, key_lock, &mut **entropy)?;
+                self.keyring.period(&stream_name, &class, day, needed, key_lock, &mut **entropy)?;
             (period, key.wrap(placed.segment.key(), archive, id, &mut **entropy).map_err(bug)?)
         };
         let period_id = hex::encode(&period.id);
@@ -74,7 +89,13 @@ impl Run<'_> {
         // A crash here, or anywhere before the claim, leaves an orphan: no claim names it, its lock lapses.
         let stored = self.put(&key, &sealed.encoded.bytes, lock_now)?;
         let ranges = self.ranges(&name, &sealed, identities)?;
-        let manifest = self.manifest(&sealed, &key, &stored, period, lock_now, ranges.clone())?;
+        let policy = before.map(|sealing| sealing.policy);
+        let about = Classified { class, policy, period };
+        let manifest = self.manifest(&sealed, &key, &stored, &about, lock_now, ranges.clone())?;
+        let times =
+            |range: TimeRange| Times::between(timestamp(range.min()), timestamp(range.max()));
+        let decided = sealing(manifest.event_time.map(times), times(manifest.receive_time));
+        let retain_until = decided.and_then(|sealing| sealing.retain_until).map(instant);
         let manifest_bytes = manifest.encode();
         // A crash here leaves both without a claim: the same as before.
         let stored_manifest = self.put(&manifest_key(&id)?, &manifest_bytes, lock_now)?;
@@ -83,17 +104,17 @@ impl Run<'_> {
             class: manifest.class,
             event_time: manifest.event_time,
             events: manifest.events,
-            hold_epoch: 0,
-            holds: Vec::new(),
+            hold_epoch,
+            holds,
             late,
             manifest_sha256: stored_manifest.sha256,
             object: manifest.object,
             object_sha256: manifest.sha256,
             period_key: period,
-            policy: None,
+            policy,
             ranges_sha256: ranges.digest(),
             receive_time: manifest.receive_time,
-            retain_until: None,
+            retain_until,
             segment_id: id,
             settle_until: until,
             stream: manifest.stream,
@@ -141,7 +162,7 @@ impl Run<'_> {
         sealed: &SealedSegment,
         key: &ObjectKey,
         stored: &Stored,
-        period_key: PeriodKeyName,
+        about: &Classified,
         lock: Lock,
         ranges: RangeList,
     ) -> Result<Manifest, ArchiveError> {
@@ -153,7 +174,7 @@ impl Run<'_> {
         Ok(Manifest {
             archive_id: self.keyring.archive_id(),
             bytes: u64::try_from(bytes.len()).unwrap_or(u64::MAX),
-            class: UNCLASSIFIED.parse().map_err(bug)?,
+            class: about.class.clone(),
             counts: Counts {
                 duplicates: sealed.counts.duplicates,
                 filtered: 0,
@@ -167,8 +188,8 @@ impl Run<'_> {
                     .ok_or_else(|| bug("lock date"))?,
             },
             object: key.as_str().parse().map_err(bug)?,
-            period_key,
-            policy: None,
+            period_key: about.period,
+            policy: about.policy,
             ranges,
             // A segment of tails alone was received when it was made.
             receive_time: received.or_else(now).ok_or_else(|| bug("receive time"))?,
@@ -210,6 +231,14 @@ impl Run<'_> {
         let version = check_stored(&*store, key, version.as_ref(), bytes, &options)?;
         Ok(Stored { version, sha256: options.sha256 })
     }
+}
+
+/// The epoch of the holds, and those that new segments of a stream fall under, in order. One that is
+/// placed or released before the claim makes the seal void, and the segment is sealed again.
+fn standing_holds(state: &State, stream: &StreamName) -> (u64, Vec<HoldId>) {
+    let covers = |hold: &Hold| hold.standing.as_ref().is_some_and(|known| known.covers(stream));
+    let holds = state.holds().filter(|(_, hold)| covers(hold)).map(|(id, _)| id.clone());
+    (state.hold_epoch(), holds.collect())
 }
 
 fn time_range((least, most): (i64, i64)) -> Option<TimeRange> {

@@ -1,5 +1,6 @@
 //! `strongroom archive`
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -124,7 +125,7 @@ fn request(arguments: &Arguments, place: &Place) -> Result<Request, Failure> {
                 follow: arguments.follow,
                 origin: arguments.origin.clone(),
             };
-            vec![Stream { name: name.clone(), sources: vec![source] }]
+            vec![Stream { name: name.clone(), labels: BTreeMap::new(), sources: vec![source] }]
         }
         (None, Some(config)) if !config.streams.is_empty() => config.streams.clone(),
         (None, Some(_)) => {

@@ -86,6 +86,11 @@ impl From<ReadError> for Failure {
             ReadError::NoSegment(_) => {
                 Self::input(error.to_string(), "`strongroom status --segments` lists what there is")
             }
+            ReadError::Gone { .. } => Self {
+                code: EXIT_FINDING,
+                message: error.to_string(),
+                next: Some("`strongroom disposition list` shows orders and certificates".into()),
+            },
             ReadError::Decode { .. } | ReadError::Altered(_) => {
                 let next = Some("run `strongroom verify --deep` to see what is damaged".to_owned());
                 Self { code: EXIT_FINDING, message: error.to_string(), next }
@@ -102,6 +107,7 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
     let keyring = Arc::new(Keyring::new(Arc::clone(&store), Arc::clone(&keys)));
     let (_, seals) = walk(&*store, &keys, keyring.covered())?;
     let mut out = BufWriter::with_capacity(1 << 18, io::stdout().lock());
+    let mut code = EXIT_DONE;
     match (&arguments.segment, &arguments.origin) {
         (Some(segment), _) => {
             let id = segment_id(segment)?;
@@ -111,13 +117,16 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
             records(reader, arguments.json, None, &machine.stop, &mut out)?;
         }
         (None, Some(origin)) => {
-            cat_origin(&*store, &keyring, &seals, arguments, origin, (&machine.stop, &mut out))?;
+            let out = (&*machine.stop, &mut out);
+            if !cat_origin(&*store, &keyring, &seals, arguments, origin, out)? {
+                code = EXIT_FINDING;
+            }
         }
         (None, None) => {}
     }
     out.flush()?;
     output::warn(keyring.covered());
-    Ok(EXIT_DONE)
+    Ok(code)
 }
 
 /// A segment is named by its id, alone or at the end of its object key.
@@ -132,6 +141,7 @@ fn segment_id(name: &str) -> Result<SegmentId, Failure> {
     })
 }
 
+/// Prints an origin; false if segments of it are destroyed.
 fn cat_origin(
     store: &dyn LockedStore,
     keyring: &Arc<Keyring>,
@@ -139,7 +149,7 @@ fn cat_origin(
     arguments: &Arguments,
     origin: &str,
     (stop, out): (&AtomicBool, &mut impl io::Write),
-) -> Result<(), Failure> {
+) -> Result<bool, Failure> {
     let key = keyring.origin()?;
     let mut streams: Vec<&str> = seals.iter().map(|sealed| sealed.seal.stream.as_str()).collect();
     streams.sort_unstable();
@@ -186,11 +196,18 @@ fn cat_origin(
             format!("the newest is {newest}"),
         ));
     }
+    let mut whole = true;
     for sealed in segments {
+        if let Some(gone) = sealed.gone {
+            whole = false;
+            let next = Some("its bytes are left out of the output");
+            output::complain(&format!("segment {} {gone}", sealed.seal.segment_id), next);
+            continue;
+        }
         let reader = open_sealed(store, keyring, sealed)?;
         records(reader, arguments.json, Some((origin, generation)), stop, out)?;
     }
-    Ok(())
+    Ok(whole)
 }
 
 /// Prints the records of a segment; with `only`, the bytes of one of its ranges.

@@ -1,19 +1,19 @@
 //! `strongroom init`
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use clap::Args;
 use strongroom_crypto::ArchiveId;
 use strongroom_crypto::json::{object, text};
 use strongroom_crypto::keys::KeyFile;
 use strongroom_crypto::name::Environment;
+use strongroom_crypto::officer::{Registry, RegistryError};
 
 use super::target::{Place, Target};
 use super::{EXIT_DONE, Failure, Machine, output};
 use crate::config::parse_duration;
 use crate::limits::Limits;
-use crate::log::{Keyring, Log};
+use crate::log::{About, Keyring, Log};
 use crate::store::StoreUrl;
 
 #[derive(Args, Debug)]
@@ -26,34 +26,36 @@ pub(super) struct Arguments {
     /// How long new objects stay locked (ISO 8601); in a test archive at most PT10M
     #[arg(long, value_name = "DURATION")]
     settle: Option<String>,
+    /// Who decides, each as `ID:ROLE:FILE` with an OpenSSH public key (ssh-ed25519): at least three
+    /// in two roles, outside a test archive
+    #[arg(long = "officer", value_name = "ID:ROLE:FILE")]
+    officers: Vec<String>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
 }
 
 pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failure> {
-    match arguments.environment.parse() {
-        Ok(Environment::Test) => {}
-        Ok(Environment::Production) => {
-            let next = "a production archive needs officers, which this version does not have: use `--environment test`";
-            return Err(Failure::input("cannot create a production archive", next));
-        }
-        Err(_) => {
-            let message = format!("unknown environment `{}`", arguments.environment);
-            return Err(Failure::input(message, "use `--environment test`"));
-        }
-    }
+    let environment: Environment = arguments.environment.parse().map_err(|_| {
+        let message = format!("unknown environment `{}`", arguments.environment);
+        Failure::input(message, "use `--environment test` or `--environment production`")
+    })?;
+    let officers = registry(&arguments.officers, environment)?;
     let place = arguments.target.resolve()?;
     place.key()?;
+    let (least, most, range) = match environment {
+        Environment::Test => (Limits::SETTLE.0, Limits::TEST_LOCK, "PT1S to PT10M"),
+        Environment::Production => (Limits::PRODUCTION_SETTLE, Limits::SETTLE.1, "PT1H to P365D"),
+    };
     let settle = match &arguments.settle {
-        None => place.limits.settle.min(Limits::TEST_LOCK),
+        None => place.limits.settle.clamp(least, most),
         Some(text) => parse_duration(text)
-            .filter(|settle| (Limits::SETTLE.0..=Limits::TEST_LOCK).contains(settle))
+            .filter(|settle| (least..=most).contains(settle))
             .ok_or_else(|| {
-                Failure::input(format!("`--settle {text}` is not usable"), "give PT1S to PT10M")
+                Failure::input(format!("`--settle {text}` is not usable"), format!("give {range}"))
             })?,
     };
-    let log = create(&place, settle, machine)?;
+    let log = create(&place, &About { environment, officers, settle }, machine)?;
     let (store, key) = (place.url.to_string(), place.key()?.display().to_string());
     let vkey = super::target::vkey(&place)?;
     if arguments.json {
@@ -68,8 +70,12 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
         return Ok(EXIT_DONE);
     }
     output::line(format!(
-        "archive  {} (environment: test, no lock lasts longer than ten minutes)",
-        log.state().archive_id()
+        "archive  {} (environment: {})",
+        log.state().archive_id(),
+        match environment {
+            Environment::Test => "test, no lock lasts longer than ten minutes",
+            Environment::Production => "production",
+        }
     ))?;
     output::line(format!("store    {store}"))?;
     output::line(format!(
@@ -91,8 +97,21 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
     Ok(EXIT_DONE)
 }
 
+/// The officers that were named, if they are enough.
+fn registry(named: &[String], environment: Environment) -> Result<Registry, Failure> {
+    let officers = named.iter().map(|text| super::signing::officer(text));
+    let next = "name at least three in two roles with `--officer ID:ROLE:FILE`";
+    let refused = |error: RegistryError| Failure::input(error.to_string(), next);
+    let registry = Registry::new(officers.collect::<Result<_, _>>()?).map_err(refused)?;
+    let enough = registry.is_empty() && environment == Environment::Test;
+    if !enough {
+        registry.check_enough(environment).map_err(refused)?;
+    }
+    Ok(registry)
+}
+
 /// Makes keys, store and log. Each step may be the last before a crash: the next call goes on from there.
-pub(super) fn create(place: &Place, settle: Duration, machine: &Machine) -> Result<Log, Failure> {
+pub(super) fn create(place: &Place, about: &About, machine: &Machine) -> Result<Log, Failure> {
     let mut fill = machine.fill;
     let taken = || {
         let next = format!(
@@ -117,5 +136,5 @@ pub(super) fn create(place: &Place, settle: Duration, machine: &Machine) -> Resu
             format!("`{}` is there already: it is another archive's key", place.key()?.display());
         return Err(Failure::input(message, next));
     }
-    Log::create(store, place.keys()?, settle, &mut fill)?.ok_or_else(taken)
+    Log::create(store, place.keys()?, about, &mut fill)?.ok_or_else(taken)
 }

@@ -18,7 +18,7 @@ use super::{EXIT_FINDING, Failure, Machine, init, output, verify};
 use crate::archive::{Report, Request, archive};
 use crate::config::Config;
 use crate::limits::Limits;
-use crate::log::{Keyring, Log, walk};
+use crate::log::{About, Keyring, Log, walk};
 use crate::read::open_sealed;
 use crate::sample::Day;
 use crate::segment::{DecodeError, Decoded};
@@ -66,7 +66,7 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
     })?;
     let target = Target { config: Some(config_path), ..Target::default() };
     let place = target.resolve()?;
-    let log = init::create(&place, Limits::TEST_LOCK, machine)?;
+    let log = init::create(&place, &About::test(Limits::TEST_LOCK), machine)?;
     drop(log);
     output::line(format!(
         "A made-up day of a made-up company ({date}), archived in {}",

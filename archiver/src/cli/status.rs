@@ -6,10 +6,11 @@ use std::sync::Arc;
 use clap::Args;
 use strongroom_crypto::json::{Value, array, object, text};
 use strongroom_crypto::origin::OriginHandle;
+use strongroom_crypto::state::State;
 
 use super::target::Target;
 use super::{EXIT_DONE, Failure, Machine, output};
-use crate::log::{Keyring, Sealed, newest_checkpoint, walk};
+use crate::log::{Gone, Keyring, Sealed, instant, newest_checkpoint, walk};
 use crate::read::{OriginStatus, origins};
 
 #[derive(Args, Debug)]
@@ -35,30 +36,22 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
     let head = newest_checkpoint(&*store, keys.log().verifier(), covered)?;
     let vkey = keys.log().verifier().to_string();
     let origins = origins(&*store, Some(&keyring), &seals)?;
+    let destroyed = |sealed: &Sealed| matches!(sealed.gone, Some(Gone::Destroyed(_)));
+    let gone = seals.iter().filter(|sealed| destroyed(sealed)).count();
+    let seals: Vec<Sealed> = seals.into_iter().filter(|sealed| !destroyed(sealed)).collect();
     output::warn(covered);
     let sum = |of: fn(&Sealed) -> u64| seals.iter().map(of).fold(0, u64::saturating_add);
     let (events, bytes) = (sum(|sealed| sealed.seal.events.count), sum(|sealed| sealed.seal.bytes));
     let size = head.as_ref().map_or(0, |head| head.size);
     if arguments.json {
-        let origins = array(origins.iter().map(|(handle, origin)| {
-            object([
-                ("end", origin.end.into()),
-                ("generation", origin.generation.into()),
-                ("generations", origin.generations.into()),
-                ("handle", text(handle)),
-                (
-                    "origin",
-                    origin.name.as_ref().map_or(Value::Null, |name| Value::Text(name.clone())),
-                ),
-                ("stream", origin.stream.as_str().into()),
-            ])
-        }));
+        let origins = array(origins.iter().map(describe_origin));
         let listed =
             if arguments.segments { array(seals.iter().map(describe)) } else { Value::Null };
         output::json(&object([
             ("archive_id", text(state.archive_id())),
             ("bytes_segments", bytes.into()),
             ("checkpoint_size", size.into()),
+            ("destroyed", gone.into()),
             ("entries", state.size().into()),
             ("environment", text(state.environment())),
             ("events", events.into()),
@@ -73,6 +66,39 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
         ]))?;
         return Ok(EXIT_DONE);
     }
+    show_head(&state, &vkey, size)?;
+    let (segments, events) = (output::count(state.live_segments()), output::count(events));
+    output::line(format!("segments    {segments} live, {events} events, {}", output::size(bytes)))?;
+    if gone > 0 {
+        output::line(format!(
+            "destroyed   {}: `strongroom disposition list`",
+            output::counted(u64::try_from(gone).unwrap_or(u64::MAX), "segment", "segments")
+        ))?;
+    }
+    let policy = state.policy_in_force(instant(store.now()?));
+    output::line(match policy {
+        None => "retention   no policy in force: every segment is unclassified, under a rolling settling lock".to_owned(),
+        Some(policy) => format!("retention   policy version {} sha256:{}", policy.version, policy.policy),
+    })?;
+    show_origins(origins)?;
+    if arguments.segments {
+        show_segments(&seals)?;
+    }
+    Ok(EXIT_DONE)
+}
+
+fn describe_origin((handle, origin): (&OriginHandle, &OriginStatus)) -> Value {
+    object([
+        ("end", origin.end.into()),
+        ("generation", origin.generation.into()),
+        ("generations", origin.generations.into()),
+        ("handle", text(handle)),
+        ("origin", origin.name.clone().map(Value::Text).into()),
+        ("stream", origin.stream.as_str().into()),
+    ])
+}
+
+fn show_head(state: &State, vkey: &str, size: u64) -> Result<(), Failure> {
     output::line(format!(
         "archive     {} ({} environment)",
         state.archive_id(),
@@ -85,16 +111,7 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
         output::counted(state.size(), "entry", "entries"),
         state.latest()
     ))?;
-    let (segments, events) = (output::count(state.live_segments()), output::count(events));
-    output::line(format!("segments    {segments} live, {events} events, {}", output::size(bytes)))?;
-    output::line(
-        "retention   no policy in force: every segment is unclassified, under a rolling settling lock",
-    )?;
-    show_origins(origins)?;
-    if arguments.segments {
-        show_segments(&seals)?;
-    }
-    Ok(EXIT_DONE)
+    Ok(())
 }
 
 fn describe(sealed: &Sealed) -> Value {

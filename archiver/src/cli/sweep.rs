@@ -7,16 +7,17 @@ use strongroom_crypto::name::Shard;
 
 use super::target::{Place, Target};
 use super::{EXIT_DONE, EXIT_FINDING, Failure, Machine, output};
-use crate::log::{Log, walk};
+use crate::hold::Ledger;
+use crate::log::{Log, LogError};
 use crate::store::Covered;
-use crate::sweep::{Orphans, extend_overdue, foreign_holds, remove_orphans};
+use crate::sweep::{Orphans, extend_overdue, remove_orphans, sweep_holds};
 
 /// What a sweep does; each needs other permissions of the store.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 enum Duty {
     /// Extend locks that are about to lapse
     Lock,
-    /// Compare legal-hold flags with the holds that the log orders: of every segment, so that it is
+    /// Set and lift legal-hold flags as the log orders: every segment is looked at, so that it is
     /// done only where it is named
     Hold,
     /// Abandon and delete uploads that no run ever claimed, and canaries of `doctor`
@@ -58,23 +59,29 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
     }
     let has = |duty| arguments.duty.is_none_or(|wanted| wanted == duty);
     let mut fill = machine.fill;
-    let before = log.state().extended_until();
+    let (before, dated) = (log.state().extended_until(), log.state().locked());
     let mut missing = Vec::new();
     if has(Duty::Lock) {
-        missing = extend_overdue(&mut log)?;
+        let policies = place.policies(&log)?;
+        missing = extend_overdue(&mut log, &policies)?;
         // The window says how far locks were extended; without news there is none to close.
         if log.is_extended() {
             log.append(&[], Some(Shard::WHOLE), &mut fill)?;
         }
     }
-    let orphans =
-        if has(Duty::Remove) { remove_orphans(&mut log, &mut fill)? } else { Orphans::default() };
+    let orphans = if has(Duty::Remove) {
+        remove_orphans(&mut log, &*place.keys()?, &mut fill)?
+    } else {
+        Orphans::default()
+    };
     let extended = log.state().extended_until().filter(|until| Some(*until) != before);
+    let locked = log.state().locked().filter(|locked| Some(*locked) != dated);
     if arguments.json {
         output::json(&object([
             ("abandoned", orphans.abandoned.into()),
             ("canaries", orphans.canaries.into()),
             ("deleted", orphans.deleted.into()),
+            ("dates_set_before", locked.map(|locked| Value::from(locked.size)).into()),
             ("extended_until", extended.map_or(Value::Null, text)),
             ("missing", array(missing.iter().map(text))),
             ("waiting", orphans.waiting.into()),
@@ -84,6 +91,12 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
         let until =
             extended.map_or_else(|| "none was due".to_owned(), |until| format!("all to {until}"));
         output::line(format!("locks       {until}"))?;
+        if let Some(locked) = locked {
+            output::line(format!(
+                "dates       set for what was sealed before entry {}, by policy {}",
+                locked.size, locked.policy
+            ))?;
+        }
         output::line(format!(
             "orphans     {} abandoned, {} deleted, {} still locked",
             output::count(orphans.abandoned),
@@ -102,28 +115,46 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
     Ok(if missing.is_empty() { EXIT_DONE } else { EXIT_FINDING })
 }
 
-/// Looks for flags that the log does not order; nothing is written.
+/// Makes legal-hold flags follow the log; nothing is entered.
 fn holds(arguments: &Arguments, place: &Place, machine: &Machine) -> Result<u8, Failure> {
     place.key()?;
     let (store, keys, covered) =
-        (place.store_read_only(machine)?, place.keys()?, Covered::default());
-    let (_, seals) = walk(&*store, &keys, &covered)?;
-    let held = foreign_holds(&*store, &covered, &seals)?;
+        (place.store_for_flags(machine)?, place.keys()?, Covered::default());
+    let (ledger, _) = Ledger::read(&*store, &keys, &covered)?;
+    let (named, found) = (ledger.state().store(), store.url());
+    if named != found {
+        return Err(LogError::Moved { named: named.to_owned(), found: found.to_owned() }.into());
+    }
+    let flags = sweep_holds(&*store, &covered, &ledger)?;
     if arguments.json {
         output::json(&object([
-            ("held_without_order", array(held.iter().map(text))),
-            ("segments", u64::try_from(seals.len()).unwrap_or(u64::MAX).into()),
+            ("held", flags.held.into()),
+            ("held_without_order", array(flags.foreign.iter().map(text))),
+            ("lifted", flags.lifted.into()),
+            ("missing", array(flags.missing.iter().map(text))),
+            ("segments", flags.segments.into()),
+            ("set", flags.set.into()),
             ("warnings", array(covered.warnings().into_iter().map(Value::Text))),
         ]))?;
     } else {
-        let (held, all) = (held.len(), seals.len());
-        output::line(format!("holds       {held} of {all} segments held without an order"))?;
+        output::line(format!(
+            "holds       {} of {} held; {} set, {} lifted",
+            output::count(flags.held),
+            output::counted(flags.segments, "segment", "segments"),
+            output::counted(flags.set, "flag", "flags"),
+            output::count(flags.lifted)
+        ))?;
     }
-    for key in &held {
+    for key in &flags.foreign {
         let next = "find out who set it: it keeps the segment from ever being disposed of";
         let message = format!("`{key}` is under a hold that the log does not order");
         output::complain(&message, Some(next));
     }
+    for key in &flags.missing {
+        let next = "run `strongroom verify` to see what is damaged";
+        output::complain(&format!("`{key}` is held and missing"), Some(next));
+    }
     output::warn(&covered);
-    Ok(if held.is_empty() { EXIT_DONE } else { EXIT_FINDING })
+    let clean = flags.foreign.is_empty() && flags.missing.is_empty();
+    Ok(if clean { EXIT_DONE } else { EXIT_FINDING })
 }

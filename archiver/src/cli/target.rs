@@ -15,6 +15,8 @@ use strongroom_crypto::keys::KeyFile;
 use super::{EXIT_INPUT, Failure, Machine};
 use crate::config::Config;
 use crate::limits::Limits;
+use crate::log::Log;
+use crate::policies::{Policies, labels};
 use crate::store::file::FileStore;
 use crate::store::{LockedStore, StoreError, StoreUrl};
 
@@ -116,6 +118,17 @@ impl Place {
         Ok(Arc::new(opened.map_err(|error| self.explain(error))?))
     }
 
+    /// Opens the store to set flags on what is in it: who may do that may put nothing there.
+    pub(super) fn store_for_flags(
+        &self,
+        machine: &Machine,
+    ) -> Result<Arc<dyn LockedStore>, Failure> {
+        match self.url {
+            StoreUrl::File(_) => self.store(machine),
+            StoreUrl::S3(_) => self.store_read_only(machine),
+        }
+    }
+
     /// Makes the store if it is not there.
     pub(super) fn create_store(&self, machine: &Machine) -> Result<Arc<dyn LockedStore>, Failure> {
         let (now, fill) = (machine.now, machine.fill);
@@ -147,6 +160,12 @@ impl Place {
             StoreUrl::S3(_) => format!("check bucket and prefix, or create it with {init}"),
         };
         Failure::input(format!("no archive at `{}`{why}", self.url), next)
+    }
+
+    /// The policies of an archive, with the labels that the configuration gives its streams.
+    pub(super) fn policies(&self, log: &Log) -> Result<Policies, Failure> {
+        let labels = self.config.as_ref().map(|config| labels(&config.streams)).unwrap_or_default();
+        Ok(Policies::load(&**log.store(), log.covered(), log.state(), labels)?)
     }
 
     /// The store's address as a shell takes it.

@@ -8,6 +8,7 @@ use strongroom_crypto::claim::{ClaimDraft, NO_CLAIM};
 use strongroom_crypto::entry::{Entry, EntryKind, LogOpen, RegisteredKey};
 use strongroom_crypto::keys::{Entropy, KeyFile, Role};
 use strongroom_crypto::name::Environment;
+use strongroom_crypto::officer::Registry;
 use strongroom_retention::Settling;
 
 use super::read::remains;
@@ -16,10 +17,28 @@ use crate::store::{Covered, Lock, LockMode, LockedStore};
 
 /// What a log registers for a key file: all its role keys, in order.
 pub(crate) fn role_keys(keys: &KeyFile) -> Vec<RegisteredKey> {
-    let register = |&role: &Role| RegisteredKey::new(keys.role(role).public(), role.into());
+    let register = |&role: &Role| RegisteredKey::new(keys.role(role).public(), role);
     let mut registered: Vec<RegisteredKey> = Role::ALL.iter().map(register).collect();
     registered.sort_by_key(|key| (key.role, key.id));
     registered
+}
+
+/// What an archive is for, and who decides about it.
+#[derive(Clone, Debug)]
+pub struct About {
+    /// What it is for.
+    pub environment: Environment,
+    /// Whose signatures count; a production archive has to have enough of them.
+    pub officers: Registry,
+    /// How long new objects stay locked.
+    pub settle: Duration,
+}
+
+impl About {
+    /// A test archive without officers.
+    pub fn test(settle: Duration) -> Self {
+        Self { environment: Environment::Test, officers: Registry::default(), settle }
+    }
 }
 
 impl Log {
@@ -50,7 +69,7 @@ impl Log {
         }
     }
 
-    /// Makes a test archive in an empty store; `None` if the store holds a log already.
+    /// Makes an archive in an empty store; `None` if the store holds a log already.
     ///
     /// # Errors
     ///
@@ -58,7 +77,7 @@ impl Log {
     pub fn create(
         store: Arc<dyn LockedStore>,
         keys: Arc<KeyFile>,
-        settle: Duration,
+        about: &About,
         entropy: &mut dyn Entropy,
     ) -> Result<Option<Self>, LogError> {
         if Self::is_open(&*store)? {
@@ -67,8 +86,8 @@ impl Log {
         Self::require_nothing(&*store)?;
         let first = claim_key(0)?;
         let now = store.now()?;
-        let asked = SignedDuration::try_from(settle).unwrap_or(SignedDuration::MAX);
-        let settling = Settling::new(asked, Environment::Test);
+        let asked = SignedDuration::try_from(about.settle).unwrap_or(SignedDuration::MAX);
+        let settling = Settling::new(asked, about.environment);
         let lock = Lock { mode: LockMode::Governance, until: settling.lock_until(now) };
         // An origin key without a log is what a crash here leaves: it is used if it is there.
         let keyring = Keyring::new(Arc::clone(&store), Arc::clone(&keys));
@@ -78,11 +97,12 @@ impl Log {
         };
         let open = LogOpen {
             archive_id: keys.archive_id(),
-            environment: Environment::Test,
+            environment: about.environment,
             keys: role_keys(&keys),
             log_vkey: keys.log().verifier().to_string(),
             min_reader: 1,
             min_writer: 1,
+            officers: about.officers.clone(),
             settle_ms: u64::try_from(settling.period().as_millis()).unwrap_or(0),
             store: store.url().to_owned(),
         };

@@ -194,7 +194,8 @@ impl Log {
         }
         let newest = newest_checkpoint(&*store, keys.log().verifier(), &covered)?;
         let (fresh, head, duty) = (Vec::new(), Head::empty(), Role::Archive);
-        let mut log = Self { store, keys, covered, state, fresh, head, extended: None, duty };
+        let mut log =
+            Self { store, keys, covered, state, fresh, head, extended: None, dated: None, duty };
         let resumed = newest.as_ref().map_or(Ok(false), |head| log.resume(head));
         match (resumed, newest) {
             (Ok(true), _) => {}
@@ -225,7 +226,7 @@ impl Log {
         let opening = self.state.clone();
         // Windows are closed by runs and by sweeps, each under its duty's key.
         let own = [Role::Archive, Role::Lock, Role::Remove].map(|role| self.keys.role(role).id());
-        let trusted = |id| own.contains(&id) || opening.is_active(Role::Archive.into(), id);
+        let trusted = |id| own.contains(&id) || opening.is_active(Role::Archive, id);
         let covered = self.covered.clone();
         let windows =
             Windows { store: &*store, covered: &covered, tiles: &tiles, trusted: &trusted };

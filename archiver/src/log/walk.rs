@@ -1,12 +1,20 @@
-//! Reading a log from its beginning: what was sealed, in order.
+//! Reading a log from its beginning: what was entered, in order.
 
+use std::collections::BTreeMap;
+use std::fmt;
+
+use strongroom_crypto::Digest;
+use strongroom_crypto::claim::ClaimItem;
 use strongroom_crypto::entry::{Entry, EntryKind, Seal};
 use strongroom_crypto::keys::KeyFile;
+use strongroom_crypto::list::SegmentList;
 use strongroom_crypto::merkle::{Tree, leaf_hash};
+use strongroom_crypto::name::OrderId;
 use strongroom_crypto::range::RangeList;
 use strongroom_crypto::state::{Outcome, State};
 
 use super::claims::Claims;
+use super::lists::apply_claim;
 use super::read::{Head, first_claim, newest_checkpoint, require_claims, require_head};
 use super::{LogError, checkpoint_key};
 use crate::store::{Covered, LockedStore};
@@ -18,49 +26,109 @@ pub struct Sealed {
     pub seal: Seal,
     /// What it covers.
     pub ranges: RangeList,
+    /// What became of it, where it is not to be read any more.
+    pub gone: Option<Gone>,
 }
 
-/// Folds all claims and returns the final state and every seal that is valid. The claims up to the
-/// newest checkpoint have to be what the log key signed; what was claimed since is believed as it
-/// is, like a run does that goes on from it.
+/// A segment that an order destroys.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Gone {
+    /// By the order of this entry, which is being carried out.
+    Ordered(u64),
+    /// As the certificate of this entry says.
+    Destroyed(u64),
+}
+
+impl fmt::Display for Gone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ordered(index) => write!(f, "is being destroyed, as entry {index} orders"),
+            Self::Destroyed(index) => write!(f, "was destroyed, as entry {index} certifies"),
+        }
+    }
+}
+
+/// Folds all claims and returns the final state and every seal that is valid.
 ///
 /// # Errors
 ///
-/// [`LogError`] if there is no log, it is not this key file's, or a claim is missing or altered.
+/// Those of [`visit`].
 pub fn walk(
     store: &dyn LockedStore,
     keys: &KeyFile,
     covered: &Covered,
 ) -> Result<(State, Vec<Sealed>), LogError> {
+    let mut seals = Vec::new();
+    let mut orders: BTreeMap<OrderId, (Digest, Gone)> = BTreeMap::new();
+    let state =
+        visit(store, keys, covered, |index, entry, ranges| match (entry.into_kind(), ranges) {
+            (EntryKind::SegmentSeal(seal), Some(ranges)) => {
+                seals.push(Sealed { seal: *seal, ranges: ranges.clone(), gone: None });
+            }
+            (EntryKind::DispositionOrder(order), _) => {
+                orders.insert(order.order, (order.list, Gone::Ordered(index)));
+            }
+            (EntryKind::DispositionCertificate(certificate), _) => {
+                let order = orders.get_mut(&certificate.order);
+                if let Some((_, gone)) = order {
+                    *gone = Gone::Destroyed(index);
+                }
+            }
+            _ => {}
+        })?;
+    let lists =
+        orders.into_values().filter_map(|(list, gone)| Some((state.list(list).ok()?, gone)));
+    let lists: Vec<(&SegmentList, Gone)> = lists.collect();
+    for sealed in &mut seals {
+        let id = &sealed.seal.segment_id;
+        sealed.gone = lists.iter().find(|(list, _)| list.contains(id)).map(|(_, gone)| *gone);
+    }
+    Ok((state, seals))
+}
+
+/// Folds all claims, shows each valid entry with its index, and returns the final state. The claims
+/// up to the newest checkpoint have to be what the log key signed; what was claimed since is believed
+/// as it is, like a run does that goes on from it.
+///
+/// # Errors
+///
+/// [`LogError`] if there is no log, it is not this key file's, or a claim is missing or altered.
+pub fn visit(
+    store: &dyn LockedStore,
+    keys: &KeyFile,
+    covered: &Covered,
+    mut show: impl FnMut(u64, Entry, Option<&RangeList>),
+) -> Result<State, LogError> {
     let first = first_claim(store, keys, covered)?;
     // Before the claims, for the log may grow while they are read.
     let head =
         newest_checkpoint(store, keys.log().verifier(), covered)?.unwrap_or_else(Head::empty);
     let mut state = State::open(&first)?;
     let mut tree = Tree::new();
-    let mut seals = Vec::new();
-    for item in first.items() {
+    let mut take = |item: &ClaimItem, valid: bool| -> Result<(), LogError> {
+        let index = tree.size();
         append(&mut tree, item.leaf(), &head)?;
+        if let (true, Ok(entry)) = (valid, Entry::parse(item.leaf())) {
+            show(index, entry, item.ranges());
+        }
+        Ok(())
+    };
+    for item in first.items() {
+        take(item, true)?;
     }
     let claims = Claims::after(store, covered, &state)?;
     while let Some(claim) = claims.next(&state)? {
         // A state folded from the beginning has all its pages: nothing is left undecided.
-        let outcomes = state.apply_claim(&claim)?;
+        let outcomes = apply_claim(store, covered, &mut state, &claim)?;
         for (item, outcome) in claim.items().iter().zip(outcomes) {
-            append(&mut tree, item.leaf(), &head)?;
-            let (Outcome::Valid, Some(ranges)) = (outcome, item.ranges()) else { continue };
-            if let Ok(EntryKind::SegmentSeal(seal)) =
-                Entry::parse(item.leaf()).map(Entry::into_kind)
-            {
-                seals.push(Sealed { seal: *seal, ranges: ranges.clone() });
-            }
+            take(item, outcome == Outcome::Valid)?;
         }
     }
     require_claims(&state, head.size)?;
     if head.size == 0 {
         require_head(&state)?;
     }
-    Ok((state, seals))
+    Ok(state)
 }
 
 /// Adds a leaf, and compares the tree with the head when it has its size.

@@ -8,11 +8,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use strongroom_crypto::SegmentId;
 use strongroom_crypto::entry::{Abandon, EntryKind};
-use strongroom_crypto::keys::Entropy;
+use strongroom_crypto::keys::{Entropy, KeyFile};
 use strongroom_crypto::time::Instant;
 
 use super::all;
-use crate::log::{Item, Log, LogError, instant, timestamp};
+use crate::log::{Item, Log, LogError, instant, timestamp, walk};
 use crate::store::{ObjectKey, StoreError};
 
 /// What became of orphans.
@@ -33,10 +33,20 @@ pub struct Orphans {
 /// # Errors
 ///
 /// The store's and the log's.
-pub fn remove_orphans(log: &mut Log, entropy: &mut dyn Entropy) -> Result<Orphans, LogError> {
+pub fn remove_orphans(
+    log: &mut Log,
+    keys: &KeyFile,
+    entropy: &mut dyn Entropy,
+) -> Result<Orphans, LogError> {
     log.load_all_pages()?;
-    let live: BTreeSet<SegmentId> =
+    let mut live: BTreeSet<SegmentId> =
         log.state().segments().map(|segment| segment.segment_id).collect();
+    if log.state().certified() > 0 {
+        // The manifest of a segment that was destroyed lives as long as the log, and the state does
+        // not know of it any more.
+        let (_, seals) = walk(&**log.store(), keys, log.covered())?;
+        live.extend(seals.iter().map(|sealed| sealed.seal.segment_id));
+    }
     let mut uploads: BTreeMap<SegmentId, Vec<ObjectKey>> = BTreeMap::new();
     for key in all(log, "segments/")?.into_iter().chain(all(log, "manifests/")?) {
         if let Some(id) = segment_id(&key).filter(|id| !live.contains(id)) {

@@ -7,13 +7,18 @@ use strongroom_crypto::claim::{
 };
 use strongroom_crypto::entry::{Attest, Entry, EntryKind, KeyChange, LogOpen, Seal};
 use strongroom_crypto::keys::{KeyId, RolePublic};
+use strongroom_crypto::list::SegmentList;
 use strongroom_crypto::merkle::{MemoryTree, leaf_hash};
-use strongroom_crypto::state::{CLOCK_SLACK_MS, FoldError, Outcome, State};
+use strongroom_crypto::name::OrderId;
+use strongroom_crypto::state::{CLOCK_SLACK_MS, FoldError, Outcome, State, Undecided};
 use strongroom_crypto::time::Instant;
 use strongroom_crypto::{ArchiveId, Digest, SegmentId};
 
+use super::disposition::{Certified, Disposal};
 use super::inventory::Inventory;
 use super::{Audit, Found, Mark, VerifyError, any_after};
+use crate::document::Document;
+use crate::hold::{self, Histories};
 use crate::log::{claim_key, instant};
 
 /// A segment that a valid entry sealed.
@@ -51,6 +56,8 @@ pub(super) struct Fold {
     pub(super) state: Option<State>,
     pub(super) seals: Vec<Live>,
     pub(super) voids: Vec<VoidSeal>,
+    /// The orders. What they destroyed is among `seals` no more.
+    pub(super) disposals: Vec<Disposal>,
     /// Uploads that were ever given up, also those that the state has forgotten.
     pub(super) abandoned: BTreeSet<SegmentId>,
     /// The snapshots that closed windows name, by size.
@@ -60,8 +67,12 @@ pub(super) struct Fold {
     pub(super) snapshots: BTreeMap<u64, Digest>,
     /// The time of the last entry under each checkpoint.
     pub(super) times: BTreeMap<u64, Instant>,
+    /// What was entered of holds.
+    pub(super) holds: Histories,
     /// When the locks were last tried, and what came of it.
     pub(super) attested: Option<(u64, Instant, Attest)>,
+    /// What valid entries name.
+    pub(super) documents: BTreeSet<(Document, Digest)>,
     /// The claim that comes next.
     pub(super) next: u64,
     /// False if the fold ended at a claim that is missing or altered: nothing behind it can be judged.
@@ -111,11 +122,14 @@ impl Fold {
             state: None,
             seals: Vec::new(),
             voids: Vec::new(),
+            disposals: Vec::new(),
             abandoned: BTreeSet::new(),
             windows: BTreeMap::new(),
             snapshots: BTreeMap::new(),
             times: BTreeMap::new(),
+            holds: Histories::new(),
             attested: None,
+            documents: BTreeSet::new(),
             next: 0,
             whole: true,
         };
@@ -135,6 +149,12 @@ impl Fold {
     /// The archive, as the first entry names it.
     pub(super) fn archive_id(&self) -> Option<ArchiveId> {
         self.opening.as_ref().map(|opening| opening.archive_id)
+    }
+
+    /// Whether an order that is not carried out names a segment: it may be there or gone.
+    pub(super) fn is_ordered(&self, id: &SegmentId) -> bool {
+        let open = self.disposals.iter().filter(|disposal| disposal.certified.is_none());
+        open.filter_map(|disposal| disposal.list.as_ref()).any(|list| list.contains(id))
     }
 }
 
@@ -255,7 +275,7 @@ impl Folder<'_, '_> {
         let (deep, roots) = (self.audit.options.deep, &self.inventory.roots);
         let wanted = |index: u64| newest || (deep && roots.contains(&index));
         let Some(state) = &mut self.fold.state else { return Vec::new() };
-        match fold_claim(state, claim, wanted) {
+        match fold_claim(self.audit, state, claim, wanted) {
             Ok((outcomes, snapshots)) => {
                 self.fold.snapshots.extend(snapshots);
                 outcomes
@@ -283,7 +303,8 @@ impl Folder<'_, '_> {
                 state = Some(opened);
                 continue;
             };
-            let Ok((_, snapshots)) = fold_claim(state, &claim, |at| at == index) else {
+            let folded = fold_claim(self.audit, state, &claim, |at| at == index);
+            let Ok((_, snapshots)) = folded else {
                 return Ok(());
             };
             self.fold.snapshots.extend(snapshots);
@@ -326,6 +347,7 @@ impl Folder<'_, '_> {
     }
 
     fn take_effect(&mut self, seq: u64, index: u64, at: Instant, kind: EntryKind) {
+        hold::note(&mut self.fold.holds, index, at, &kind);
         match kind {
             EntryKind::LogOpen(open) if index == 0 => {
                 self.known.extend(open.keys.iter().map(|key| (key.id, key.public.clone())));
@@ -345,8 +367,41 @@ impl Folder<'_, '_> {
                 self.fold.windows.extend(window);
             }
             EntryKind::Attest(attest) => self.fold.attested = Some((index, at, attest)),
-            EntryKind::LogOpen(_) | EntryKind::Unknown(_) => {}
+            EntryKind::PolicySet(set) => {
+                let named = [(Document::Policy, set.policy), (Document::Catalogue, set.catalogue)];
+                self.fold.documents.extend(named);
+            }
+            EntryKind::HoldPlace(place) => {
+                self.fold.documents.extend(place.list.map(|list| (Document::List, list)));
+            }
+            EntryKind::LogOpen(_)
+            | EntryKind::Unknown(_)
+            | EntryKind::OfficersSet(_)
+            | EntryKind::HoldRelease(_)
+            | EntryKind::ClockEvent(_)
+            | EntryKind::OfficerAct(_) => {}
+            EntryKind::DispositionOrder(order) => {
+                self.fold.documents.insert((Document::List, order.list));
+                let list = read_list(self.audit, order.list);
+                let (order, certified) = (*order, None);
+                self.fold.disposals.push(Disposal { index, at, order, list, certified });
+            }
+            EntryKind::DispositionCertificate(done) => {
+                self.fold.documents.insert((Document::Certificate, done.certificate));
+                self.carry_out(index, &done.order, done.certificate);
+            }
         }
+    }
+
+    /// What is certified to be destroyed is live no more.
+    fn carry_out(&mut self, index: u64, order: &OrderId, certificate: Digest) {
+        let of = |disposal: &&mut Disposal| disposal.order.order == *order;
+        let Some(disposal) = self.fold.disposals.iter_mut().rev().find(of) else { return };
+        let listed = |live: &mut Live| {
+            disposal.list.as_ref().is_some_and(|list| list.contains(&live.seal.segment_id))
+        };
+        let destroyed = self.fold.seals.extract_if(.., listed).collect();
+        disposal.certified = Some(Certified { index, certificate, destroyed });
     }
 
     fn read_clock(&mut self, index: u64, at: Instant) {
@@ -371,6 +426,7 @@ type Folded = (Vec<Outcome>, Vec<(u64, Digest)>);
 /// Folds a claim entry by entry, and makes the snapshots before the entries that are `wanted`, if they close windows:
 /// what a window vouches for must be what the entries before it add up to.
 fn fold_claim(
+    audit: &Audit<'_>,
     state: &mut State,
     claim: &VerifiedClaim,
     wanted: impl Fn(u64) -> bool,
@@ -386,12 +442,39 @@ fn fold_claim(
             state.mark_stored(&snapshot);
         }
         if place < last {
-            outcomes.push(state.apply(item.leaf(), item.ranges(), claim.key_id())?);
+            outcomes.push(loop {
+                match state.apply(item.leaf(), item.ranges(), claim.key_id()) {
+                    Err(Undecided::Lists(lists)) => add_lists(audit, state, &lists)?,
+                    applied => break applied?,
+                }
+            });
         }
     }
     // The last one with its claim, so that the state knows where the next begins.
-    outcomes.extend(state.apply_claim(claim)?);
+    outcomes.extend(loop {
+        match state.apply_claim(claim) {
+            Err(FoldError::Undecided(Undecided::Lists(lists))) => {
+                add_lists(audit, state, &lists)?;
+            }
+            applied => break applied?,
+        }
+    });
     Ok((outcomes, snapshots))
+}
+
+/// Puts lists at hand; one that is missing or altered leaves the state undecided.
+fn add_lists(audit: &Audit<'_>, state: &mut State, lists: &[Digest]) -> Result<(), FoldError> {
+    for digest in lists {
+        let list = read_list(audit, *digest);
+        let missing = || FoldError::Undecided(Undecided::Lists(vec![*digest]));
+        state.add_list(list.ok_or_else(missing)?);
+    }
+    Ok(())
+}
+
+fn read_list(audit: &Audit<'_>, digest: Digest) -> Option<SegmentList> {
+    let read = Document::List.load(audit.store, &audit.covered, digest).ok().flatten();
+    read.and_then(|bytes| SegmentList::parse(&bytes).ok())
 }
 
 fn closes_window(item: &ClaimItem) -> bool {

@@ -6,6 +6,7 @@ use strongroom_crypto::tile::TileCoordinate;
 use strongroom_crypto::{Digest, Hasher, SegmentId};
 
 use super::{Audit, Mark, VerifyError};
+use crate::document::Document;
 use crate::store::{Listed, ListedVersion, ObjectKey, StoreError};
 
 /// Names are listed this many at a time.
@@ -14,7 +15,18 @@ const PAGE: usize = 1_000;
 const PIECE_BYTES: u64 = 4 << 20;
 /// The names under which nothing is ever replaced or hidden. Claims are listed before what they name: a run that goes on
 /// meanwhile has stored that before them. Checkpoints sort before claims, and are stored after them.
-const IMMUTABLE: [&str; 4] = ["log/", "keys/", "manifests/", "segments/"];
+const IMMUTABLE: [&str; 8] = [
+    "log/",
+    "catalogues/",
+    "certificates/",
+    "keys/",
+    "lists/",
+    "manifests/",
+    "policies/",
+    "segments/",
+];
+/// What entries name only by digest, and may be erased.
+const ERASABLE: &str = "records/";
 /// The parts of the log, for a store that cannot list it whole.
 const PARTS_OF_LOG: [&str; 3] = ["log/checkpoint", "log/claim/", "log/tile/"];
 /// Derived objects: their versions mean nothing.
@@ -33,6 +45,7 @@ pub(super) struct Inventory {
     pub(super) segments: BTreeSet<ObjectKey>,
     pub(super) manifests: BTreeSet<SegmentId>,
     pub(super) keys: BTreeSet<ObjectKey>,
+    pub(super) documents: BTreeSet<(Document, Digest)>,
     pub(super) roots: BTreeSet<u64>,
     pub(super) pages: BTreeSet<Digest>,
     /// Names that something lies over, or that were removed.
@@ -61,7 +74,7 @@ impl Inventory {
             }
             None
         })?;
-        let known = || IMMUTABLE.into_iter().chain([DERIVED]);
+        let known = || IMMUTABLE.into_iter().chain([DERIVED, ERASABLE]);
         listed(audit, "", |item| {
             let below = known().find(|prefix| item.key.as_str().starts_with(prefix));
             if below.is_none() {
@@ -153,6 +166,9 @@ impl Inventory {
                 .strip_suffix(".json")
                 .and_then(|id| Some(self.manifests.insert(id.parse().ok()?))),
             "keys" => Some(self.keys.insert(key.clone())),
+            "catalogues" | "certificates" | "lists" | "policies" => {
+                Document::named(key.as_str()).map(|document| self.documents.insert(document))
+            }
             // What shows whether a bucket has a fence, and canaries: neither says anything about the archive.
             "index" if rest == "fence" || rest.starts_with("doctor/") => Some(true),
             "index" => match rest.strip_prefix("page/") {
@@ -286,6 +302,8 @@ mod tests {
             "index/fence",
             "index/doctor/held",
             "index/page/e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855.json",
+            "lists/e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855.json",
+            "policies/e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855.yaml",
         ] {
             assert!(add(name), "{name}");
         }
@@ -300,6 +318,7 @@ mod tests {
             "index/7/root.json",
             "index/page/00.json",
             "lists/x.json",
+            "policies/e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855.json",
         ] {
             assert!(!add(name), "{name}");
         }

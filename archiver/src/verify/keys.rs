@@ -1,11 +1,12 @@
 //! The wrapped keys: without them no segment can be read, however well it is kept.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use strongroom_crypto::Digest;
 use strongroom_crypto::name::PeriodKeyName;
 use strongroom_crypto::wrapped_key::{MAX_WRAPPED_KEY_BYTES, StoredKey, WrappedKey};
 
+use super::dates::Dates;
 use super::fold::Fold;
 use super::inventory::Inventory;
 use super::locks::{Locks, head};
@@ -27,18 +28,24 @@ pub(super) fn check(
     audit: &Audit<'_>,
     inventory: &Inventory,
     fold: &Fold,
+    dates: &Dates,
 ) -> Result<(), VerifyError> {
     let locks = Locks::new(fold, audit.options.now);
-    let mut needed = BTreeSet::from([ObjectKey::new(ORIGIN)?]);
-    for period in fold.seals.iter().map(|live| live.seal.period_key).collect::<BTreeSet<_>>() {
-        needed.insert(period_key_object(&period)?);
+    let (mut needed, mut periods) = (BTreeSet::from([ObjectKey::new(ORIGIN)?]), BTreeMap::new());
+    // The key of what is ordered to be destroyed may be gone.
+    let stay = fold.seals.iter().filter(|live| !fold.is_ordered(&live.seal.segment_id));
+    for period in stay.map(|live| live.seal.period_key).collect::<BTreeSet<_>>() {
+        let key = period_key_object(&period)?;
+        needed.insert(key.clone());
+        periods.insert(key, period);
     }
     // Also what was not listed is looked at before it is called missing.
     for key in needed.union(&inventory.keys) {
         audit.go_on()?;
         let Some(kept) = check_object(audit, key)? else { continue };
         if needed.contains(key) {
-            locks.check(audit, key, &kept.head, None);
+            let date = periods.get(key).map_or(dates.proofs(), |name| dates.key(name));
+            locks.check(audit, key, &kept.head, None, date);
         } else if fold.whole {
             audit.note("orphan", key, Mark::Info, "no live segment needs this key");
         }

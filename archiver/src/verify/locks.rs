@@ -7,6 +7,7 @@ use strongroom_crypto::name::{CheckName, Environment};
 use strongroom_crypto::time::Instant;
 use strongroom_retention::Settling;
 
+use super::dates::Dates;
 use super::fold::Fold;
 use super::inventory::Inventory;
 use super::{Audit, Finding, Mark, VerifyError};
@@ -41,15 +42,16 @@ impl Locks {
         Self { environment, settling: Settling::new(period, environment), now }
     }
 
-    /// Judges the lock of an object that must not go.
+    /// Judges the lock of an object that must not go, or not before a date.
     pub(super) fn check(
         &self,
         audit: &Audit<'_>,
         key: &ObjectKey,
         head: &Head,
         promised: Option<Promised>,
+        date: Option<Timestamp>,
     ) {
-        let Some((result, detail)) = self.judge(head, promised) else { return };
+        let Some((result, detail)) = self.judge(head, promised, date) else { return };
         audit.add(Finding {
             check: CHECK,
             object: key.to_string(),
@@ -59,7 +61,12 @@ impl Locks {
         });
     }
 
-    fn judge(&self, head: &Head, promised: Option<Promised>) -> Option<(Mark, String)> {
+    fn judge(
+        &self,
+        head: &Head,
+        promised: Option<Promised>,
+        date: Option<Timestamp>,
+    ) -> Option<(Mark, String)> {
         let Some(lock) = head.lock else {
             let detail =
                 "no lock is seen: it is not locked, or the permission to read locks is missing";
@@ -77,10 +84,25 @@ impl Locks {
                 return Some((Mark::Fail, detail));
             }
         }
+        let reaches = |date: Timestamp| date.duration_since(lock.until) <= LOCK_SLACK;
+        if date.is_some_and(reaches) {
+            return None;
+        }
         if lock.until <= self.now {
             let mark =
                 if self.environment == Environment::Test { Mark::Lapsed } else { Mark::Fail };
             return Some((mark, format!("its lock ended {}", lock.until)));
+        }
+        // What proves segments gets its date with the next that have one.
+        if let (Some(date), Environment::Production) =
+            (date.filter(|_| promised.is_some()), self.environment)
+            && !self.settling.is_overdue(lock.until, self.now)
+        {
+            let detail = format!(
+                "its lock ends {}, it is kept until {date}: run `sweep --duty lock`",
+                lock.until
+            );
+            return Some((Mark::Pending, detail));
         }
         self.settling.is_overdue(lock.until, self.now).then(|| {
             let detail = format!(
@@ -98,6 +120,7 @@ pub(super) fn check_log(
     audit: &Audit<'_>,
     inventory: &Inventory,
     fold: &Fold,
+    dates: &Dates,
 ) -> Result<(), VerifyError> {
     let locks = Locks::new(fold, audit.options.now);
     let mut keys = Vec::new();
@@ -113,7 +136,7 @@ pub(super) fn check_log(
     pool::each(audit.threads(), &keys, |(check, key)| {
         audit.go_on()?;
         if let Some(head) = head(audit, check, key)? {
-            locks.check(audit, key, &head, None);
+            locks.check(audit, key, &head, None, dates.proofs());
         }
         Ok(())
     })

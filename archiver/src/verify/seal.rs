@@ -6,8 +6,10 @@ use strongroom_crypto::entry::Seal;
 use strongroom_crypto::manifest::{MAX_MANIFEST_BYTES, Manifest};
 use strongroom_crypto::{Digest, Hasher, SegmentId};
 
+use super::dates::Dates;
 use super::deep::Deep;
 use super::fold::{Fold, Live, VoidSeal};
+use super::holds::Holds;
 use super::inventory::Inventory;
 use super::locks::{Locks, Promised, head};
 use super::{Audit, Mark, VerifyError};
@@ -23,15 +25,22 @@ pub(super) fn check_all(
     audit: &Audit<'_>,
     inventory: &Inventory,
     fold: &Fold,
+    dates: &Dates,
 ) -> Result<(), VerifyError> {
     let locks = Locks::new(fold, audit.options.now);
+    let holds = Holds::new(audit, fold)?;
+    let rules = (&locks, dates, &holds);
     let deep = Deep::new(audit, fold);
     let bytes = fold.seals.iter().fold(0_u64, |sum, live| sum.saturating_add(live.seal.bytes));
     audit.progress.found(bytes);
     pool::each(audit.threads(), &fold.seals, |live| {
         audit.go_on()?;
-        let manifest = check_manifest(audit, fold, &locks, live)?;
-        let key = check_object(audit, inventory, &locks, &live.seal, manifest.as_ref())?;
+        let manifest = check_manifest(audit, fold, rules, live)?;
+        if fold.is_ordered(&live.seal.segment_id) {
+            audit.progress.read(live.seal.bytes);
+            return Ok(());
+        }
+        let key = check_object(audit, inventory, rules, &live.seal, manifest.as_ref())?;
         match (&deep, key) {
             (Some(deep), Some(_)) => deep.check(&live.seal, manifest.as_ref())?,
             (None, Some(key)) => check_bytes(audit, &live.seal, &key)?,
@@ -48,11 +57,28 @@ fn promised(seal: &Seal, manifest: Option<&Manifest>) -> Promised {
     Promised { mode: manifest.map(|manifest| manifest.lock.mode), until }
 }
 
-/// Checks a manifest against its entry; returned if it is the one that the entry names.
+/// Checks a manifest against its entry, and its lock; returned if it is the one that the entry names.
 fn check_manifest(
     audit: &Audit<'_>,
     fold: &Fold,
-    locks: &Locks,
+    (locks, dates, holds): (&Locks, &Dates, &Holds),
+    live: &Live,
+) -> Result<Option<Manifest>, VerifyError> {
+    let seal = &live.seal;
+    let Some(manifest) = read_manifest(audit, fold, live)? else { return Ok(None) };
+    let key = manifest_key(&seal.segment_id)?;
+    if let Some(head) = head(audit, "manifest", &key)? {
+        let date = dates.segment(&seal.segment_id);
+        locks.check(audit, &key, &head, Some(promised(seal, Some(&manifest))), date);
+        holds.check(audit, &key, &head, &seal.segment_id);
+    }
+    Ok(Some(manifest))
+}
+
+/// Checks a manifest against its entry; returned if it is the one that the entry names.
+pub(super) fn read_manifest(
+    audit: &Audit<'_>,
+    fold: &Fold,
     live: &Live,
 ) -> Result<Option<Manifest>, VerifyError> {
     let seal = &live.seal;
@@ -77,9 +103,6 @@ fn check_manifest(
     if let Err(error) = manifest.check_seal(seal) {
         fail(error.to_string());
     }
-    if let Some(head) = head(audit, "manifest", &key)? {
-        locks.check(audit, &key, &head, Some(promised(seal, Some(&manifest))));
-    }
     Ok(Some(manifest))
 }
 
@@ -87,7 +110,7 @@ fn check_manifest(
 fn check_object(
     audit: &Audit<'_>,
     inventory: &Inventory,
-    locks: &Locks,
+    (locks, dates, holds): (&Locks, &Dates, &Holds),
     seal: &Seal,
     manifest: Option<&Manifest>,
 ) -> Result<Option<ObjectKey>, VerifyError> {
@@ -109,7 +132,9 @@ fn check_object(
         find_beneath(audit, seal, &key)?;
     }
     let Some(head) = head(audit, "segment", &key)? else { return Ok(None) };
-    locks.check(audit, &key, &head, Some(promised(seal, manifest)));
+    let date = dates.segment(&seal.segment_id);
+    locks.check(audit, &key, &head, Some(promised(seal, manifest)), date);
+    holds.check(audit, &key, &head, &seal.segment_id);
     if head.length != seal.bytes {
         let detail = format!("it has {} bytes, {} were sealed", head.length, seal.bytes);
         audit.note("segment", &key, Mark::Fail, detail);
@@ -183,8 +208,11 @@ pub(super) fn voids(audit: &Audit<'_>, inventory: &Inventory, fold: &Fold) {
 
 /// Reports segments and manifests that no valid entry names, as far as that can be said.
 pub(super) fn orphans(audit: &Audit<'_>, inventory: &Inventory, fold: &Fold) {
-    let objects: BTreeSet<&str> = fold.seals.iter().map(|live| live.seal.object.as_str()).collect();
-    let ids: BTreeSet<SegmentId> = fold.seals.iter().map(|live| live.seal.segment_id).collect();
+    let certified = fold.disposals.iter().filter_map(|disposal| disposal.certified.as_ref());
+    let destroyed = certified.flat_map(|certified| &certified.destroyed);
+    let known: Vec<&Live> = fold.seals.iter().chain(destroyed).collect();
+    let objects: BTreeSet<&str> = known.iter().map(|live| live.seal.object.as_str()).collect();
+    let ids: BTreeSet<SegmentId> = known.iter().map(|live| live.seal.segment_id).collect();
     let orphan = |object: &dyn std::fmt::Display, id: &SegmentId| {
         let detail = if fold.abandoned.contains(id) {
             "its upload was abandoned"

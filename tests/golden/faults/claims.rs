@@ -17,8 +17,10 @@ use crate::archive::Golden;
 /// Keeps a claim's signature apart from others (`FORMAT.md`, section 7).
 const SIGNED_PREFIX: &[u8] = b"strongroom/claim/v1\0";
 
-/// Entries with their ranges.
-pub(super) type Items = Vec<(Entry, Option<RangeList>)>;
+/// An entry with its ranges.
+pub(super) type Item = (Entry, Option<RangeList>);
+/// Those of a claim.
+pub(super) type Items = Vec<Item>;
 
 /// The range that the first origin of the golden log goes on with.
 pub(super) fn range(golden: &Golden) -> OriginRange {
@@ -35,12 +37,17 @@ pub(super) fn range(golden: &Golden) -> OriginRange {
     }
 }
 
+/// An id that the golden log does not know.
+pub(super) fn unknown_id(golden: &Golden) -> SegmentId {
+    let mut fill = |out: &mut [u8]| out.fill(0x5a);
+    let at = u64::try_from(golden.state.latest().unix_ms()).unwrap();
+    SegmentId::new(at, &mut fill).unwrap()
+}
+
 /// A seal of a new segment with these ranges.
 pub(super) fn seal(golden: &Golden, ranges: Vec<OriginRange>) -> (Seal, RangeList) {
     let ranges = RangeList::new(ranges).unwrap();
-    let at = golden.state.latest();
-    let mut fill = |out: &mut [u8]| out.fill(0x5a);
-    let id = SegmentId::new(u64::try_from(at.unix_ms()).unwrap(), &mut fill).unwrap();
+    let (at, id) = (golden.state.latest(), unknown_id(golden));
     let object = format!("segments/app/2026/01/02/{id}.parquet").parse().unwrap();
     let settle_until = at.saturating_add_ms(600_000);
     let old = golden.seals[0].seal.clone();
@@ -49,20 +56,19 @@ pub(super) fn seal(golden: &Golden, ranges: Vec<OriginRange>) -> (Seal, RangeLis
 }
 
 /// A seal as an item of a claim.
-pub(super) fn sealing(
-    golden: &Golden,
-    (seal, ranges): (Seal, RangeList),
-) -> (Entry, Option<RangeList>) {
+pub(super) fn sealing(golden: &Golden, (seal, ranges): (Seal, RangeList)) -> Item {
     (next(golden, EntryKind::SegmentSeal(Box::new(seal))), Some(ranges))
 }
 
 /// The end of a window as an item of a claim.
-pub(super) fn closing(golden: &Golden, number: u64) -> (Entry, Option<RangeList>) {
+pub(super) fn closing(golden: &Golden, number: u64) -> Item {
     let segments = golden.state.live_segments();
     let close = WindowClose {
         extended_until: None,
         index_sha256: None,
+        locked: None,
         number,
+        proof_until: None,
         segments,
         shard: Shard::WHOLE,
     };
@@ -70,7 +76,7 @@ pub(super) fn closing(golden: &Golden, number: u64) -> (Entry, Option<RangeList>
 }
 
 /// A window that says that all locks were extended until the year 9999.
-pub(super) fn closing_for_ever(golden: &Golden, number: u64) -> (Entry, Option<RangeList>) {
+pub(super) fn closing_for_ever(golden: &Golden, number: u64) -> Item {
     let (entry, _) = closing(golden, number);
     let EntryKind::WindowClose(mut close) = entry.into_kind() else { panic!("no window") };
     close.extended_until = Some(Instant::MAX);
@@ -90,7 +96,12 @@ fn draft(golden: &Golden, items: Items) -> ClaimDraft {
 
 /// The next claim of the golden log, signed by its key.
 pub(super) fn claim(golden: &Golden, items: Items) -> Vec<u8> {
-    draft(golden, items).sign(golden.keys.role(Role::Archive)).unwrap().bytes().to_vec()
+    claim_by(golden, Role::Archive, items)
+}
+
+/// The same, signed by the key of a role.
+pub(super) fn claim_by(golden: &Golden, role: Role, items: Items) -> Vec<u8> {
+    draft(golden, items).sign(golden.keys.role(role)).unwrap().bytes().to_vec()
 }
 
 /// Signs a claim anew, whatever it says.

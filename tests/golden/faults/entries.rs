@@ -1,21 +1,17 @@
 //! Entries, and with them the JSON of everything that is hashed.
 
 use strongroom_crypto::b64;
-use strongroom_crypto::entry::{Abandon, Attest, Attested, Entry, EntryKind, KeyChange, KeySet};
-use strongroom_crypto::keys::{Role, RoleKey};
-use strongroom_crypto::name::LogRole;
+use strongroom_crypto::entry::{Abandon, Attest, Attested, Entry, EntryKind};
+use strongroom_crypto::keys::RoleKey;
 
+use super::decisions::{BOTH, key_set};
 use super::{Fault, Good, fault, leaf, next, swap, text, with_items};
 use crate::archive::Golden;
+use crate::officers::signed;
 
 /// The good entry that most faults are made of, as text.
 fn seal(golden: &Golden) -> String {
     text(&leaf(golden, "segment.seal"))
-}
-
-fn key_set(golden: &Golden) -> String {
-    let public = RoleKey::from_seed(&[0x42; 32]).public();
-    text(&next(golden, EntryKind::KeySet(KeySet::add(public, LogRole::Admin))).encode())
 }
 
 /// An attempt on locks that two withstood and one did not.
@@ -33,8 +29,6 @@ pub(super) fn attest(golden: &Golden) -> Entry {
 pub(super) fn accepted(golden: &Golden) -> Vec<Good> {
     let abandon =
         Abandon { segment_id: golden.seals[0].seal.segment_id, until: golden.state.latest() };
-    let id = RoleKey::from_seed(&[0x42; 32]).id();
-    let revoke = KeySet { id, role: Role::Lock.into(), change: KeyChange::Revoke };
     let unknown = swap(&text(&leaf(golden, "window.close")), "\"window.close\"", "\"window.open\"");
     vec![
         ("entry_log_open.json".into(), leaf(golden, "log.open")),
@@ -44,8 +38,6 @@ pub(super) fn accepted(golden: &Golden) -> Vec<Good> {
             next(golden, EntryKind::SegmentAbandon(abandon)).encode(),
         ),
         ("entry_window_close.json".into(), leaf(golden, "window.close")),
-        ("entry_key_set_add.json".into(), key_set(golden).into_bytes()),
-        ("entry_key_set_revoke.json".into(), next(golden, EntryKind::KeySet(revoke)).encode()),
         ("entry_unknown_type.json".into(), unknown.into_bytes()),
         ("entry_attest.json".into(), attest(golden).encode()),
     ]
@@ -308,7 +300,7 @@ fn names(golden: &Golden) -> Vec<Fault> {
 
 /// Public keys.
 fn keys(golden: &Golden) -> Vec<Fault> {
-    let good = key_set(golden);
+    let good = text(&next(golden, signed(golden, key_set(), &BOTH)).encode());
     let key = RoleKey::from_seed(&[0x42; 32]);
     let public = b64::encode(key.public().as_bytes());
     let other = RoleKey::from_seed(&[0x43; 32]);
@@ -335,7 +327,7 @@ fn keys(golden: &Golden) -> Vec<Fault> {
         fault(
             "entry_role_unknown.json",
             "a role that there is not",
-            swap(&good, "\"role\":\"admin\"", "\"role\":\"officer\""),
+            swap(&good, "\"role\":\"lock\"", "\"role\":\"admin\""),
         ),
         fault(
             "entry_key_action_unknown.json",

@@ -170,6 +170,11 @@ fn snapshots(golden: &Golden) -> Vec<Fault> {
             changed("keys", |items| items.reverse()),
         ),
         fault(
+            "snapshot_root_officers_unsorted.json",
+            "officers out of order",
+            changed("officers", |items| items.reverse()),
+        ),
+        fault(
             "snapshot_root_positions_unsorted.json",
             "positions out of order",
             changed("positions", |items| items.reverse()),

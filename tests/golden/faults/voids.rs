@@ -1,12 +1,12 @@
 //! Claims whose signature holds and whose entry is void: a leaf without effect.
 
-use strongroom_crypto::entry::{Abandon, Entry, EntryKind, KeySet};
-use strongroom_crypto::keys::RoleKey;
-use strongroom_crypto::name::{LogRole, Shard};
+use strongroom_crypto::entry::{Abandon, Entry, EntryKind};
+use strongroom_crypto::keys::Role;
+use strongroom_crypto::name::Shard;
 use strongroom_crypto::range::OriginRange;
 use strongroom_crypto::time::Instant;
 
-use super::claims::{claim, closing, closing_for_ever, range, resigned, seal, sealing};
+use super::claims::{claim, claim_by, closing, closing_for_ever, range, resigned, seal, sealing};
 use super::entries::attest;
 use super::{Fault, fault, leaf, next, swap, text};
 use crate::archive::Golden;
@@ -83,14 +83,13 @@ fn others(golden: &Golden) -> Vec<Fault> {
     let window = golden.state.next_window(Shard::WHOLE);
     let abandon =
         Abandon { segment_id: golden.seals[0].seal.segment_id, until: golden.state.latest() };
-    let key = KeySet::add(RoleKey::from_seed(&[0x42; 32]).public(), LogRole::Admin);
     let (close, _) = closing(golden, window);
     let old = Entry::new(
         Instant::from_unix_ms(golden.state.latest().unix_ms() - 86_400_001).unwrap(),
         close.into_kind(),
     );
     let open = Entry::parse(&leaf(golden, "log.open")).unwrap();
-    let archive = golden.keys.role(strongroom_crypto::keys::Role::Archive);
+    let archive = golden.keys.role(Role::Archive);
     let malformed = swap(
         &text(&claim(golden, vec![closing(golden, window)])),
         "\"shard\":\"0/1\"",
@@ -129,8 +128,8 @@ fn others(golden: &Golden) -> Vec<Fault> {
         ),
         fault(
             "claim_void_signer_may_not.json",
-            "a key registered by a key that is not for it",
-            claim(golden, vec![(next(golden, EntryKind::KeySet(key)), None)]),
+            "a window closed by a key that is not for it",
+            claim_by(golden, Role::Export, vec![closing(golden, window)]),
         ),
         fault(
             "claim_void_attest_by_another_duty.json",

@@ -1,0 +1,100 @@
+//! `strongroom disposition`
+
+mod execute;
+mod propose;
+mod review;
+mod show;
+
+use std::path::Path;
+
+use clap::{Args, Subcommand};
+
+use super::target::{Place, Target};
+use super::{EXIT_AGAIN, EXIT_FINDING, EXIT_INPUT, Failure, Machine};
+use crate::disposition::DispositionError;
+use crate::disposition::batch::Batch;
+use crate::disposition::history::History;
+use crate::log::Log;
+
+#[derive(Args, Debug)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Write down what may go, to be reviewed and approved; nothing is changed
+    Propose(propose::Arguments),
+    /// Say yes, no or not yet to a batch, with a reason that is kept encrypted
+    Review(review::Review),
+    /// Sign a batch; it takes the two roles that the policy names
+    Approve(review::Approve),
+    /// Destroy an approved batch, or go on with an order, and certify it
+    Execute(execute::Arguments),
+    /// Check that what an order destroyed is gone, and show its certificate
+    Verify(show::Verify),
+    /// Show orders, certificates and what waits for approval
+    List(show::List),
+}
+
+pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failure> {
+    match &arguments.command {
+        Command::Propose(arguments) => propose::run(arguments, machine),
+        Command::Review(arguments) => review::review(arguments, machine),
+        Command::Approve(arguments) => review::approve(arguments, machine),
+        Command::Execute(arguments) => execute::run(arguments, machine),
+        Command::Verify(arguments) => show::verify(arguments, machine),
+        Command::List(arguments) => show::list(arguments, machine),
+    }
+}
+
+/// Opens an archive and reads what its log says of disposals.
+fn open(target: &Target, machine: &Machine) -> Result<(Place, Log, History), Failure> {
+    let (place, log) = super::officers::open(target, machine)?;
+    let history = History::read(&log, &*place.keys()?)?;
+    Ok((place, log, history))
+}
+
+fn read(path: &Path) -> Result<Batch, Failure> {
+    let next = "name the batch that `strongroom disposition propose --output FILE` wrote";
+    let bytes = std::fs::read(path).map_err(|error| {
+        Failure::input(format!("cannot read `{}`: {error}", path.display()), next)
+    })?;
+    Batch::parse(&bytes)
+        .map_err(|error| Failure::input(format!("`{}` is no batch: {error}", path.display()), next))
+}
+
+impl From<DispositionError> for Failure {
+    fn from(error: DispositionError) -> Self {
+        let again = "propose again with `strongroom disposition propose` and have that approved";
+        let message = error.to_string();
+        let (code, next) = match error {
+            DispositionError::Log(error) => return error.into(),
+            DispositionError::Clock { .. } => {
+                (EXIT_AGAIN, "nothing was destroyed: correct the clock and run again")
+            }
+            DispositionError::Left { .. } => (
+                EXIT_FINDING,
+                "the order stays open: remove what keeps it, then execute the order again",
+            ),
+            DispositionError::NoPolicy => {
+                (EXIT_INPUT, "`strongroom policy plan` begins the approval of one")
+            }
+            DispositionError::Early(_) => (EXIT_INPUT, "nothing was destroyed: run again then"),
+            DispositionError::Void(_) => (
+                EXIT_INPUT,
+                "nothing was destroyed: `strongroom disposition approve` takes an officer of each role that the policy names",
+            ),
+            DispositionError::NoOrder(_) => {
+                (EXIT_INPUT, "`strongroom disposition list` shows orders")
+            }
+            DispositionError::Batch(_)
+            | DispositionError::Moved(_)
+            | DispositionError::Unfit { .. }
+            | DispositionError::Expired(_)
+            | DispositionError::Refused { .. } => (EXIT_INPUT, again),
+        };
+        Self { code, message, next: Some(next.to_owned()) }
+    }
+}

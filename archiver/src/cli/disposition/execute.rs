@@ -1,0 +1,61 @@
+//! `strongroom disposition execute`
+
+use std::path::Path;
+
+use clap::Args;
+use strongroom_crypto::json::{object, text};
+use strongroom_crypto::keys::Role;
+use strongroom_crypto::name::OrderId;
+
+use super::read;
+use crate::cli::target::Target;
+use crate::cli::{EXIT_DONE, Failure, Machine, officers, output};
+use crate::disposition::execute::{Clocks, carry_out, order};
+use crate::disposition::history::History;
+
+#[derive(Args, Debug)]
+pub(super) struct Arguments {
+    /// The approved batch; or the id of an order that was interrupted
+    #[arg(value_name = "BATCH|ORDER-ID")]
+    what: String,
+    #[command(flatten)]
+    target: Target,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failure> {
+    let path = Path::new(&arguments.what);
+    let batch = if path.exists() { Some(read(path)?) } else { None };
+    let id: OrderId = match &batch {
+        Some(batch) => batch.order.clone(),
+        None => arguments.what.parse().map_err(|_| {
+            let message = format!("`{}` is no batch and no order", arguments.what);
+            Failure::input(message, "`strongroom disposition list` shows orders")
+        })?,
+    };
+    let (place, log) = officers::open(&arguments.target, machine)?;
+    let mut log = log.on_duty(Role::Remove);
+    let (keys, policies) = (place.keys()?, place.policies(&log)?);
+    let clocks = Clocks { local: (machine.now)(), store: log.store().now()? };
+    let mut fill = machine.fill;
+    let known = History::read(&log, &keys)?.order(&id).is_some();
+    if let (Some(batch), false) = (&batch, known) {
+        order(&mut log, &keys, &policies, batch, clocks, &mut fill)?;
+    }
+    let done = carry_out(&mut log, &keys, &policies, &id, clocks, &mut fill)?;
+    if arguments.json {
+        output::json(&object([
+            ("at", text(done.at)),
+            ("certificate", text(done.certificate)),
+            ("entry", done.index.into()),
+            ("order", text(&id)),
+        ]))?;
+        return Ok(EXIT_DONE);
+    }
+    output::line(format!("order       {id} is carried out"))?;
+    output::line(format!("certificate sha256:{} in entry {}", done.certificate, done.index))?;
+    output::line(format!("next        strongroom disposition verify {id} --to {}", place.to()))?;
+    Ok(EXIT_DONE)
+}

@@ -1,0 +1,225 @@
+//! `strongroom hold place`
+
+use std::sync::Arc;
+
+use clap::Args;
+use jiff::Timestamp;
+use strongroom_crypto::SegmentId;
+use strongroom_crypto::entry::{EntryKind, HoldPlace, Standing};
+use strongroom_crypto::keys::KeyFile;
+use strongroom_crypto::list::{MAX_LIST_SEGMENTS, SegmentList};
+use strongroom_crypto::name::{HoldId, StreamName};
+use strongroom_crypto::officer::Signatures;
+
+use crate::act::expires;
+use crate::cli::officers::open;
+use crate::cli::signing::{Outcome, Signing, report};
+use crate::cli::target::{Place, Target};
+use crate::cli::{EXIT_DONE, EXIT_FINDING, Failure, Machine, output};
+use crate::detail::Detail;
+use crate::document::Document;
+use crate::hold::{Collateral, Late, Ledger, Matter, Scope, late};
+use crate::log::{Log, instant};
+use crate::store::{Covered, LockedStore};
+
+#[derive(Args, Debug)]
+pub(super) struct Arguments {
+    /// The hold's id: it stands in the log for ever, so it must say nothing about anybody
+    #[arg(value_name = "ID")]
+    hold: HoldId,
+    /// Segments of this stream; may be repeated
+    #[arg(long = "stream", value_name = "NAME")]
+    streams: Vec<StreamName>,
+    /// Segments with events from then on, by what they say or when they came
+    #[arg(long, value_name = "TIME")]
+    from: Option<Timestamp>,
+    /// Segments with events up to then, by what they say or when they came
+    #[arg(long, value_name = "TIME")]
+    until: Option<Timestamp>,
+    /// This segment too; may be repeated
+    #[arg(long = "segment", value_name = "ID")]
+    segments: Vec<SegmentId>,
+    /// New segments too: all of the streams named, or of every stream, whatever their times
+    #[arg(long)]
+    standing: bool,
+    /// The matter; it is sealed, and never stands in the log
+    #[arg(long, value_name = "TEXT", required_unless_present = "preview")]
+    matter: Option<String>,
+    /// Whose records they are; sealed like the matter; may be repeated
+    #[arg(long = "custodian", value_name = "TEXT")]
+    custodians: Vec<String>,
+    /// Show what would be held, and do nothing
+    #[arg(long)]
+    preview: bool,
+    #[command(flatten)]
+    target: Target,
+    #[command(flatten)]
+    signing: Signing,
+}
+
+/// What is in scope.
+struct Selection {
+    /// What is held, or none if only new segments are.
+    list: Option<SegmentList>,
+    /// What the list takes in.
+    collateral: Collateral,
+    /// What was ordered away before.
+    late: Vec<Late>,
+}
+
+pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failure> {
+    let scope = arguments.scope()?;
+    if arguments.preview {
+        let place = arguments.target.resolve()?;
+        place.key()?;
+        let (store, covered) = (place.store_read_only(machine)?, Covered::default());
+        let selection = select(&*store, &covered, &*place.keys()?, arguments, &scope)?;
+        show(arguments, &selection)?;
+        output::warn(&covered);
+        return Ok(EXIT_DONE);
+    }
+    arguments.signing.require_no_signature()?;
+    let (place, mut log) = open(&arguments.target, machine)?;
+    let (store, covered) = (Arc::clone(log.store()), log.covered().clone());
+    let keys = place.keys()?;
+    let selection = select(&*store, &covered, &keys, arguments, &scope)?;
+    show(arguments, &selection)?;
+    if selection.list.is_none() && !scope.standing {
+        let next = "what is ordered cannot be held any more; the entry says by whom it was ordered";
+        let message = format!("nothing is left for hold `{}`", arguments.hold);
+        return Err(Failure { code: EXIT_FINDING, message, next: Some(next.to_owned()) });
+    }
+    let outcome = enter(arguments, scope, &selection, &place, &mut log, machine)?;
+    let code = report(outcome, "hold")?;
+    if outcome != Outcome::Entered {
+        return Ok(code);
+    }
+    // Whatever was ordered between the two looks at the log came first.
+    let ids = selection.list.as_ref().map_or(&[][..], SegmentList::as_slice);
+    let meanwhile = late(&*store, &covered, log.state(), ids)?;
+    complain(&meanwhile);
+    output::line(format!("next        strongroom sweep --duty hold --to {}", place.to()))?;
+    let whole = selection.late.is_empty() && meanwhile.is_empty();
+    Ok(if whole { EXIT_DONE } else { EXIT_FINDING })
+}
+
+impl Arguments {
+    fn scope(&self) -> Result<Scope, Failure> {
+        let scope = Scope {
+            streams: self.streams.iter().cloned().collect(),
+            from: self.from.map(instant),
+            to: self.until.map(instant),
+            segments: self.segments.iter().copied().collect(),
+            standing: self.standing,
+        };
+        let next = "name `--stream NAME`, `--from TIME` and `--until TIME`, or `--segment ID`";
+        if scope.is_empty() {
+            return Err(Failure::input("nothing was named to hold", next));
+        }
+        if scope.from.zip(scope.to).is_some_and(|(from, to)| from > to) {
+            return Err(Failure::input("`--from` lies after `--until`", next));
+        }
+        if scope.standing && scope.streams.is_empty() && !scope.segments.is_empty() {
+            let message = "with `--segment` alone `--standing` would hold every stream";
+            return Err(Failure::input(message, "name the streams with `--stream NAME`"));
+        }
+        if self.matter.as_ref().is_some_and(|matter| matter.trim().is_empty()) {
+            return Err(Failure::input("the matter is empty", "say it with `--matter TEXT`"));
+        }
+        Ok(scope)
+    }
+}
+
+/// Finds what is in scope, and what of it comes too late.
+fn select(
+    store: &dyn LockedStore,
+    covered: &Covered,
+    keys: &KeyFile,
+    arguments: &Arguments,
+    scope: &Scope,
+) -> Result<Selection, Failure> {
+    let (ledger, events) = Ledger::read(store, keys, covered)?;
+    let hold = &arguments.hold;
+    if ledger.histories().get(hold).is_some_and(|history| history.released.is_some()) {
+        let message = format!("hold `{hold}` was released");
+        return Err(Failure::input(message, "an id is used once: choose another"));
+    }
+    let mut segments = scope.select(ledger.state());
+    let unknown =
+        scope.segments.iter().find(|id| segments.iter().all(|segment| segment.segment_id != **id));
+    if let Some(id) = unknown {
+        let next = "`strongroom status --segments` shows the live segments";
+        return Err(Failure::input(format!("segment `{id}` is not live in this archive"), next));
+    }
+    let ids: Vec<SegmentId> = segments.iter().map(|segment| segment.segment_id).collect();
+    if ids.is_empty() && !scope.standing {
+        let next = "`strongroom status --segments` shows the live segments; new ones are held with `--standing`";
+        return Err(Failure::input("no live segment is in scope", next));
+    }
+    let late = late(store, covered, ledger.state(), &ids)?;
+    segments.retain(|segment| late.iter().all(|late| late.id != segment.segment_id));
+    if segments.len() > MAX_LIST_SEGMENTS {
+        let message = format!("{} segments are more than a list has", segments.len());
+        let next = "narrow it with `--stream` or `--from` and `--until`, and place the rest under the same id: a hold widens";
+        return Err(Failure::input(message, next));
+    }
+    let collateral = Collateral::of(&segments, &events);
+    let list = SegmentList::new(segments.iter().map(|segment| segment.segment_id).collect());
+    Ok(Selection { list, collateral, late })
+}
+
+fn show(arguments: &Arguments, selection: &Selection) -> Result<(), Failure> {
+    let Collateral { segments, events, bytes } = selection.collateral;
+    output::line(format!(
+        "hold        {} over {}, {}, {}: one held event holds the whole segment",
+        arguments.hold,
+        output::counted(segments, "segment", "segments"),
+        output::counted(events, "event", "events"),
+        output::size(bytes)
+    ))?;
+    if arguments.standing {
+        output::line(format!("standing    {}", super::list::standing(&arguments.streams)))?;
+    }
+    complain(&selection.late);
+    Ok(())
+}
+
+fn complain(late: &[Late]) {
+    for Late { id, index, order } in late {
+        let message = format!("segment `{id}`: too late, ordered at entry {index}");
+        output::complain(&message, Some(&format!("it is in order `{order}`; the rest is held")));
+    }
+}
+
+/// Stores what the entry names, and has it signed.
+fn enter(
+    arguments: &Arguments,
+    scope: Scope,
+    selection: &Selection,
+    place: &Place,
+    log: &mut Log,
+    machine: &Machine,
+) -> Result<Outcome, Failure> {
+    let keys = place.keys()?;
+    let mut fill = machine.fill;
+    let standing =
+        scope.standing.then(|| Standing { streams: scope.streams.iter().cloned().collect() });
+    let matter = Matter {
+        matter: arguments.matter.clone().unwrap_or_default(),
+        custodians: arguments.custodians.clone(),
+        scope,
+    };
+    // A crash here leaves documents that no entry names.
+    let list = selection.list.as_ref().map(|list| Document::List.store(log, &list.encode()));
+    let list = list.transpose()?;
+    let detail = Detail::Hold.store(log, &keys, &matter.to_json().to_canonical(), &mut fill)?;
+    let kind = EntryKind::HoldPlace(HoldPlace {
+        detail: Some(detail),
+        expires_at: expires(log)?,
+        hold: arguments.hold.clone(),
+        list,
+        signatures: Signatures::default(),
+        standing,
+    });
+    arguments.signing.act(log, &keys, &kind, place.url.file_path(), machine)
+}

@@ -1,0 +1,99 @@
+//! Destruction by order: a batch is proposed, reviewed and approved; the order stands in the log
+//! before anything goes, and a certificate after everything went.
+//!
+//! | module | job |
+//! | --- | --- |
+//! | [`history`] | what the log says of orders, certificates, reviews and released holds |
+//! | [`propose`] | which segments may go, and whether they still may |
+//! | [`batch`] | the document that officers approve |
+//! | [`execute`] | the order, and what it destroys |
+//! | [`certificate`] | what is certified |
+//! | [`verify`] | whether it is so |
+
+pub mod batch;
+pub mod certificate;
+pub mod execute;
+pub mod history;
+pub mod propose;
+pub mod verify;
+
+use jiff::Timestamp;
+use strongroom_crypto::SegmentId;
+use strongroom_crypto::entry::Verdict;
+use strongroom_crypto::json::JsonError;
+use strongroom_crypto::name::{OfficerId, OrderId};
+use strongroom_crypto::state::Void;
+use strongroom_crypto::time::Instant;
+
+use crate::log::LogError;
+use crate::store::StoreError;
+use propose::Unfit;
+
+/// A disposal that cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum DispositionError {
+    /// The log or the store.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// The file is no batch.
+    #[error("it is no batch: {0}")]
+    Batch(#[from] JsonError),
+    /// No policy is in force, or it says nothing that can be counted.
+    #[error("no policy is in force that gives dates")]
+    NoPolicy,
+    /// What the officers saw is not so any more.
+    #[error("{0} since the batch was proposed")]
+    Moved(&'static str),
+    /// A segment may not go, or not as the batch says.
+    #[error("segment {id} {why}")]
+    Unfit {
+        /// The segment.
+        id: SegmentId,
+        /// Why.
+        why: Unfit,
+    },
+    /// The approvals count no more.
+    #[error("approvals of this batch counted until {0}")]
+    Expired(Instant),
+    /// An officer said no.
+    #[error("officer `{officer}` said `{}` to this batch in entry {index}", .verdict.as_str())]
+    Refused {
+        /// Who.
+        officer: OfficerId,
+        /// What.
+        verdict: Verdict,
+        /// Where.
+        index: u64,
+    },
+    /// The grace is not over.
+    #[error("nothing of this batch may go before {0}")]
+    Early(Instant),
+    /// Nobody knows what time it is.
+    #[error("the clock of this machine says {local}, the store's {store}: over two minutes apart")]
+    Clock {
+        /// This machine's.
+        local: Timestamp,
+        /// The store's.
+        store: Timestamp,
+    },
+    /// The log does not take the order.
+    #[error("{0}")]
+    Void(Void),
+    /// There is no such order.
+    #[error("the log has no order `{0}`")]
+    NoOrder(OrderId),
+    /// Something is still there.
+    #[error("`{object}` is still there: {detail}")]
+    Left {
+        /// What.
+        object: String,
+        /// Why.
+        detail: String,
+    },
+}
+
+impl From<StoreError> for DispositionError {
+    fn from(error: StoreError) -> Self {
+        Self::Log(error.into())
+    }
+}

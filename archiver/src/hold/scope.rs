@@ -1,0 +1,146 @@
+//! What a hold is asked to cover, and what that takes in beside it.
+
+use std::collections::BTreeSet;
+
+use strongroom_crypto::SegmentId;
+use strongroom_crypto::detail::MAX_DETAIL_BYTES;
+use strongroom_crypto::entry::TimeRange;
+use strongroom_crypto::json::{JsonError, ObjectReader, Value, array, object, text};
+use strongroom_crypto::name::StreamName;
+use strongroom_crypto::state::{LiveSegment, State};
+use strongroom_crypto::time::Instant;
+
+use super::Events;
+
+/// Which segments.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Scope {
+    /// Of these streams; of all, if there are none.
+    pub streams: BTreeSet<StreamName>,
+    /// With events or receipts from then on.
+    pub from: Option<Instant>,
+    /// With events or receipts up to then, itself included.
+    pub to: Option<Instant>,
+    /// And these, whatever else they are.
+    pub segments: BTreeSet<SegmentId>,
+    /// New ones of the streams too.
+    pub standing: bool,
+}
+
+/// What a hold takes in: whole segments, for one held event holds its segment.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Collateral {
+    /// Segments.
+    pub segments: u64,
+    /// Events in them.
+    pub events: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// What a hold is about: for the eyes of those who have the archive's keys.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Matter {
+    /// The matter.
+    pub matter: String,
+    /// Whose records they are.
+    pub custodians: Vec<String>,
+    /// What was asked for.
+    pub scope: Scope,
+}
+
+impl Scope {
+    /// Whether it names nothing at all.
+    pub fn is_empty(&self) -> bool {
+        !self.asks() && self.segments.is_empty()
+    }
+
+    /// Whether it asks for more than single segments.
+    fn asks(&self) -> bool {
+        !self.streams.is_empty() || self.from.is_some() || self.to.is_some() || self.standing
+    }
+
+    /// Whether a segment is in it. A time is met by what events say and by when they came: what a
+    /// source says late or wrong is held all the same.
+    pub fn covers(&self, segment: &LiveSegment) -> bool {
+        if self.segments.contains(&segment.segment_id) {
+            return true;
+        }
+        let meets = |range: TimeRange| {
+            self.from.is_none_or(|from| range.max() >= from)
+                && self.to.is_none_or(|to| range.min() <= to)
+        };
+        self.asks()
+            && (self.streams.is_empty() || self.streams.contains(&segment.stream))
+            && (segment.event_time.is_some_and(meets) || meets(segment.receive_time))
+    }
+
+    /// The live segments in it, in order of the log.
+    pub fn select<'a>(&self, state: &'a State) -> Vec<&'a LiveSegment> {
+        state.segments().filter(|segment| self.covers(segment)).collect()
+    }
+}
+
+impl Collateral {
+    /// Adds up segments.
+    pub fn of(segments: &[&LiveSegment], events: &Events) -> Self {
+        segments.iter().fold(Self::default(), |sum, segment| {
+            let count = events.get(&segment.segment_id).copied().unwrap_or(0);
+            Self {
+                segments: sum.segments.saturating_add(1),
+                events: sum.events.saturating_add(count),
+                bytes: sum.bytes.saturating_add(segment.bytes),
+            }
+        })
+    }
+}
+
+impl Matter {
+    /// The document that is sealed.
+    pub fn to_json(&self) -> Value {
+        let scope = &self.scope;
+        let scope = object([
+            ("from", scope.from.map(text).into()),
+            ("segments", array(scope.segments.iter().map(text))),
+            ("standing", scope.standing.into()),
+            ("streams", array(scope.streams.iter().map(text))),
+            ("to", scope.to.map(text).into()),
+        ]);
+        object([
+            ("custodians", array(self.custodians.iter().map(String::as_str))),
+            ("matter", self.matter.as_str().into()),
+            ("scope", scope),
+            ("v", 1.into()),
+        ])
+    }
+
+    /// Reads it again.
+    ///
+    /// # Errors
+    ///
+    /// Refuses what is none.
+    pub fn parse(bytes: &[u8]) -> Result<Self, JsonError> {
+        let mut members = ObjectReader::from_bytes(bytes, MAX_DETAIL_BYTES)?;
+        members.exactly("v", 1)?;
+        let custodians =
+            members.array("custodians")?.into_iter().map(|custodian| match custodian {
+                Value::Text(name) => Ok(name),
+                _ => Err(members.refused("custodians", "not an array of names")),
+            });
+        let custodians = custodians.collect::<Result<_, _>>()?;
+        let matter = members.text("matter")?;
+        let mut scope = members.object("scope")?;
+        let segments = scope.sorted("segments", "not an array of segment ids")?;
+        let streams = scope.sorted("streams", "not an array of streams")?;
+        let read = Scope {
+            streams: streams.into_iter().collect(),
+            from: scope.nullable("from")?,
+            to: scope.nullable("to")?,
+            segments: segments.into_iter().collect(),
+            standing: scope.bool("standing")?,
+        };
+        scope.finish()?;
+        members.finish()?;
+        Ok(Self { matter, custodians, scope: read })
+    }
+}

@@ -1,0 +1,249 @@
+//! The policies that the log orders, read from beside it, and what they decide of a segment.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use strongroom_crypto::Digest;
+use strongroom_crypto::entry::{Seal, TimeRange};
+use strongroom_crypto::name::{ClassName, HoldId, StreamName};
+use strongroom_crypto::state::{LiveSegment, PolicyRecord, State};
+use strongroom_retention::catalogue::Catalogue;
+use strongroom_retention::clock::{ClockEvent, Clocks};
+use strongroom_retention::decide::decide;
+use strongroom_retention::decision::{Decision, Governance};
+use strongroom_retention::facts::{Facts, Stage, Times};
+use strongroom_retention::hold::Holds;
+use strongroom_retention::period::Period;
+use strongroom_retention::policy::{Context, LockDemand, Policy};
+use strongroom_retention::schedule::{Dated, Schedule};
+
+use crate::config::Stream;
+use crate::document::Document;
+use crate::log::{LogError, timestamp};
+use crate::store::{Covered, LockMode, LockedStore};
+
+/// A stored policy cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum PolicyError {
+    /// The store, or what it has.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// It is there and cannot be read: another program wrote it.
+    #[error("policy {digest} cannot be used: {reason}")]
+    Unusable {
+        /// The policy.
+        digest: Digest,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// The labels of streams, by the configuration.
+pub type Labels = BTreeMap<StreamName, BTreeMap<String, String>>;
+
+/// The labels of configured streams.
+pub fn labels(streams: &[Stream]) -> Labels {
+    let named = streams.iter().filter_map(|stream| Some((stream.name.parse().ok()?, stream)));
+    named.map(|(name, stream)| (name, stream.labels.clone())).collect()
+}
+
+/// Everything of an archive that decides, but for the segment and the time.
+#[derive(Clone, Debug)]
+pub struct Policies {
+    schedule: Schedule,
+    clocks: Clocks,
+    labels: Labels,
+}
+
+impl Policies {
+    /// Reads every policy of a state, and the catalogues that they cite.
+    ///
+    /// # Errors
+    ///
+    /// [`PolicyError`]: nothing is decided without all of them.
+    pub fn load(
+        store: &dyn LockedStore,
+        covered: &Covered,
+        state: &State,
+        labels: Labels,
+    ) -> Result<Self, PolicyError> {
+        let mut catalogues: BTreeMap<Digest, Arc<Catalogue>> = BTreeMap::new();
+        let (mut dated, mut previous) = (Vec::new(), None);
+        for record in state.policies() {
+            let catalogue = if let Some(known) = catalogues.get(&record.catalogue) {
+                Arc::clone(known)
+            } else {
+                let bytes = Document::Catalogue.require(store, covered, record.catalogue)?;
+                let parsed = text(&bytes)
+                    .and_then(|text| Catalogue::parse(text).map_err(|error| error.to_string()));
+                let parsed = Arc::new(parsed.map_err(|reason| unusable(record, reason))?);
+                catalogues.insert(record.catalogue, Arc::clone(&parsed));
+                parsed
+            };
+            let bytes = Document::Policy.require(store, covered, record.policy)?;
+            let approved = timestamp(record.approved);
+            // Whether its dates lay ahead was asked when it was approved, and must not be asked again:
+            // a policy that was good is good for ever.
+            let now = Timestamp::UNIX_EPOCH;
+            let context = Context { now, previous, catalogue: &catalogue };
+            let policy = text(&bytes).and_then(|text| {
+                let checked = Policy::check(text, &context).map(|checked| checked.policy);
+                checked.map_err(|complaints| {
+                    complaints.first().map_or_else(String::new, ToString::to_string)
+                })
+            });
+            let policy = Arc::new(policy.map_err(|reason| unusable(record, reason))?);
+            previous = Some((record.version, record.policy));
+            let one = Dated::new(policy, record.policy, catalogue, approved);
+            dated.push(one.map_err(|error| unusable(record, error.to_string()))?);
+        }
+        let clocks = clocks(state);
+        Ok(Self { schedule: Schedule::new(dated), clocks, labels })
+    }
+
+    /// Decides about a live segment.
+    pub fn decide(&self, segment: &LiveSegment, holds: &[HoldId], now: Timestamp) -> Decision {
+        let holds = Holds { standing: holds.to_vec(), last_release: None };
+        self.decide_about(&About::from(segment), None, &holds, now)
+    }
+
+    /// Decides about a segment of which is known how long it is locked and who held it.
+    pub fn decide_about(
+        &self,
+        about: &About<'_>,
+        lock_until: Option<Timestamp>,
+        holds: &Holds,
+        now: Timestamp,
+    ) -> Decision {
+        let facts = Facts {
+            stream: about.stream.clone(),
+            labels: self.labels.get(about.stream).cloned().unwrap_or_default(),
+            event_time: about.event_time.map(times),
+            receive_time: times(about.receive_time),
+            lock_until,
+            stage: Stage::Live,
+        };
+        decide(&facts, &self.schedule, holds, &self.clocks, now)
+    }
+
+    /// How a segment of a stream is sealed that holds events of these times; none where no policy
+    /// speaks of the stream.
+    pub fn sealing(
+        &self,
+        stream: &StreamName,
+        event_time: Option<Times>,
+        receive_time: Times,
+        now: Timestamp,
+    ) -> Option<Sealing> {
+        let facts = Facts {
+            stream: stream.clone(),
+            labels: self.labels.get(stream).cloned().unwrap_or_default(),
+            event_time,
+            receive_time,
+            lock_until: None,
+            stage: Stage::Live,
+        };
+        let decision = decide(&facts, &self.schedule, &Holds::default(), &self.clocks, now);
+        let governed = decision.governed_by?;
+        let mode = self.mode(&governed)?;
+        let retain_until = decision.keep_until.instant();
+        Some(Sealing { class: governed.class, policy: governed.digest, mode, retain_until })
+    }
+
+    /// The mode in which a policy wants what it governs to be locked.
+    pub fn mode(&self, governed: &Governance) -> Option<LockMode> {
+        let dated = self.schedule.iter().find(|dated| dated.digest() == governed.digest)?;
+        let rules = &dated.policy().streams;
+        let rule = rules.iter().find(|rule| rule.id == governed.stream_rule)?;
+        Some(match rule.lock {
+            LockDemand::Governance => LockMode::Governance,
+            LockDemand::Compliance => LockMode::Compliance,
+        })
+    }
+
+    /// The same with a policy that is not approved yet, as it would be after that.
+    #[must_use]
+    pub fn with(&self, candidate: Dated) -> Self {
+        let all = self.schedule.iter().cloned().chain([candidate]);
+        Self { schedule: Schedule::new(all.collect()), ..self.clone() }
+    }
+
+    /// How much longer than its segment a manifest is kept, by the newest policy.
+    pub fn certificate_retain(&self) -> Period {
+        let newest = self.schedule.iter().last();
+        newest.map_or(Period::ZERO, |dated| dated.policy().defaults.disposal.certificate_retain)
+    }
+
+    /// The policies and when each decides.
+    pub fn schedule(&self) -> &Schedule {
+        &self.schedule
+    }
+}
+
+/// What of a segment decides, as its entry says it.
+#[derive(Clone, Copy, Debug)]
+pub struct About<'a> {
+    /// The stream.
+    pub stream: &'a StreamName,
+    /// When its events happened, where they say so.
+    pub event_time: Option<TimeRange>,
+    /// When they were received.
+    pub receive_time: TimeRange,
+}
+
+impl<'a> From<&'a LiveSegment> for About<'a> {
+    fn from(segment: &'a LiveSegment) -> Self {
+        let LiveSegment { stream, event_time, receive_time, .. } = segment;
+        Self { stream, event_time: *event_time, receive_time: *receive_time }
+    }
+}
+
+impl<'a> From<&'a Seal> for About<'a> {
+    fn from(seal: &'a Seal) -> Self {
+        let Seal { stream, event_time, receive_time, .. } = seal;
+        Self { stream, event_time: *event_time, receive_time: *receive_time }
+    }
+}
+
+/// What a policy says of a segment when it is sealed.
+#[derive(Clone, Debug)]
+pub struct Sealing {
+    /// Its record class.
+    pub class: ClassName,
+    /// The policy.
+    pub policy: Digest,
+    /// The mode of its lock, for ever.
+    pub mode: LockMode,
+    /// Until when it is kept, if that is known.
+    pub retain_until: Option<Timestamp>,
+}
+
+fn clocks(state: &State) -> Clocks {
+    let mut clocks = Clocks::default();
+    for (stream, event, clock) in state.clocks() {
+        let event = ClockEvent {
+            stream: stream.clone(),
+            event: event.to_string(),
+            at: timestamp(clock.happened),
+            recorded_at: timestamp(clock.recorded),
+            reopened: clock.reopened,
+            earlier: false,
+        };
+        // The log refuses what had not happened yet.
+        clocks.record(event).ok();
+    }
+    clocks
+}
+
+fn times(range: TimeRange) -> Times {
+    Times::between(timestamp(range.min()), timestamp(range.max()))
+}
+
+fn text(bytes: &[u8]) -> Result<&str, String> {
+    std::str::from_utf8(bytes).map_err(|_| "it is no text".to_owned())
+}
+
+fn unusable(record: &PolicyRecord, reason: String) -> PolicyError {
+    PolicyError::Unusable { digest: record.policy, reason }
+}

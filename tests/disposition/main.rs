@@ -1,0 +1,162 @@
+//! Destruction by order, as officers and operators do it: on the command line, with keys of their own.
+
+mod scene;
+
+use jiff::SignedDuration;
+use strongroom_archiver::disposition::DispositionError;
+use strongroom_archiver::disposition::execute::{Clocks, carry_out, order};
+use strongroom_archiver::disposition::propose::Unfit;
+use strongroom_crypto::entry::{EntryKind, HoldPlace};
+use strongroom_crypto::list::SegmentList;
+use strongroom_crypto::officer::Signatures;
+use strongroom_tests::faulty_store::{Fault, Mode, Point};
+
+use scene::Scene;
+
+#[test]
+fn what_two_officers_approve_is_destroyed_and_certified() {
+    let scene = Scene::new("disposition");
+    let object = scene.object();
+    scene.propose();
+    scene.verify("PASS");
+    let unsigned = scene.run(&["execute", "batch.json"]).expect(2);
+    assert!(unsigned.stderr.contains("no officer signed"), "{}", unsigned.stderr);
+    scene.approve("ada", "ada").expect(0);
+    scene.verify("PASS");
+    let one = scene.run(&["execute", "batch.json"]).expect(2);
+    assert!(one.stderr.contains("no officer of role `legal` signed"), "{}", one.stderr);
+    assert!(object.is_file());
+    scene.approve("ben", "ben").expect(0);
+    scene.verify("PASS");
+    let done = scene.run(&["execute", "batch.json", "--json"]).expect(0);
+    assert!(!object.exists());
+    assert_eq!(scene.versions_left(), 0);
+    scene.verify("PASS");
+    // Twice is once.
+    let again = scene.run(&["execute", "batch.json", "--json"]).expect(0);
+    assert_eq!(again.text("certificate"), done.text("certificate"));
+    let id = scene.order();
+    let shown = scene.run(&["verify", id.as_str()]).expect(0);
+    let certificate = String::from_utf8(shown.stdout).unwrap();
+    for said in ["\"ada\"", "\"ben\"", "pci-dss-10-5-1", "2021-03-04T00:00:00.000Z", id.as_str()] {
+        assert!(certificate.contains(said), "{said}: {certificate}");
+    }
+    // The manifest outlives its segment, and its bytes are not asked for.
+    scene.strongroom(&["sweep"]).expect(0);
+    assert_eq!(scene.names("manifests").len(), 1);
+    let cat = scene.strongroom(&["cat", "--origin", "file:trail.ndjson"]).expect(1);
+    assert!(cat.stderr.contains("was destroyed, as entry"), "{}", cat.stderr);
+    assert_eq!(scene.strongroom(&["status", "--json"]).expect(0).number("segments"), 0);
+    scene.verify("PASS");
+    // What was certified to be gone and is there is a failure.
+    std::fs::write(&object, b"back").unwrap();
+    scene.verify("FAIL");
+}
+
+#[test]
+fn a_signature_that_adds_nothing_is_refused() {
+    let scene = Scene::new("signatures");
+    scene.propose();
+    scene.approve("ben", "ben").expect(0);
+    for (officer, key, why) in [
+        ("ben", "ben", "officer `ben` has approved this batch already"),
+        ("dee", "dee", "role `legal` has approved this batch already"),
+        ("cy", "cy", "officer `cy` has role `risk`"),
+        ("eve", "ada", "officer `eve` is not registered"),
+        ("ada", "ben", "not by the registered key of officer `ada`"),
+    ] {
+        let refused = scene.approve(officer, key).expect(2);
+        assert!(refused.stderr.contains(why), "{}", refused.stderr);
+    }
+    // Bytes that officers did not see.
+    let batch = scene.folder().join("batch.json");
+    let text = std::fs::read_to_string(&batch).unwrap();
+    std::fs::write(&batch, text.replace("2021-03-04", "2021-03-03")).unwrap();
+    let refused = scene.approve("ada", "ada").expect(2);
+    assert!(refused.stderr.contains("other dates or versions"), "{}", refused.stderr);
+    std::fs::write(&batch, text.replacen("\"bytes\":1", "\"bytes\":2", 1)).unwrap();
+    let refused = scene.approve("ada", "ada").expect(2);
+    assert!(refused.stderr.contains("is no batch"), "{}", refused.stderr);
+    // An officer's no stops it.
+    std::fs::write(&batch, text).unwrap();
+    scene.approve("ada", "ada").expect(0);
+    let no = ["review", "batch.json", "--verdict", "reject", "--reason", "wait for the audit"];
+    scene.sign(&no, "cy", "cy").expect(0);
+    let refused = scene.run(&["execute", "batch.json"]).expect(2);
+    assert!(refused.stderr.contains("officer `cy` said `reject`"), "{}", refused.stderr);
+    assert!(scene.object().is_file());
+    scene.verify("PASS");
+}
+
+#[test]
+fn approvals_lapse_clocks_agree_and_a_hold_comes_first() {
+    let scene = Scene::new("hold");
+    scene.propose();
+    scene.approve("ada", "ada").expect(0);
+    scene.approve("ben", "ben").expect(0);
+    let (batch, keys, mut dice) = (scene.batch(), scene.keys(), Scene::dice());
+    let (mut log, policies) = scene.open(Vec::new());
+    let now = strongroom_tests::clock::now();
+    let after = |days: i64| now + SignedDuration::from_hours(24 * days);
+    let mut try_at = |local, store| {
+        order(&mut log, &keys, &policies, &batch, Clocks { local, store }, &mut dice).unwrap_err()
+    };
+    let lapsed = try_at(after(40), after(40));
+    assert!(matches!(lapsed, DispositionError::Expired(_)), "{lapsed}");
+    let apart = try_at(now, now + SignedDuration::from_secs(121));
+    assert!(matches!(apart, DispositionError::Clock { .. }), "{apart}");
+    let list = SegmentList::new(batch.segments.iter().map(|one| one.id).collect()).unwrap();
+    Scene::store_list(&log, &list);
+    let kind = EntryKind::HoldPlace(HoldPlace {
+        detail: None,
+        expires_at: batch.expires_at,
+        hold: "matter-1".parse().unwrap(),
+        list: Some(list.digest()),
+        signatures: Signatures::default(),
+        standing: None,
+    });
+    scene.enter(&mut log, &kind, "cy");
+    let clocks = Clocks { local: now, store: now };
+    let held = order(&mut log, &keys, &policies, &batch, clocks, &mut dice).unwrap_err();
+    assert!(matches!(held, DispositionError::Unfit { why: Unfit::Held, .. }), "{held}");
+    let refused = scene.run(&["execute", "batch.json"]).expect(2);
+    assert!(refused.stderr.contains("is under a hold"), "{}", refused.stderr);
+    assert!(scene.object().is_file());
+    // Until its flag is set, nothing of the store's keeps what is held.
+    scene.verify("FAIL");
+    scene.strongroom(&["sweep", "--duty", "hold"]).expect(0);
+    scene.verify("PASS");
+}
+
+#[test]
+fn an_interrupted_order_goes_on_and_is_certified_once() {
+    for (point, nth, mode) in [
+        (Point::Delete, 1, Mode::Before),
+        (Point::Delete, 1, Mode::After),
+        (Point::Claim, 2, Mode::Before),
+        (Point::Claim, 2, Mode::After),
+    ] {
+        let scene = Scene::new("interrupted");
+        scene.propose();
+        scene.approve("ada", "ada").expect(0);
+        scene.approve("ben", "ben").expect(0);
+        let (batch, keys, mut dice) = (scene.batch(), scene.keys(), Scene::dice());
+        let (mut log, policies) = scene.open(vec![Fault { point, nth, mode }]);
+        let now = strongroom_tests::clock::now();
+        let clocks = Clocks { local: now, store: now };
+        order(&mut log, &keys, &policies, &batch, clocks, &mut dice).unwrap();
+        let stopped = carry_out(&mut log, &keys, &policies, &batch.order, clocks, &mut dice);
+        // A claim that failed and was not stored is put again.
+        let heals = point == Point::Claim && mode == Mode::Before;
+        assert_eq!(stopped.is_ok(), heals, "{point} {mode:?}");
+        drop(log);
+        scene.verify("PASS");
+        let id = scene.order();
+        scene.run(&["execute", id.as_str()]).expect(0);
+        assert_eq!(scene.versions_left(), 0, "{point} {mode:?}");
+        scene.run(&["verify", id.as_str()]).expect(0);
+        let listed = String::from_utf8(scene.run(&["list"]).expect(0).stdout).unwrap();
+        assert_eq!(listed.matches("certified ").count(), 1, "{listed}");
+        scene.verify("PASS");
+    }
+}
