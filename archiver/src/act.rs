@@ -10,7 +10,7 @@ use strongroom_crypto::Digest;
 use strongroom_crypto::entry::{EntryKind, HoldPlace, OfficerAct, Verdict};
 use strongroom_crypto::keys::{Entropy, KeyFile};
 use strongroom_crypto::name::OfficerId;
-use strongroom_crypto::officer::{OfficerError, OfficerSignature, Signatures};
+use strongroom_crypto::officer::{OfficerError, OfficerSignature, Signatures, verify};
 use strongroom_crypto::state::Void;
 use strongroom_crypto::time::{Instant, MS_PER_HOUR};
 
@@ -116,8 +116,17 @@ pub fn pending(log: &Log, keys: &KeyFile) -> Result<Vec<Pending>, LogError> {
             _ => {}
         }
     })?;
+    // Of those who are not officers any more, or not with that key, nothing counts.
+    let counts = |digest: Digest, signed: &OfficerSignature| {
+        let officer = log.state().officers().get(&signed.officer);
+        officer.is_some_and(|officer| verify(&officer.public, digest, &signed.sig).is_ok())
+    };
     let mut pending = Vec::new();
-    for (digest, approvals) in approvals {
+    for (digest, mut approvals) in approvals {
+        approvals.retain(|(signed, _)| counts(digest, signed));
+        if approvals.is_empty() {
+            continue;
+        }
         let read = Document::Statement.load(&**log.store(), log.covered(), digest)?;
         // Without its statement nothing can be made of an approval any more.
         if let Some(kind) = read.and_then(|bytes| EntryKind::from_statement(&bytes, archive).ok()) {

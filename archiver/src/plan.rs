@@ -213,13 +213,15 @@ impl StreamPlan {
     ) -> Result<(), LogError> {
         let object = ObjectKey::new(segment.object.as_str())?;
         let decision = policies.decide(segment, &[], now);
-        let Some(governed) = &decision.governed_by else {
+        // A policy that is not in force yet moves locks all the same.
+        let governed = decision.governed_by.as_ref();
+        if governed.is_none() && decision.lock_until.is_none() {
             self.unclassified.add(segment);
             return Ok(());
-        };
+        }
         let head = log.store().head(&object, log.covered().version(&object).as_ref())?;
         let lock = head.and_then(|head| head.lock);
-        let wanted = policies.mode(governed);
+        let wanted = governed.and_then(|governed| policies.mode(governed));
         if lock.is_some_and(|lock| lock.mode == LockMode::Governance)
             && wanted == Some(LockMode::Compliance)
         {

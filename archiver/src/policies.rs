@@ -1,5 +1,6 @@
 //! The policies that the log orders, read from beside it, and what they decide of a segment.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -15,7 +16,7 @@ use strongroom_retention::decision::{Decision, Governance};
 use strongroom_retention::facts::{Facts, Stage, Times};
 use strongroom_retention::hold::Holds;
 use strongroom_retention::period::Period;
-use strongroom_retention::policy::{Context, LockDemand, Policy};
+use strongroom_retention::policy::{Context, LockDemand, Policy, StreamRule};
 use strongroom_retention::schedule::{Dated, Schedule};
 
 use crate::config::Stream;
@@ -124,7 +125,21 @@ impl Policies {
             lock_until,
             stage: Stage::Live,
         };
-        decide(&facts, &self.schedule, holds, &self.clocks, now)
+        decide(&facts, &self.schedule_for(about.stream), holds, &self.clocks, now)
+    }
+
+    /// The policies that can be judged for a stream: none, where one of them asks for labels of a
+    /// stream whose labels are not known here, for then its date is not known either.
+    fn schedule_for(&self, stream: &StreamName) -> Cow<'_, Schedule> {
+        let asks = |rule: &StreamRule| {
+            let names = &rule.matches.streams;
+            !rule.matches.labels.is_empty() && (names.is_empty() || names.contains(stream))
+        };
+        let mut rules = self.schedule.iter().flat_map(|dated| &dated.policy().streams);
+        if !self.labels.contains_key(stream) && rules.any(asks) {
+            return Cow::Owned(Schedule::default());
+        }
+        Cow::Borrowed(&self.schedule)
     }
 
     /// How a segment of a stream is sealed that holds events of these times; none where no policy
@@ -144,7 +159,8 @@ impl Policies {
             lock_until: None,
             stage: Stage::Live,
         };
-        let decision = decide(&facts, &self.schedule, &Holds::default(), &self.clocks, now);
+        let schedule = self.schedule_for(stream);
+        let decision = decide(&facts, &schedule, &Holds::default(), &self.clocks, now);
         let governed = decision.governed_by?;
         let mode = self.mode(&governed)?;
         let retain_until = decision.keep_until.instant();

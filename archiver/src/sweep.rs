@@ -16,6 +16,7 @@ use strongroom_crypto::state::{FoldError, LiveSegment, State};
 use strongroom_crypto::time::Instant;
 use strongroom_retention::Settling;
 
+use crate::document::Document;
 use crate::log::{
     Log, LogError, add_lists, extend_from, manifest_key, period_key_object, timestamp,
 };
@@ -35,7 +36,15 @@ const LIST: usize = 1_000;
 ///
 /// The store's: a lock that cannot be extended stops the run.
 pub fn extend_overdue(log: &mut Log, policies: &Policies) -> Result<Vec<ObjectKey>, LogError> {
-    let mut missing = dates::set_dates(log, policies)?;
+    // A date that cannot be set must not keep the other locks from rolling on.
+    let dated = dates::set_dates(log, policies);
+    let rolled = roll(log, policies)?;
+    Ok(dated?.into_iter().chain(rolled).collect())
+}
+
+/// Moves every lock on that is about to lapse, if they are due.
+fn roll(log: &mut Log, policies: &Policies) -> Result<Vec<ObjectKey>, LogError> {
+    let mut missing = Vec::new();
     let now = log.store().now()?;
     let settling = log.settling();
     if !due(log.state(), settling, now) {
@@ -63,8 +72,11 @@ pub fn extend_overdue(log: &mut Log, policies: &Policies) -> Result<Vec<ObjectKe
             None => missing.push(key),
         }
     }
-    // What proves a segment lasts as long: claims, full tiles and bundles, checkpoints.
-    for (key, versions) in versions(log, &["log/checkpoints/", "log/claim/", "log/tile/"])? {
+    // What proves a segment lasts as long: claims, full tiles and bundles, checkpoints, documents.
+    let log_places = ["log/checkpoints/", "log/claim/", "log/tile/"];
+    let places: Vec<&str> =
+        log_places.into_iter().chain(Document::KEPT.map(Document::place)).collect();
+    for (key, versions) in versions(log, &places)? {
         let only_locked = versions.len() > 1 || is_superseded(&key);
         extend(log, &key, &versions, only_locked, lock)?;
     }
@@ -85,8 +97,7 @@ fn with_lists(log: &Log) -> Result<State, LogError> {
     Ok(state)
 }
 
-/// Whether a segment still needs a lock: the lock of one that may go has to lapse, and one that is
-/// ordered to go may be gone.
+/// Whether a segment still needs a lock: the lock of one that may go has to lapse.
 fn is_kept(
     state: &State,
     policies: &Policies,
@@ -94,9 +105,6 @@ fn is_kept(
     now: Timestamp,
 ) -> Result<bool, LogError> {
     let undecided = |reason| LogError::Fold(FoldError::Undecided(reason));
-    if state.order_over(&segment.segment_id).map_err(undecided)?.is_some() {
-        return Ok(false);
-    }
     let decision = policies.decide(segment, &[], now);
     let over = |until: Option<Timestamp>| until.is_some_and(|until| until <= now);
     let may_go = over(decision.keep_until.instant()) && over(decision.lock_until);

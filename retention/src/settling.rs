@@ -5,6 +5,8 @@ use strongroom_crypto::name::Environment;
 
 /// No lock of a test archive lasts longer, whatever it was created with.
 const TEST_CAP: SignedDuration = SignedDuration::from_mins(10);
+/// 2106-01-01T00:00:00Z: shortly afterwards dates wrap in stores that keep them in 32 bits.
+const FURTHEST: Timestamp = Timestamp::constant(4_291_747_200, 0);
 /// How much longer a key is locked than the segments that it opens: less than the day that duty
 /// `archive` may lock beyond the settling period.
 const KEY_MARGIN: SignedDuration = SignedDuration::from_hours(12);
@@ -46,9 +48,9 @@ impl Settling {
     }
 
     /// The end of a lock that should last until a date: no lock of a test archive lasts longer than
-    /// ten minutes from now.
+    /// ten minutes from now, and none lasts beyond what stores can date.
     pub fn capped(self, until: Timestamp, now: Timestamp) -> Timestamp {
-        until.min(whole(now, self.cap))
+        until.min(whole(now, self.cap)).min(FURTHEST)
     }
 
     /// True when less than half the period is left of a lock: it is extended before anything else.
@@ -116,6 +118,8 @@ mod tests {
         let day = SignedDuration::from_hours(24);
         assert_eq!(Settling::new(day, Environment::Test).capped(at(86_400), at(10)), at(610));
         assert_eq!(Settling::new(day, Environment::Test).capped(at(20), at(10)), at(20));
+        let far = at(9_000_000_000);
+        assert!(Settling::new(day, Environment::Production).capped(far, at(10)) < far);
         assert_eq!(
             Settling::new(day, Environment::Production).capped(at(86_400), at(10)),
             at(86_400)

@@ -20,7 +20,7 @@ fn locks_follow_the_policy_in_force() {
     assert_eq!(plan.stream("app", "irreversible"), (0, 0));
     office.apply(1, &[]).refused("two officers in two roles have to sign");
     office.approve(1, "ann", "ann").expect(DONE);
-    office.approve(1, "ann", "ann").expect(DONE);
+    office.approve(1, "ann", "ann").refused("officer `ann` has signed this already");
     office.apply(1, &[]).refused("two officers in two roles have to sign");
     office.approve(1, "bob", "ann").refused("not by the registered key of officer `bob`");
     office.approve(1, "eve", "ann").refused("officer `eve` is not registered");

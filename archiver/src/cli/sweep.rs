@@ -88,9 +88,11 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
             ("warnings", array(log.covered().warnings().into_iter().map(Value::Text))),
         ]))?;
     } else {
-        let until =
-            extended.map_or_else(|| "none was due".to_owned(), |until| format!("all to {until}"));
-        output::line(format!("locks       {until}"))?;
+        if let Some(until) = extended {
+            output::line(format!("locks       all to {until}"))?;
+        } else if locked.is_none() {
+            output::line("locks       none was due")?;
+        }
         if let Some(locked) = locked {
             output::line(format!(
                 "dates       set for what was sealed before entry {}, by policy {}",

@@ -190,7 +190,9 @@ fn print_locks(report: &Report, mark: Mark) -> Result<(), Failure> {
     let object = format!("{count} objects, first {}", first.object);
     let detail = match mark {
         Mark::Lapsed => format!("locks ended by {most}: run `archive` to set them anew"),
-        _ => format!("locks end from {least} on: run `archive` to extend them"),
+        _ => format!(
+            "locks end from {least} on: run `archive` or `sweep --duty lock` to move them on"
+        ),
     };
     print_row(mark, first.check, &object, &detail)
 }

@@ -10,6 +10,8 @@ use strongroom_crypto::keys::{Entropy, KeyFile};
 use strongroom_crypto::manifest::{MAX_MANIFEST_BYTES, Manifest};
 use strongroom_crypto::name::{OrderId, PeriodKeyName};
 use strongroom_crypto::officer::Signatures;
+use strongroom_retention::decision::KeepUntil;
+use strongroom_retention::hold::Holds;
 
 use super::DispositionError;
 use super::batch::Batch;
@@ -18,8 +20,8 @@ use super::history::{Certified, History, Ordered};
 use super::propose::{check, statement};
 use crate::act::{enter, pending};
 use crate::document::Document;
-use crate::log::{Log, instant, manifest_key, period_key_object};
-use crate::policies::Policies;
+use crate::log::{Log, instant, manifest_key, period_key_object, timestamp};
+use crate::policies::{About, Policies};
 use crate::store::{ListedVersion, ObjectKey, StoreError};
 
 /// How far this machine's clock and the store's may be apart: the rest is a clock that is wrong.
@@ -111,6 +113,10 @@ pub fn carry_out(
     if let Some(certified) = ordered.certified {
         return Ok(certified);
     }
+    for segment in history.segments(ordered) {
+        let Some((_, seal)) = history.seals.get(segment) else { continue };
+        require_over(policies, seal, timestamp(ordered.at))?;
+    }
     let mut destroyed = Vec::new();
     for segment in history.segments(ordered) {
         let Some((index, seal)) = history.seals.get(segment) else { continue };
@@ -138,6 +144,26 @@ pub fn carry_out(
     let bytes = certificate.to_json().to_canonical();
     let digest = Document::Certificate.store(log, &bytes)?;
     certify(log, keys, id, digest, entropy)
+}
+
+/// Refuses to destroy what, by the policies of the order's time, was not to go yet, and what has a name
+/// that no segment of its id has: whoever could append an order could not decide a date.
+fn require_over(policies: &Policies, seal: &Seal, at: Timestamp) -> Result<(), DispositionError> {
+    let refused = |detail: &str| DispositionError::Left {
+        object: seal.object.to_string(),
+        detail: detail.to_owned(),
+    };
+    let (start, end) =
+        (format!("segments/{}/", seal.stream), format!("/{}.parquet", seal.segment_id));
+    let object = seal.object.as_str();
+    if !object.starts_with(&start) || !object.ends_with(&end) {
+        return Err(refused("it is not named after its segment, and is not touched"));
+    }
+    let decision = policies.decide_about(&About::from(seal), None, &Holds::default(), at);
+    match decision.keep_until {
+        KeepUntil::Until(until) if until <= at => Ok(()),
+        _ => Err(refused("it was ordered before its date, and is not touched")),
+    }
 }
 
 /// Enters a certificate. Of two who carried out one order, one certifies it.

@@ -41,15 +41,19 @@ pub(super) fn set_dates(log: &mut Log, policies: &Policies) -> Result<Vec<Object
     };
     let size = log.state().size();
     let before = log.state().locked().filter(|locked| locked.policy == newest);
+    // What was recorded since may have started a clock or moved one: every date is decided again.
+    let told = |size: u64| log.state().clocks().any(|(_, _, clock)| clock.index >= size);
+    let before = before.filter(|locked| !told(locked.size));
     let since = before.map_or(0, |locked| locked.size);
     log.load_pages_since(since)?;
+    // A window of its own is no news.
+    let news = log.state().segments().any(|segment| segment.index >= since);
+    if before.is_some() && !news {
+        return Ok(Vec::new());
+    }
     let now = log.store().now()?;
     let state = with_lists(log)?;
-    // What is ordered to go may be gone, and must not be locked again.
-    let stays = |segment: &&LiveSegment| {
-        segment.index >= since && matches!(state.order_over(&segment.segment_id), Ok(None))
-    };
-    let fresh = state.segments().filter(stays);
+    let fresh = state.segments().filter(|segment| segment.index >= since);
     let dated = fresh.filter_map(|segment| {
         let until = policies.decide(segment, &[], now).lock_until?;
         let until = log.settling().capped(until, now);
@@ -60,6 +64,11 @@ pub(super) fn set_dates(log: &mut Log, policies: &Policies) -> Result<Vec<Object
     let retain = policies.certificate_retain();
     let (mut periods, mut latest) = (BTreeMap::<PeriodKeyName, Timestamp>::new(), None);
     for Target { segment, until } in &targets {
+        // What is ordered to go may be gone.
+        let ordered = !matches!(state.order_over(&segment.segment_id), Ok(None));
+        if ordered && log.store().head(&object(segment)?, None)?.is_none() {
+            continue;
+        }
         let period = periods.entry(segment.period_key).or_insert(*until);
         *period = (*period).max(*until);
         move_on(log, &object(segment)?, Some(segment.object_sha256), *until, &mut missing)?;

@@ -106,7 +106,7 @@ impl Locks {
         }
         self.settling.is_overdue(lock.until, self.now).then(|| {
             let detail = format!(
-                "its lock ends {}, in less than half the settling period: run `archive` to extend it",
+                "its lock ends {}, in less than half the settling period: run `archive` or `sweep --duty lock` to move it on",
                 lock.until
             );
             (Mark::Pending, detail)

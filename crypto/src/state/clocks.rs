@@ -47,6 +47,7 @@ impl Clocks {
         let fits = match (kind, known) {
             (ClockChange::Later, None) => true,
             // Also of a clock that was reopened: what was undone can't be said again.
+            (ClockChange::Later, Some(known)) if known.reopened => happened > known.happened,
             (ClockChange::Later, Some(known)) => happened >= known.happened,
             (ClockChange::Earlier, Some(known)) => !known.reopened && happened < known.happened,
             (ClockChange::Reopened, Some(known)) => !known.reopened && happened >= known.happened,

@@ -123,7 +123,7 @@ pub(super) fn check_order(
     let ordered = state.orders.open.values().map(|order| order.list);
     state.lists_at_hand(held.chain(ordered).chain([order.list]))?;
     let segments = segments(state, state.list(order.list)?)?;
-    check_segments(state, order, policy, &segments)
+    check_segments(state, at, order, policy, &segments)
 }
 
 /// The policy in force, if the order was given under it.
@@ -138,6 +138,7 @@ pub(super) fn policy_of<'a>(
 
 fn check_segments(
     state: &State,
+    at: Instant,
     order: &DispositionOrder,
     policy: &PolicyRecord,
     segments: &[&LiveSegment],
@@ -155,6 +156,12 @@ fn check_segments(
         let id = segment.segment_id;
         if order.signatures.is_empty() && !policy.pre_approved.contains(&segment.class) {
             return Err(Void::NotPreApproved { class: segment.class.clone() }.into());
+        }
+        // Nobody but the seal vouches for the date of what no officer signed for.
+        let kept = segment.retain_until.is_none_or(|until| until > at);
+        if order.signatures.is_empty() && kept {
+            let keep_until = segment.retain_until.unwrap_or(Instant::MAX);
+            return Err(Void::KeptLonger { order: order.order.clone(), keep_until, at }.into());
         }
         if let Some((order, _)) = ordered.iter().find(|(_, list)| list.contains(&id)) {
             return Err(Void::Ordered { id, order: (*order).clone() }.into());

@@ -12,6 +12,10 @@ use crate::{
     time::MS_PER_HOUR,
 };
 
+/// No proof is locked further ahead: longer than any law keeps a record, and a lie of this length
+/// costs no run its locks.
+const MAX_PROOF_MS: i64 = 100 * 366 * 24 * MS_PER_HOUR;
+
 /// How far clocks may disagree before an entry is refused.
 pub const CLOCK_SLACK_MS: i64 = 24 * MS_PER_HOUR;
 
@@ -61,7 +65,9 @@ pub(super) fn check(
         EntryKind::KeySet(change) => key_set(state, change).map_err(Refusal::Void),
         EntryKind::SegmentSeal(seal) => segment_seal(state, entry, seal, ranges),
         EntryKind::SegmentAbandon(abandon) => segment_abandon(state, abandon),
-        EntryKind::WindowClose(close) => window_close(state, entry, close).map_err(Refusal::Void),
+        EntryKind::WindowClose(close) => {
+            window_close(state, entry, close, signer).map_err(Refusal::Void)
+        }
         EntryKind::OfficersSet(set) => officers::check_set(state, set).map_err(Refusal::Void),
         EntryKind::PolicySet(set) => state.policies.check(set).map_err(Refusal::Void),
         EntryKind::HoldPlace(place) => state.holds.check_place(place).map_err(Refusal::Void),
@@ -154,7 +160,12 @@ fn segment_abandon(state: &State, abandon: &Abandon) -> Result<(), Refusal> {
     }
 }
 
-fn window_close(state: &State, entry: &Entry, close: &WindowClose) -> Result<(), Void> {
+fn window_close(
+    state: &State,
+    entry: &Entry,
+    close: &WindowClose,
+    signer: KeyId,
+) -> Result<(), Void> {
     let (shard, found) = (close.shard, close.number);
     let expected = state.next_window(shard);
     if found != expected {
@@ -163,20 +174,34 @@ fn window_close(state: &State, entry: &Entry, close: &WindowClose) -> Result<(),
     // Later than any lock can have been set: who believed it would extend no lock any more.
     let settle_ms = i64::try_from(state.settle_ms).unwrap_or(i64::MAX);
     let latest = entry.at().saturating_add_ms(settle_ms);
-    match close.extended_until {
-        Some(until) if until > latest => Err(Void::Extended { until, latest }),
-        _ => close.locked.map_or(Ok(()), |locked| window_locks(state, locked)),
+    if let Some(until) = close.extended_until.filter(|until| *until > latest) {
+        return Err(Void::Extended { until, latest });
     }
+    // Only who moves locks may say how far they reach: it is what later runs leave alone.
+    let moves = [Role::Archive, Role::Lock].iter().any(|role| state.is_active(*role, signer));
+    if !moves && (close.locked.is_some() || close.proof_until.is_some()) {
+        let kind = entry.kind().as_str().to_owned();
+        return Err(Void::Signer { signer, kind });
+    }
+    let latest = entry.at().saturating_add_ms(MAX_PROOF_MS);
+    if let Some(until) = close.proof_until.filter(|until| *until > latest) {
+        return Err(Void::Extended { until, latest });
+    }
+    close.locked.map_or(Ok(()), |locked| window_locks(state, locked))
 }
 
 fn window_locks(state: &State, locked: Locked) -> Result<(), Void> {
-    let Locked { policy, size: found, .. } = locked;
+    let Locked { claims, policy, size: found } = locked;
     if state.policies.newest().map(|newest| newest.policy) != Some(policy) {
         return Err(Void::LockedPolicy { policy });
     }
     // Who believed a size to come would lock nothing that is sealed until then.
     let before = state.locked.filter(|before| before.policy == policy);
     let (least, most) = (before.map_or(0, |before| before.size), state.size);
+    let next = state.claim.seq;
+    if claims > next {
+        return Err(Void::LockedSize { least: 0, most: next, found: claims });
+    }
     if (least..=most).contains(&found) {
         Ok(())
     } else {

@@ -7,7 +7,7 @@ use clap::Args;
 use jiff::Timestamp;
 use strongroom_crypto::Digest;
 use strongroom_crypto::entry::EntryKind;
-use strongroom_crypto::name::{ClassName, OfficerRole};
+use strongroom_crypto::name::{ClassName, OfficerId, OfficerRole};
 use strongroom_crypto::time::Instant;
 use strongroom_retention::catalogue::Catalogue;
 use strongroom_retention::period::{Counting, Cutoff};
@@ -88,7 +88,7 @@ impl Candidate {
         let context = Context { now, previous, catalogue: &catalogue };
         let checked = Policy::check(&text, &context).map_err(|complaints| {
             let first = complaints.first().map(ToString::to_string).unwrap_or_default();
-            let next = "`strongroom policy check` shows everything that is wrong";
+            let next = "`strongroom policy check`, with the policy before as `--previous FILE`, shows everything that is wrong";
             Failure::input(format!("{}:{first}", file.display()), next)
         })?;
         let (policy, digest) = (Arc::new(checked.policy), checked.digest);
@@ -261,8 +261,28 @@ pub(super) fn approve(arguments: &Approve, machine: &Machine) -> Result<u8, Fail
     let candidate = Candidate::read(&arguments.policy, &arguments.law, &log, now)?;
     let plan = again(&arguments.plan, &place, &mut log, &candidate, now)?;
     let kind = EntryKind::PolicySet(Box::new(plan.entry()));
+    let (keys, digest) = (place.keys()?, Digest::of(&kind.statement(log.state().archive_id())));
+    let signers = |log: &Log| -> Result<Vec<OfficerId>, Failure> {
+        let waiting = pending(log, &keys)?.into_iter().find(|one| one.digest == digest);
+        let signed = waiting.map(|one| one.signatures()).unwrap_or_default();
+        Ok(signed.iter().map(|signed| signed.officer).collect())
+    };
+    if let Some(officer) = &arguments.signing.officer
+        && signers(&log)?.contains(officer)
+    {
+        return Err(ActError::Twice(officer.clone()).into());
+    }
     let outcome = arguments.signing.approve(&mut log, &kind, place.url.file_path(), machine)?;
-    report(outcome, "plan")
+    let code = report(outcome, "plan")?;
+    let by: Vec<String> = signers(&log)?.iter().map(ToString::to_string).collect();
+    output::line(format!("signed      {}", by.join(", ")))?;
+    output::line(format!(
+        "next        with two officers in two roles: strongroom policy apply {} --policy {} --to {}",
+        arguments.plan.display(),
+        arguments.policy.display(),
+        place.to()
+    ))?;
+    Ok(code)
 }
 
 pub(super) fn apply(arguments: &Apply, machine: &Machine) -> Result<u8, Failure> {

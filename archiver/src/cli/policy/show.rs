@@ -45,7 +45,7 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
     }
     let standing = |record: &PolicyRecord| standing(record, in_force, at);
     if arguments.json {
-        let policies = state.policies().iter().map(|record| describe(record, standing(record)));
+        let policies = known(state.policies(), at).map(|record| describe(record, standing(record)));
         output::json(&object([
             ("at", text(at)),
             ("in_force", in_force.map(|record| text(record.policy)).into()),
@@ -56,7 +56,7 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
     if state.policies().is_empty() {
         output::line("no policy: every segment is unclassified, under a rolling settling lock")?;
     }
-    for record in state.policies() {
+    for record in known(state.policies(), at) {
         output::line(format!(
             "version {:<4} {:<10} from {}  entry {}  sha256:{}",
             record.version,
@@ -67,6 +67,11 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
         ))?;
     }
     Ok(EXIT_DONE)
+}
+
+/// Those that were approved by then.
+fn known(policies: &[PolicyRecord], at: Instant) -> impl Iterator<Item = &PolicyRecord> {
+    policies.iter().filter(move |record| record.approved <= at)
 }
 
 fn standing(record: &PolicyRecord, in_force: Option<&PolicyRecord>, at: Instant) -> &'static str {

@@ -318,7 +318,8 @@ fn a_clock_goes_by_what_is_known() {
     assert_eq!(tell(20, Later), Outcome::Valid);
     assert_eq!(tell(15, Earlier), Outcome::Valid);
     assert_eq!(tell(30, Reopened), Outcome::Valid);
-    for (happened, kind) in [(31, Reopened), (29, Earlier), (20, Later)] {
+    // What was undone cannot be said again, also not of the instant at which it was.
+    for (happened, kind) in [(31, Reopened), (29, Earlier), (20, Later), (30, Later)] {
         assert_eq!(tell(happened, kind), misfit(kind), "{happened}");
     }
     let reopened = state.clocks().map(|(_, _, clock)| (clock.happened, clock.reopened));
@@ -392,6 +393,23 @@ fn locks_are_by_the_newest_policy_and_of_what_is_sealed() {
     let fewer = Void::LockedSize { least: 4, most: 5, found: 3 };
     assert_eq!(void(close(&mut state, 1, 3, 9)), fewer);
     assert_eq!(close(&mut state, 1, 6, 7), Outcome::Valid);
+    // What a run would leave alone for ever, or could never reach.
+    let next = state.next_claim().seq;
+    let said = |claims, proof_until| {
+        let locked = Some(Locked { claims, policy: digest(1), size: 6 });
+        let close = WindowClose {
+            locked,
+            proof_until,
+            ..window(state.next_window(Shard::WHOLE), Shard::WHOLE)
+        };
+        Entry::new(at(1), EntryKind::WindowClose(close))
+    };
+    let say = |entry: Entry, signer| fold(&mut state.clone(), vec![(entry, None)], signer);
+    assert_eq!(say(said(next, None), 3), Outcome::Valid);
+    let found = next + 1;
+    assert_eq!(void(say(said(found, None), 3)), Void::LockedSize { least: 0, most: next, found });
+    assert!(matches!(void(say(said(0, Some(Instant::MAX)), 3)), Void::Extended { .. }));
+    assert!(matches!(void(say(said(0, None), 4)), Void::Signer { .. }));
     let second = policy(|set| {
         (set.policy, set.version, set.supersedes) = (digest(2), 2, Some(digest(1)));
     });

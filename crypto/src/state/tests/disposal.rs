@@ -188,9 +188,12 @@ fn an_order_is_given_under_the_policy_in_force() {
 #[test]
 fn the_policy_alone_approves_what_it_names() {
     let mut state = opened();
-    let items = (1..=2).map(|n| {
+    // Of the third nobody said how long it is kept, and the fourth is kept longer.
+    let kept = [Some(at(2)), Some(at(2)), None, Some(at(3))];
+    let items = (1..).zip(kept).map(|(n, retain_until)| {
         let (mut seal, ranges) = sealed_at(1, n, &[range(1, 0, n - 1, n)]);
-        seal.class = if n == 1 { "brief" } else { "kept" }.parse().unwrap();
+        seal.class = if n == 2 { "kept" } else { "brief" }.parse().unwrap();
+        seal.retain_until = retain_until;
         (Entry::new(at(1), EntryKind::SegmentSeal(Box::new(seal))), Some(ranges))
     });
     assert_eq!(fold(&mut state, items.collect(), 1), Outcome::Valid);
@@ -203,6 +206,12 @@ fn the_policy_alone_approves_what_it_names() {
     state.add_list(list(&[1]));
     let kept = Void::NotPreApproved { class: "kept".parse().unwrap() };
     assert_eq!(void(fold(&mut state, unsigned(&[1, 2]), 4)), kept);
+    for (id, keep_until) in [(3, Instant::MAX), (4, at(3))] {
+        state.add_list(list(&[id]));
+        let order = "o".parse().unwrap();
+        let kept = Void::KeptLonger { order, keep_until, at: at(2) };
+        assert_eq!(void(fold(&mut state, unsigned(&[id]), 4)), kept);
+    }
     for signer in [1, 3, 5] {
         let outcome = fold(&mut state, unsigned(&[1]), signer);
         assert!(matches!(void(outcome), Void::Signer { .. }));
