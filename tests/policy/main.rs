@@ -115,6 +115,20 @@ fn a_longer_policy_moves_locks_before_it_is_in_force() {
 }
 
 #[test]
+fn a_clock_that_starts_later_gives_what_was_sealed_before_its_date() {
+    let office = Office::new();
+    office.archive("a", 3);
+    office.in_force(1, &[Stream::from_closing()]);
+    office.sweep();
+    let date = first_day_after_years(6);
+    assert!(office.locks("segments/").values().all(|(_, until)| *until < date));
+    office.close_account();
+    office.sweep();
+    assert!(office.locks("segments/").values().all(|(_, until)| *until == date));
+    assert_eq!(office.verify(), "PASS");
+}
+
+#[test]
 fn a_plan_is_refused_when_something_moved() {
     let office = Office::new();
     office.archive("a", 3);

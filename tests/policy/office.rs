@@ -32,15 +32,22 @@ pub(crate) type Lock = (String, Timestamp);
 pub(crate) struct Stream {
     lock: &'static str,
     period: &'static str,
+    /// Its periods count from the closing of an account.
+    closing: bool,
 }
 
 impl Stream {
     pub(crate) fn governance(period: &'static str) -> Self {
-        Self { lock: "governance", period }
+        Self { lock: "governance", period, closing: false }
+    }
+
+    /// Six years from the closing of an account (17 CFR 240.17a-4(c)).
+    pub(crate) fn from_closing() -> Self {
+        Self { lock: "compliance", period: "P6Y", closing: true }
     }
 
     pub(crate) fn compliance(period: &'static str) -> Self {
-        Self { lock: "compliance", period }
+        Self { lock: "compliance", period, closing: false }
     }
 }
 
@@ -133,6 +140,14 @@ impl Office {
 
     pub(crate) fn sweep(&self) {
         self.run(&["sweep", "--duty", "lock"]).expect(DONE);
+    }
+
+    /// An officer says that the account was closed a minute ago.
+    pub(crate) fn close_account(&self) {
+        let at = in_minutes(-1).to_string();
+        let event = ["clock", "record", "--stream", "app", "--event", "account_closed"];
+        let signed = ["--at", &at, "--officer", "ann", "--officer-key", "ann"];
+        self.run(&[&event[..], &signed].concat()).expect(DONE);
     }
 
     /// The verdict of everything.
@@ -283,13 +298,19 @@ pub(crate) fn policy_text(
          approval_ttl: P30D, certificate_retain: P1Y}}\nstreams:\n"
     )
     .unwrap();
-    for Stream { lock, period } in streams {
+    for Stream { lock, period, closing } in streams {
+        let (clock, citation) = if *closing {
+            ("{event: account_closed}", "{reg: us-sec-17a-4-c}".to_owned())
+        } else {
+            let reg = "reg: pci-dss-10-5-1";
+            let set = format!("set_min: {period}, rationale: as the test says");
+            ("event_time", format!("{{{reg}, {set}}}"))
+        };
         write!(
             policy,
             "  - id: app\n    title: Events of an application\n    record_class: app\n    \
-             match: {{stream: [app]}}\n    clock: event_time\n    segment: {{max_span: PT24H}}\n    \
-             lock: {lock}\n    citations:\n      - {{reg: pci-dss-10-5-1, set_min: {period}, \
-             rationale: as the test says}}\n"
+             match: {{stream: [app]}}\n    clock: {clock}\n    segment: {{max_span: PT24H}}\n    \
+             lock: {lock}\n    citations:\n      - {citation}\n"
         )
         .unwrap();
     }
