@@ -6,7 +6,7 @@ use crate::log::{Log, LogError, put_once};
 use crate::store::{Covered, LockedStore, ObjectKey, StoreError};
 
 /// Longest document in bytes: a list of 100,000 segments, and room.
-const MAX_DOCUMENT_BYTES: usize = 8 << 20;
+pub const MAX_DOCUMENT_BYTES: usize = 8 << 20;
 
 /// A kind of document.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]

@@ -139,7 +139,7 @@ fn a_plan_is_refused_when_something_moved() {
     office.plan(1, &[Stream::governance("P2Y")]).expect(DONE);
     office.approve_both(1);
     office.apply(1, &[]).expect(DONE);
-    let refused = office.apply_kept("plan-kept", 1);
+    let refused = office.apply_kept("plan-kept");
     assert_eq!(refused.output.code, INPUT, "{}", refused.output.stderr);
     assert!(first.text("policy") != office.policy_in_force());
     // A policy file that changed after its plan.

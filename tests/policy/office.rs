@@ -201,7 +201,7 @@ impl Office {
         fs::copy(policy, path.join(format!("{name}.yaml"))).unwrap();
     }
 
-    pub(crate) fn apply_kept(&self, name: &str, _version: u64) -> Said {
+    pub(crate) fn apply_kept(&self, name: &str) -> Said {
         self.run(&["policy", "apply", name, "--policy", &format!("{name}.yaml")])
     }
 

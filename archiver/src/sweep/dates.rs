@@ -10,7 +10,7 @@ use strongroom_crypto::state::LiveSegment;
 use strongroom_crypto::tile::{TileCoordinate, tiles_for};
 use strongroom_retention::period::{Counting, Cutoff, Period};
 
-use super::{extend, with_lists};
+use super::{extend, versions, with_lists};
 use crate::document::Document;
 use crate::log::{
     Dated, Log, LogError, checkpoint_key, claim_key, extend_from, instant, manifest_key,
@@ -132,10 +132,9 @@ fn proofs(
     if rises {
         move_on(log, &ObjectKey::new("keys/origin/0")?, None, until, missing)?;
     }
-    for document in Document::KEPT {
-        for one in log.store().list_versions(document.place())? {
-            move_on(log, &one.key, None, until, missing)?;
-        }
+    let lock = Lock { mode: LockMode::Governance, until };
+    for (key, versions) in versions(log, &Document::KEPT.map(Document::place))? {
+        extend(log, &key, &versions, versions.len() > 1, lock)?;
     }
     Ok(Some(until))
 }

@@ -7,9 +7,7 @@ use super::fold::Fold;
 use super::inventory::Inventory;
 use super::locks::{Locks, head};
 use super::{Audit, Found, Mark, VerifyError};
-
-/// Longest document that is read.
-const MAX_BYTES: usize = 8 << 20;
+use crate::document::MAX_DOCUMENT_BYTES;
 
 /// Checks that each is there, is what its name says, and is under lock.
 pub(super) fn check(
@@ -26,7 +24,7 @@ pub(super) fn check(
             let same = Digest::of(&bytes) == *digest;
             if same { Ok(()) } else { Err("its SHA-256 is not its name".to_owned()) }
         };
-        match audit.read(&key, MAX_BYTES, same)? {
+        match audit.read(&key, MAX_DOCUMENT_BYTES, same)? {
             Found::Good(()) => {}
             Found::Missing => audit.note("document", &key, Mark::Fail, "it is missing"),
             Found::Damaged(detail) => audit.note("document", &key, Mark::Fail, detail),
