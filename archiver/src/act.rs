@@ -7,7 +7,8 @@
 use std::collections::BTreeMap;
 
 use strongroom_crypto::Digest;
-use strongroom_crypto::entry::{EntryKind, HoldPlace, OfficerAct, Verdict};
+use strongroom_crypto::claim::Attachment;
+use strongroom_crypto::entry::{EntryKind, OfficerAct, Verdict};
 use strongroom_crypto::keys::{Entropy, KeyFile};
 use strongroom_crypto::name::OfficerId;
 use strongroom_crypto::officer::{OfficerError, OfficerSignature, Signatures, verify};
@@ -154,19 +155,20 @@ pub fn sign(
     for (approval, _) in earlier.into_iter().flat_map(|pending| pending.approvals) {
         signatures.insert(approval.officer.clone(), approval);
     }
-    if signatures.contains_key(&signature.officer) {
-        return Err(ActError::Twice(signature.officer));
-    }
-    // A hold whose list is not there would leave every later order undecided.
-    if let EntryKind::HoldPlace(HoldPlace { list: Some(list), .. }) = kind {
-        read_list(&**log.store(), log.covered(), *list)?;
-    }
-    signatures.insert(signature.officer.clone(), signature.clone());
+    let again = signatures.insert(signature.officer.clone(), signature.clone()).is_some();
     let signatures = Signatures::new(signatures.into_values().collect()).unwrap_or_default();
     let complete = kind.clone().with_signatures(signatures);
     match enter(log, complete, entropy)? {
         None => return Ok(Signed::Entered),
-        Some(Void::Officers(OfficerError::TwoRoles | OfficerError::Role { .. })) => {}
+        Some(Void::Officers(OfficerError::Recovery)) if again => {
+            return Err(ActError::Void(Void::Officers(OfficerError::Recovery)));
+        }
+        Some(Void::Officers(OfficerError::TwoRoles | OfficerError::Role { .. })) if again => {
+            return Err(ActError::Twice(signature.officer));
+        }
+        Some(Void::Officers(
+            OfficerError::TwoRoles | OfficerError::Role { .. } | OfficerError::Recovery,
+        )) => {}
         Some(reason) => return Err(ActError::Void(reason)),
     }
     approve(log, kind, signature, None, entropy)
@@ -190,6 +192,7 @@ pub fn approve(
     let act = OfficerAct {
         act: kind.as_str().parse().map_err(|_| ActError::Kind(kind.as_str().to_owned()))?,
         digest,
+        expires_at: kind.expires_at().unwrap_or(Instant::MAX),
         verdict: Verdict::Approve,
         reason,
         signatures: Signatures::new(vec![signature]).unwrap_or_default(),
@@ -200,7 +203,8 @@ pub fn approve(
     }
 }
 
-/// Appends an entry that needs no more signatures; the reason, where the log does not take it.
+/// Appends an entry that needs no more signatures; the reason, where the log does not take it. The
+/// list that it names is stored, and goes into the claim.
 ///
 /// # Errors
 ///
@@ -210,6 +214,8 @@ pub fn enter(
     kind: EntryKind,
     entropy: &mut dyn Entropy,
 ) -> Result<Option<Void>, LogError> {
-    let voided = log.append(&[Item { kind, ranges: None }], None, entropy)?;
+    let list = kind.list().map(|digest| read_list(&**log.store(), log.covered(), digest));
+    let beside = list.transpose()?.map(Attachment::from);
+    let voided = log.append(&[Item { kind, beside }], None, entropy)?;
     Ok(voided.into_iter().find_map(|void| void.reason))
 }

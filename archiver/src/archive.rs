@@ -368,7 +368,7 @@ impl Run<'_> {
                 shared.again.insert(pending.stream);
                 shared.lost += pending.gain.events_sealed;
                 let abandon = Abandon { segment_id: pending.id, until: pending.settle_until };
-                abandoned.push(Item { kind: EntryKind::SegmentAbandon(abandon), ranges: None });
+                abandoned.push(Item { kind: EntryKind::SegmentAbandon(abandon), beside: None });
             } else {
                 shared.report.add(&pending.gain);
             }

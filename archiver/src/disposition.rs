@@ -79,6 +79,14 @@ pub enum DispositionError {
     /// The log does not take the order.
     #[error("{0}")]
     Void(Void),
+    /// A batch of another order's id.
+    #[error("entry {index} ordered `{order}`, and what it ordered is not this batch")]
+    OtherOrder {
+        /// The order.
+        order: OrderId,
+        /// Its entry.
+        index: u64,
+    },
     /// There is no such order.
     #[error("the log has no order `{0}`")]
     NoOrder(OrderId),

@@ -18,11 +18,10 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use strongroom_crypto::Digest;
-use strongroom_crypto::claim::{ClaimDraft, VerifiedClaim};
+use strongroom_crypto::claim::{Attachment, ClaimDraft, VerifiedClaim};
 use strongroom_crypto::entry::{Entry, EntryKind, Locked, WindowClose};
 use strongroom_crypto::keys::{Entropy, KeyFile, KeyId, Role};
 use strongroom_crypto::name::Shard;
-use strongroom_crypto::range::RangeList;
 use strongroom_crypto::state::{
     CLOCK_SLACK_MS, FoldError, Outcome, PageRef, State, Undecided, Void,
 };
@@ -64,8 +63,8 @@ const CLAIM_BYTES: usize = 700 << 10;
 pub struct Item {
     /// What it says.
     pub kind: EntryKind,
-    /// A seal's ranges.
-    pub ranges: Option<RangeList>,
+    /// What it names by a digest.
+    pub beside: Option<Attachment>,
 }
 
 /// An item that was not claimed.
@@ -295,12 +294,12 @@ impl Log {
                 voided.push(Voided { place, reason: None });
                 continue;
             }
-            match self.check(&mut ahead, &entry, item.ranges.as_ref(), signer)? {
+            match self.check(&mut ahead, &entry, item.beside.as_ref(), signer)? {
                 Outcome::Valid => {
                     ahead
-                        .apply(&entry.encode(), item.ranges.as_ref(), signer)
+                        .apply(&entry.encode(), item.beside.as_ref(), signer)
                         .map_err(FoldError::from)?;
-                    kept.push((entry, item.ranges.clone()));
+                    kept.push((entry, item.beside.clone()));
                 }
                 Outcome::Void(reason) => voided.push(Voided { place, reason: Some(reason) }),
                 Outcome::Unknown { .. } => {}
@@ -322,11 +321,11 @@ impl Log {
         &self,
         state: &mut State,
         entry: &Entry,
-        ranges: Option<&RangeList>,
+        beside: Option<&Attachment>,
         signer: KeyId,
     ) -> Result<Outcome, LogError> {
         loop {
-            match state.check(entry, ranges, signer) {
+            match state.check(entry, beside, signer) {
                 // A clock that is ahead of ours made ids around this one: their page decides.
                 Err(Undecided::Pages(pages)) => self.load_pages(state, &pages)?,
                 Err(Undecided::Lists(lists)) => {
@@ -415,20 +414,21 @@ impl Log {
         let first = self.state.next_claim().first;
         let mut state = self.state.clone();
         loop {
-            match state.apply_claim(claim) {
+            let loaded = match state.apply_claim(claim) {
                 Ok(_) => break,
                 Err(FoldError::Undecided(Undecided::Pages(pages))) => {
-                    match self.load_pages(&mut state, &pages) {
-                        Ok(()) => {}
-                        // The claim is stored: who folds the log from its beginning folds it too.
-                        Err(LogError::Derived { .. }) => return self.start_over(),
-                        Err(error) => return Err(error),
-                    }
+                    self.load_pages(&mut state, &pages)
                 }
                 Err(FoldError::Undecided(Undecided::Lists(lists))) => {
-                    add_lists(&*self.store, &self.covered, &mut state, &lists)?;
+                    add_lists(&*self.store, &self.covered, &mut state, &lists)
                 }
                 Err(error) => return Err(error.into()),
+            };
+            match loaded {
+                Ok(()) => {}
+                // The claim is stored: who folds the log from its beginning folds it too.
+                Err(LogError::Derived { .. }) => return self.start_over(),
+                Err(error) => return Err(error),
             }
         }
         self.state = state;
@@ -489,8 +489,12 @@ fn batch_end(items: &[Item], from: usize) -> usize {
     let mut bytes = 0;
     let mut end = from;
     for item in items.iter().skip(from).take(CLAIM_ENTRIES) {
-        // A range is about 200 bytes of JSON, an entry about 1,200.
-        bytes += 1_200 + item.ranges.as_ref().map_or(0, |ranges| ranges.as_slice().len() * 220);
+        // A range is about 200 bytes of JSON, an id of a list 39, an entry about 1,200.
+        bytes += match &item.beside {
+            None => 1_200,
+            Some(Attachment::Ranges(ranges)) => 1_200 + ranges.as_slice().len() * 220,
+            Some(Attachment::List(list)) => 1_200 + list.as_slice().len() * 39,
+        };
         if bytes > CLAIM_BYTES && end > from {
             break;
         }

@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use strongroom_crypto::Digest;
-use strongroom_crypto::entry::{Seal, TimeRange};
+use strongroom_crypto::entry::{self, ClockChange, Seal, TimeRange};
 use strongroom_crypto::name::{ClassName, HoldId, StreamName};
 use strongroom_crypto::state::{LiveSegment, PolicyRecord, State};
+use strongroom_crypto::time::Instant;
 use strongroom_retention::catalogue::Catalogue;
 use strongroom_retention::clock::{ClockEvent, Clocks};
 use strongroom_retention::decide::decide;
@@ -101,6 +102,31 @@ impl Policies {
         }
         let clocks = clocks(state);
         Ok(Self { schedule: Schedule::new(dated), clocks, labels })
+    }
+
+    /// The same by all that was ever recorded of clocks, in the log's order, and not by what is known
+    /// last alone: so it decides as of any time in the past.
+    #[must_use]
+    pub fn with_clocks(&self, recorded: &[(Instant, entry::ClockEvent)]) -> Self {
+        let mut clocks = Clocks::default();
+        for (at, event) in recorded {
+            let event = ClockEvent {
+                stream: event.stream.clone(),
+                event: event.event.to_string(),
+                at: timestamp(event.happened),
+                recorded_at: timestamp(*at),
+                reopened: event.kind == ClockChange::Reopened,
+                earlier: event.kind == ClockChange::Earlier,
+            };
+            // The log refuses what had not happened yet.
+            clocks.record(event).ok();
+        }
+        Self { clocks, ..self.clone() }
+    }
+
+    /// The class that a decision puts a segment into, else that of its seal.
+    pub fn class(decision: &Decision, sealed: &ClassName) -> ClassName {
+        decision.governed_by.as_ref().map_or_else(|| sealed.clone(), |by| by.class.clone())
     }
 
     /// Decides about a live segment.

@@ -10,16 +10,13 @@ mod orphans;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use strongroom_crypto::Digest;
 use strongroom_crypto::name::PeriodKeyName;
 use strongroom_crypto::state::{FoldError, LiveSegment, State};
 use strongroom_crypto::time::Instant;
 use strongroom_retention::Settling;
 
 use crate::document::Document;
-use crate::log::{
-    Log, LogError, add_lists, extend_from, manifest_key, period_key_object, timestamp,
-};
+use crate::log::{Log, LogError, extend_from, manifest_key, period_key_object, timestamp};
 use crate::policies::Policies;
 use crate::store::{Lock, LockMode, ObjectKey, VersionId};
 
@@ -54,10 +51,11 @@ fn roll(log: &mut Log, policies: &Policies) -> Result<Vec<ObjectKey>, LogError> 
     log.load_all_pages()?;
     let mut keys: Vec<ObjectKey> = vec![ObjectKey::new("keys/origin/0")?];
     let mut periods: BTreeSet<PeriodKeyName> = BTreeSet::new();
-    let state = with_lists(log)?;
+    log.load_lists()?;
+    let state = log.state();
     for segment in state.segments() {
         keys.push(manifest_key(&segment.segment_id)?);
-        if is_kept(&state, policies, segment, now)? {
+        if is_kept(state, policies, segment, now)? {
             keys.push(ObjectKey::new(segment.object.as_str())?);
             periods.insert(segment.period_key);
         }
@@ -86,15 +84,6 @@ fn roll(log: &mut Log, policies: &Policies) -> Result<Vec<ObjectKey>, LogError> 
         );
     }
     Ok(missing)
-}
-
-/// The state with the lists of its holds and orders at hand.
-fn with_lists(log: &Log) -> Result<State, LogError> {
-    let mut state = log.state().clone();
-    let held = state.holds().flat_map(|(_, hold)| hold.lists.iter().copied());
-    let lists: Vec<Digest> = held.chain(state.orders().map(|(_, order)| order.list)).collect();
-    add_lists(&**log.store(), log.covered(), &mut state, &lists)?;
-    Ok(state)
 }
 
 /// Whether a segment still needs a lock: the lock of one that may go has to lapse.

@@ -9,6 +9,7 @@ use crate::{
     id::ArchiveId,
     json::{self, JsonError, Members, ObjectReader, Value, text},
     keys::{KeyId, Role, RoleKey, RoleKeyError, RolePublic},
+    list::SegmentList,
     range::RangeList,
 };
 
@@ -36,8 +37,8 @@ pub struct ClaimDraft {
     /// Random, so that two writers never make the same bytes: whoever reads a claim back knows
     /// whether it is its own.
     pub nonce: [u8; 16],
-    /// The entries, each with its ranges if it is a seal.
-    pub items: Vec<(Entry, Option<RangeList>)>,
+    /// The entries, each with what it names by a digest.
+    pub items: Vec<(Entry, Option<Attachment>)>,
 }
 
 /// A claim as read: nothing in it can be seen before its signature is checked.
@@ -66,7 +67,17 @@ pub struct VerifiedClaim {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ClaimItem {
     leaf: Vec<u8>,
-    ranges: Option<RangeList>,
+    attachment: Option<Attachment>,
+}
+
+/// What an entry names by its digest and takes to be judged: it stands beside the entry, so that
+/// nobody can enter what nobody else could judge.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Attachment {
+    /// What a seal covers.
+    Ranges(RangeList),
+    /// The segments of a hold or an order.
+    List(SegmentList),
 }
 
 /// Why a claim is refused.
@@ -97,8 +108,8 @@ pub enum ClaimError {
         /// Its length.
         found: usize,
     },
-    /// A seal without the ranges that its digest names, or ranges beside anything else.
-    #[error("entry {index} of the claim and its ranges do not belong together")]
+    /// An entry without what its digest names, or something beside an entry that names nothing.
+    #[error("entry {index} of the claim and its details do not belong together")]
     Details {
         /// Its place in the claim.
         index: usize,
@@ -134,7 +145,8 @@ impl ClaimDraft {
     ///
     /// Refuses a claim that its readers would refuse.
     pub fn sign(self, key: &RoleKey) -> Result<VerifiedClaim, ClaimError> {
-        let details = self.items.iter().map(|(_, ranges)| ranges.as_ref().map(RangeList::to_value));
+        let details = self.items.iter();
+        let details = details.map(|(_, detail)| detail.as_ref().map(Attachment::to_value));
         let details = json::array(details);
         let leaves: Vec<Vec<u8>> = self.items.iter().map(|(entry, _)| entry.encode()).collect();
         for (index, leaf) in leaves.iter().enumerate() {
@@ -167,8 +179,8 @@ impl UnverifiedClaim {
     ///
     /// # Errors
     ///
-    /// Refuses other structures, too many or too long entries, and a seal whose ranges are not
-    /// beside it.
+    /// Refuses other structures, too many or too long entries, and an entry that what its digest
+    /// names is not beside.
     pub fn parse(bytes: &[u8]) -> Result<Self, ClaimError> {
         if bytes.len() > MAX_CLAIM_BYTES {
             return Err(ClaimError::TooLong { found: bytes.len() });
@@ -312,9 +324,61 @@ impl ClaimItem {
         &self.leaf
     }
 
+    /// What the entry names by its digest.
+    pub const fn attachment(&self) -> Option<&Attachment> {
+        self.attachment.as_ref()
+    }
+
     /// The ranges, if the entry is a seal.
     pub const fn ranges(&self) -> Option<&RangeList> {
-        self.ranges.as_ref()
+        match &self.attachment {
+            Some(Attachment::Ranges(ranges)) => Some(ranges),
+            _ => None,
+        }
+    }
+}
+
+impl Attachment {
+    /// The list, if it is one.
+    pub const fn list(&self) -> Option<&SegmentList> {
+        match self {
+            Self::List(list) => Some(list),
+            Self::Ranges(_) => None,
+        }
+    }
+
+    /// The ranges, if it is some.
+    pub const fn ranges(&self) -> Option<&RangeList> {
+        match self {
+            Self::Ranges(ranges) => Some(ranges),
+            Self::List(_) => None,
+        }
+    }
+
+    fn digest(&self) -> Digest {
+        match self {
+            Self::Ranges(ranges) => ranges.digest(),
+            Self::List(list) => list.digest(),
+        }
+    }
+
+    fn to_value(&self) -> Value {
+        match self {
+            Self::Ranges(ranges) => ranges.to_value(),
+            Self::List(list) => list.to_value(),
+        }
+    }
+}
+
+impl From<RangeList> for Attachment {
+    fn from(ranges: RangeList) -> Self {
+        Self::Ranges(ranges)
+    }
+}
+
+impl From<SegmentList> for Attachment {
+    fn from(list: SegmentList) -> Self {
+        Self::List(list)
     }
 }
 
@@ -324,8 +388,9 @@ fn message(members: Members) -> Vec<u8> {
 }
 
 /// Puts entries and details together. An entry that this program can't read stays a leaf, for the
-/// state to call void; but a seal never stands without its ranges, because later readers find
-/// them in the manifest alone, where they must be the same.
+/// state to call void; but no other stands without what it names: of a seal, later readers find
+/// it in the manifest alone, where it must be the same, and of a list in a copy that anybody who
+/// may write could leave out.
 fn items(entries: Vec<Value>, details: Vec<Value>) -> Result<Vec<ClaimItem>, ClaimError> {
     let found = entries.len();
     if found == 0 || found > MAX_CLAIM_ENTRIES || details.len() != found {
@@ -340,19 +405,21 @@ fn item(index: usize, entry: &Value, detail: Value) -> Result<ClaimItem, ClaimEr
     if leaf.len() > MAX_ENTRY_BYTES {
         return Err(ClaimError::EntryTooLong { index, found: leaf.len() });
     }
-    let ranges = match detail {
-        Value::Null => None,
-        list => Some(RangeList::from_value(list)?),
+    let entry = Entry::parse(&leaf).ok();
+    let kind = entry.as_ref().map(Entry::kind);
+    let named = match kind {
+        Some(EntryKind::SegmentSeal(seal)) => Some(seal.ranges_sha256),
+        kind => kind.and_then(EntryKind::list),
     };
-    let expected = match Entry::parse(&leaf).as_ref().map(Entry::kind) {
-        Ok(EntryKind::SegmentSeal(seal)) => Some(seal.ranges_sha256),
-        _ => None,
+    let attachment: Option<Attachment> = match (kind, detail) {
+        (_, Value::Null) => None,
+        (Some(EntryKind::SegmentSeal(_)), ranges) => Some(RangeList::from_value(ranges)?.into()),
+        (_, list) => Some(SegmentList::from_value(list)?.into()),
     };
-    if ranges.as_ref().map(RangeList::digest) == expected {
-        Ok(ClaimItem { leaf, ranges })
-    } else {
-        Err(ClaimError::Details { index })
+    if attachment.as_ref().map(Attachment::digest) != named {
+        return Err(ClaimError::Details { index });
     }
+    Ok(ClaimItem { leaf, attachment })
 }
 
 #[cfg(test)]
@@ -370,13 +437,13 @@ pub(crate) mod tests {
         Role::Archive
     }
 
-    fn draft(seq: u64, items: Vec<(Entry, Option<RangeList>)>) -> ClaimDraft {
+    fn draft(seq: u64, items: Vec<(Entry, Option<Attachment>)>) -> ClaimDraft {
         let prev_claim_sha256 = if seq == 0 { NO_CLAIM } else { Digest::of(b"before") };
         let archive_id = ArchiveId::from_bytes([7; 16]);
         ClaimDraft { archive_id, seq, prev_claim_sha256, nonce: [9; 16], items }
     }
 
-    fn close(number: u64) -> (Entry, Option<RangeList>) {
+    fn close(number: u64) -> (Entry, Option<Attachment>) {
         let shard = Shard::WHOLE;
         let close = window(number, shard);
         (Entry::new(at(1), EntryKind::WindowClose(close)), None)
@@ -391,7 +458,7 @@ pub(crate) mod tests {
         let ranges = RangeList::new(Vec::new()).unwrap();
         let seal = crate::entry::Seal { ranges_sha256: ranges.digest(), ..seal() };
         let seal = Entry::new(at(1), EntryKind::SegmentSeal(Box::new(seal)));
-        let items = vec![(seal.clone(), Some(ranges.clone())), close(0)];
+        let items = vec![(seal.clone(), Some(ranges.clone().into())), close(0)];
         let signed = draft(1, items).sign(&key(1)).unwrap();
         let read = verified(signed.bytes()).unwrap();
         assert_eq!(read.digest(), Digest::of(signed.bytes()));
@@ -450,14 +517,27 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_seal_and_its_ranges_stand_together_or_not_at_all() {
-        let ranges = RangeList::new(Vec::new()).unwrap();
+    fn an_entry_and_what_it_names_stand_together_or_not_at_all() {
+        let ranges = Attachment::from(RangeList::new(Vec::new()).unwrap());
+        let list = SegmentList::new(vec![id(1)]).unwrap();
+        let other = Attachment::from(SegmentList::new(vec![id(2)]).unwrap());
+        let order = |list: Digest| {
+            let order = crate::entry::tests::order("o", list);
+            Entry::new(at(1), EntryKind::DispositionOrder(Box::new(order)))
+        };
+        let signed = draft(1, vec![(order(list.digest()), Some(list.clone().into()))]);
+        let read = verified(signed.sign(&key(1)).unwrap().bytes()).unwrap();
+        assert_eq!(read.items()[0].attachment().and_then(Attachment::list), Some(&list));
         let sealed = Entry::new(at(1), EntryKind::SegmentSeal(Box::new(seal())));
         let abandon = Abandon { segment_id: id(1), until: at(9) };
         let abandon = Entry::new(at(1), EntryKind::SegmentAbandon(abandon));
-        for item in
-            [(sealed.clone(), None), (sealed, Some(ranges.clone())), (abandon, Some(ranges))]
-        {
+        for item in [
+            (sealed.clone(), None),
+            (sealed, Some(ranges)),
+            (abandon, Some(other.clone())),
+            (order(list.digest()), None),
+            (order(list.digest()), Some(other)),
+        ] {
             let error = draft(1, vec![close(0), item]).sign(&key(1)).unwrap_err();
             assert_eq!(error, ClaimError::Details { index: 1 });
         }

@@ -26,6 +26,7 @@ pub use window::{Locked, WindowClose};
 pub(crate) use policy::{take_classes, take_roles};
 
 use crate::{
+    digest::Digest,
     id::{ArchiveId, SegmentId},
     json::{JsonError, Members, ObjectReader, Value, parse, text},
     officer::{self, Signatures},
@@ -217,6 +218,30 @@ impl EntryKind {
         }
     }
 
+    /// Until when the officers' signatures under it count.
+    pub const fn expires_at(&self) -> Option<Instant> {
+        match self {
+            Self::KeySet(change) => Some(change.expires_at),
+            Self::OfficersSet(set) => Some(set.expires_at),
+            Self::PolicySet(set) => Some(set.expires_at),
+            Self::HoldPlace(place) => Some(place.expires_at),
+            Self::HoldRelease(release) => Some(release.expires_at),
+            Self::ClockEvent(event) => Some(event.expires_at),
+            Self::DispositionOrder(order) => Some(order.expires_at),
+            // What was said of a statement stands, whether that still counts or not.
+            _ => None,
+        }
+    }
+
+    /// The digest of the list of segments that it names.
+    pub fn list(&self) -> Option<Digest> {
+        match self {
+            Self::HoldPlace(place) => place.list,
+            Self::DispositionOrder(order) => Some(order.list),
+            _ => None,
+        }
+    }
+
     /// What officers sign: the content without what the writer of the entry adds.
     /// It does not matter which signatures are there already.
     pub fn statement(&self, archive_id: ArchiveId) -> Vec<u8> {
@@ -341,7 +366,7 @@ pub(crate) mod tests {
     use crate::{
         digest::Digest,
         keys::{Role, RoleKey},
-        name::Shard,
+        name::{ObjectKey, Shard},
         officer::{
             Registry,
             tests::{officer_key, registry, signatures},
@@ -384,6 +409,10 @@ pub(crate) mod tests {
         }
     }
 
+    pub(crate) fn object_of(id: SegmentId) -> ObjectKey {
+        format!("segments/s/2026/11/21/{id}.parquet").parse().unwrap()
+    }
+
     pub(crate) fn seal() -> Seal {
         let digest = Digest::of(b"x");
         Seal {
@@ -395,7 +424,7 @@ pub(crate) mod tests {
             holds: Vec::new(),
             late: false,
             manifest_sha256: digest,
-            object: "segments/s/2026/11/21/x.parquet".parse().unwrap(),
+            object: object_of(id(1)),
             object_sha256: digest,
             period_key: "00112233445566778899aabbccddeeff/0".parse().unwrap(),
             policy: None,
@@ -421,8 +450,8 @@ pub(crate) mod tests {
         let checks = checks.map(|(name, outcome)| (name.parse().unwrap(), outcome));
         let attest = Attest::new(checks.into()).unwrap();
         let kinds = [
-            EntryKind::KeySet(KeySet::add(key.public(), Role::Lock)),
-            EntryKind::KeySet(KeySet::revoke(key.id(), Role::Lock)),
+            EntryKind::KeySet(KeySet::add(key.public(), Role::Lock, at(9))),
+            EntryKind::KeySet(KeySet::revoke(key.id(), Role::Lock, at(9))),
             EntryKind::SegmentSeal(Box::new(seal())),
             EntryKind::SegmentAbandon(abandon),
             EntryKind::WindowClose(close),
@@ -464,6 +493,7 @@ pub(crate) mod tests {
             detail: None,
             expires_at: at(1_000_000),
             hold: hold.parse().unwrap(),
+            placed: 7,
             signatures: Signatures::default(),
         }
     }
@@ -475,6 +505,7 @@ pub(crate) mod tests {
             expires_at: at(1_000_000),
             happened: at(happened),
             kind,
+            replaces: None,
             signatures: Signatures::default(),
             stream: "s".parse().unwrap(),
         }
@@ -482,13 +513,15 @@ pub(crate) mod tests {
 
     pub(crate) fn officer_act(verdict: Verdict, digest: Digest) -> OfficerAct {
         let act = "policy.set".parse().unwrap();
-        OfficerAct { act, digest, reason: None, signatures: Signatures::default(), verdict }
+        let (expires_at, signatures) = (at(1_000_000), Signatures::default());
+        OfficerAct { act, digest, expires_at, reason: None, signatures, verdict }
     }
 
     pub(crate) fn order(id: &str, list: Digest) -> DispositionOrder {
         DispositionOrder {
             bytes: 1_234,
             count: 1,
+            destroyable_from: at(0),
             expires_at: at(1_000_000),
             hold_epoch: 0,
             keep_until: at(0),
@@ -496,12 +529,18 @@ pub(crate) mod tests {
             order: id.parse().unwrap(),
             policy: Digest::of(b"policy"),
             signatures: Signatures::default(),
+            size: 5,
         }
     }
 
     fn one_of_each_by_officers() -> Vec<EntryKind> {
         let (x, signed) = (Digest::of(b"x"), signatures(Digest::of(b"x"), &[1, 3]));
-        let set = OfficersSet { number: 1, officers: registry(), signatures: signed.clone() };
+        let set = OfficersSet {
+            expires_at: at(9),
+            number: 1,
+            officers: registry(),
+            signatures: signed.clone(),
+        };
         let certificate = DispositionCertificate { certificate: x, order: "o".parse().unwrap() };
         let classes = ["a", "b"].map(|class| class.parse().unwrap());
         let policy = PolicySet { pre_approved: classes.to_vec(), ..policy_set() };

@@ -8,8 +8,8 @@ use crate::{
     json::{self, JsonError, Value, array, text},
 };
 
-/// Greatest number of segments of a list: it bounds what is decided at once, and a list to 4 MiB.
-pub const MAX_LIST_SEGMENTS: usize = 100_000;
+/// Greatest number of segments of a list: a claim has room for it.
+pub const MAX_LIST_SEGMENTS: usize = 25_000;
 
 /// Longest list in bytes: 39 for each id with its quotes and comma, and the brackets.
 pub const MAX_LIST_BYTES: usize = 39 * MAX_LIST_SEGMENTS + 1;
@@ -33,8 +33,13 @@ impl SegmentList {
     ///
     /// Refuses everything but the canonical bytes of a list.
     pub fn parse(bytes: &[u8]) -> Result<Self, JsonError> {
+        Self::from_value(json::parse(bytes, MAX_LIST_BYTES)?)
+    }
+
+    /// Reads a list that stands in another document.
+    pub(crate) fn from_value(value: Value) -> Result<Self, JsonError> {
         let refused = |reason: &str| JsonError::refused("document", reason);
-        let Value::Array(items) = json::parse(bytes, MAX_LIST_BYTES)? else {
+        let Value::Array(items) = value else {
             return Err(refused("not an array"));
         };
         let ids = items.into_iter().map(|item| match item {
@@ -42,12 +47,16 @@ impl SegmentList {
             _ => Err(refused("not an array of segment ids")),
         });
         Self::sorted(ids.collect::<Result<_, _>>()?)
-            .ok_or_else(|| refused("not 1 to 100,000 segment ids, sorted and each once"))
+            .ok_or_else(|| refused("not 1 to 25,000 segment ids, sorted and each once"))
     }
 
     /// The bytes as they are stored.
     pub fn encode(&self) -> Vec<u8> {
-        array(self.0.iter().map(text)).to_canonical()
+        self.to_value().to_canonical()
+    }
+
+    pub(crate) fn to_value(&self) -> Value {
+        array(self.0.iter().map(text))
     }
 
     /// What names it.

@@ -23,8 +23,15 @@ const BOTH: usize = 2;
 pub enum Quorum<'a> {
     /// Any officer's.
     One,
+    /// Any officer's, or that of the recovery key.
+    OneOrRecovery,
     /// Two officers' of different roles.
     TwoRoles,
+    /// The same, or one officer's and that of the recovery key.
+    Recoverable {
+        /// Whether the recovery key signed it in the log long enough ago.
+        due: bool,
+    },
     /// An officer's of each of these roles.
     Roles(&'a [OfficerRole; 2]),
 }
@@ -50,6 +57,11 @@ pub enum OfficerError {
     /// Too few, or all of one role.
     #[error("two officers in two roles have to sign")]
     TwoRoles,
+    /// One officer and the recovery key, announced too late or not at all.
+    #[error(
+        "one officer and the recovery key suffice seven days after the recovery key signed in the log"
+    )]
+    Recovery,
     /// A role that has to sign and did not.
     #[error("no officer of role `{role}` signed")]
     Role {
@@ -70,23 +82,38 @@ impl Registry {
         statement: Digest,
         quorum: Quorum<'_>,
     ) -> Result<(), OfficerError> {
-        let mut roles = BTreeSet::new();
+        let (mut roles, mut recovery) = (BTreeSet::new(), false);
         for OfficerSignature { officer, sig } in signatures.iter() {
             let unregistered = || OfficerError::Unregistered { officer: officer.clone() };
             let known = self.get(&officer).ok_or_else(unregistered)?;
             let refused = |_: RoleKeyError| OfficerError::Signature { officer: officer.clone() };
             verify(&known.public, statement, &sig).map_err(refused)?;
-            // An officer has one role, so as many roles are as many officers.
-            roles.insert(&known.role);
+            // An officer has one role, so as many roles are as many officers. The recovery key
+            // is no officer's.
+            if known.is_recovery() {
+                recovery = true;
+            } else {
+                roles.insert(&known.role);
+            }
         }
         match quorum {
             Quorum::One if roles.is_empty() => Err(OfficerError::Unsigned),
-            Quorum::TwoRoles if roles.len() < BOTH => Err(OfficerError::TwoRoles),
+            Quorum::OneOrRecovery if roles.is_empty() && !recovery => Err(OfficerError::Unsigned),
+            Quorum::Recoverable { due } if recovery && roles.len() == 1 => {
+                if due {
+                    Ok(())
+                } else {
+                    Err(OfficerError::Recovery)
+                }
+            }
+            Quorum::TwoRoles | Quorum::Recoverable { .. } if roles.len() < BOTH => {
+                Err(OfficerError::TwoRoles)
+            }
             Quorum::Roles(needed) => match needed.iter().find(|role| !roles.contains(role)) {
                 Some(role) => Err(OfficerError::Role { role: role.clone() }),
                 None => Ok(()),
             },
-            Quorum::One | Quorum::TwoRoles => Ok(()),
+            _ => Ok(()),
         }
     }
 }
@@ -106,9 +133,9 @@ pub(crate) mod tests {
         OfficerKey { id, public: officer_key(n).public(), role: role.parse().unwrap() }
     }
 
-    /// Officers 1 and 2 are of `legal`, 3 of `records`, 4 of `risk`.
+    /// Officers 1 and 2 are of `legal`, 3 of `records`, 4 of `risk`; 7 is the recovery key.
     pub(crate) fn registry() -> Registry {
-        let officers = [(1, "legal"), (2, "legal"), (3, "records"), (4, "risk")];
+        let officers = [(1, "legal"), (2, "legal"), (3, "records"), (4, "risk"), (7, "recovery")];
         Registry::new(officers.map(|(n, role)| officer(n, role)).to_vec()).unwrap()
     }
 

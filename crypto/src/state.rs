@@ -12,6 +12,7 @@ mod officers;
 mod page;
 mod policies;
 mod position;
+mod reviews;
 mod root;
 mod rules;
 mod view;
@@ -31,7 +32,7 @@ pub use void::{Outcome, Undecided, Void};
 use std::collections::BTreeMap;
 
 use crate::{
-    claim::{ClaimError, ClaimItem, VerifiedClaim},
+    claim::{Attachment, ClaimError, ClaimItem, VerifiedClaim},
     digest::Digest,
     entry::{Entry, EntryKind, KeyChange, KeySet, Locked, WindowClose},
     id::{ArchiveId, SegmentId},
@@ -50,6 +51,7 @@ use holds::Holds;
 use page::Pages;
 use policies::Policies;
 use position::Positions;
+use reviews::Reviews;
 use rules::Refusal;
 
 /// The fold of a log.
@@ -75,6 +77,7 @@ pub struct State {
     holds: Holds,
     clocks: Clocks,
     orders: Orders,
+    reviews: Reviews,
     /// The lists at hand. Not part of the fold: what they say, their digests say.
     lists: BTreeMap<Digest, SegmentList>,
     /// Which segments a run last said to have locked until their dates.
@@ -154,6 +157,7 @@ impl State {
             holds: Holds::default(),
             clocks: Clocks::default(),
             orders: Orders::default(),
+            reviews: Reviews::default(),
             lists: BTreeMap::new(),
             locked: None,
             proof_until: None,
@@ -197,7 +201,7 @@ impl State {
         claim: &VerifiedClaim,
     ) -> Result<Vec<Outcome>, Undecided> {
         let signer = claim.key_id();
-        let outcomes = rest.iter().map(|item| self.apply(item.leaf(), item.ranges(), signer));
+        let outcomes = rest.iter().map(|item| self.apply(item.leaf(), item.attachment(), signer));
         let outcomes = outcomes.collect::<Result<_, _>>()?;
         let seq = claim.seq().saturating_add(1);
         self.claim = NextClaim { seq, first: self.size, prev_sha256: claim.digest() };
@@ -213,15 +217,15 @@ impl State {
     pub fn apply(
         &mut self,
         leaf: &[u8],
-        ranges: Option<&RangeList>,
+        beside: Option<&Attachment>,
         signer: KeyId,
     ) -> Result<Outcome, Undecided> {
         let outcome = match Entry::parse(leaf) {
             Err(reason) => Outcome::Void(Void::Malformed(reason)),
             Ok(entry) => {
-                let outcome = self.check(&entry, ranges, signer)?;
+                let outcome = self.check(&entry, beside, signer)?;
                 if outcome == Outcome::Valid {
-                    self.take_effect(entry, ranges);
+                    self.take_effect(entry, beside);
                 }
                 outcome
             }
@@ -241,10 +245,10 @@ impl State {
     pub fn check(
         &self,
         entry: &Entry,
-        ranges: Option<&RangeList>,
+        beside: Option<&Attachment>,
         signer: KeyId,
     ) -> Result<Outcome, Undecided> {
-        match (rules::check(self, entry, ranges, signer), entry.kind()) {
+        match (rules::check(self, entry, beside, signer), entry.kind()) {
             (Ok(()), EntryKind::Unknown(_)) => Ok(Outcome::Unknown { crit: entry.crit() }),
             (Ok(()), _) => Ok(Outcome::Valid),
             (Err(Refusal::Void(reason)), _) => Ok(Outcome::Void(reason)),
@@ -343,12 +347,16 @@ impl State {
         by_number.into_values().collect()
     }
 
-    fn take_effect(&mut self, entry: Entry, ranges: Option<&RangeList>) {
+    fn take_effect(&mut self, entry: Entry, beside: Option<&Attachment>) {
         let at = entry.at();
         self.latest = self.latest.max(at);
+        if let Some(list) = beside.and_then(Attachment::list) {
+            self.add_list(list.clone());
+        }
         match entry.into_kind() {
             EntryKind::KeySet(change) => self.set_key(change),
             EntryKind::SegmentSeal(seal) => {
+                let ranges = beside.and_then(Attachment::ranges);
                 self.positions.advance(ranges.map(RangeList::as_slice).unwrap_or_default());
                 self.pages.push(&seal, self.size);
             }
@@ -359,22 +367,22 @@ impl State {
             EntryKind::OfficersSet(set) => {
                 self.officers = set.officers;
                 self.officers_number = set.number;
+                self.reviews.forget_recoveries();
             }
             EntryKind::PolicySet(set) => self.policies.push(*set, at, self.size),
-            EntryKind::HoldPlace(place) => self.holds.place(&place),
+            EntryKind::HoldPlace(place) => self.holds.place(&place, self.size),
             EntryKind::HoldRelease(release) => self.holds.release(release.hold),
             EntryKind::ClockEvent(event) => self.clocks.set(*event, at, self.size),
             EntryKind::DispositionOrder(order) => self.orders.push(*order, at, self.size),
             EntryKind::DispositionCertificate(certificate) => self.carry_out(&certificate.order),
-            // What was attested or said is read from the entry; the others are never valid here.
-            EntryKind::Attest(_)
-            | EntryKind::OfficerAct(_)
-            | EntryKind::LogOpen(_)
-            | EntryKind::Unknown(_) => {}
+            EntryKind::OfficerAct(act) => self.reviews.push(&act, &self.officers, at),
+            // What was attested is read from the entry; the others are never valid here.
+            EntryKind::Attest(_) | EntryKind::LogOpen(_) | EntryKind::Unknown(_) => {}
         }
         // A seal of a forgotten id is still void: it is made at most 24 hours before `latest`,
         // and so not before the end of its own settling lock.
         let latest = self.latest;
+        self.reviews.forget(latest);
         self.abandoned.retain(|_, until| until.saturating_add_ms(CLOCK_SLACK_MS) > latest);
     }
 

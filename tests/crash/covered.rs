@@ -158,7 +158,7 @@ fn rival(archive: &TestArchive, key: &ObjectKey) -> Vec<u8> {
     let items = claim
         .items()
         .iter()
-        .map(|item| (Entry::parse(item.leaf()).unwrap(), item.ranges().cloned()));
+        .map(|item| (Entry::parse(item.leaf()).unwrap(), item.attachment().cloned()));
     let draft = ClaimDraft {
         archive_id: claim.archive_id(),
         seq: claim.seq(),

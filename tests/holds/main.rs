@@ -199,14 +199,19 @@ fn an_event_goes_later_by_one_officer_and_earlier_by_two() {
     let future = bench.act(ALICE, &record(&["2100-01-01T00:00:00Z"])).expect(2);
     assert!(future.stderr.contains("cannot be known"), "{}", future.stderr);
     assert_eq!(happened(), [""; 0]);
+    // A clock that starts so far back lets segments go at once.
     bench.act(ALICE, &record(&["2026-05-01T00:00:00Z", "--evidence", "letter"])).expect(0);
+    assert_eq!(happened(), [""; 0]);
+    bench.act(BOB, &record(&["2026-05-01T00:00:00Z"])).expect(0);
     assert_eq!(happened(), ["2026-05-01T00:00:00.000Z"]);
+    bench.act(ALICE, &record(&["2026-05-02T00:00:00Z"])).expect(0);
+    assert_eq!(happened(), ["2026-05-02T00:00:00.000Z"]);
     assert!(!found(&bench.root(), b"Smith"), "evidence lies in the store");
     let earlier = record(&["2026-04-01T00:00:00Z", "--earlier"]);
     bench.act(ALICE, &record(&["2026-04-01T00:00:00Z"])).expect(2);
     bench.act(ALICE, &earlier).expect(0);
     bench.act(ALICE, &earlier).expect(2);
-    assert_eq!(happened(), ["2026-05-01T00:00:00.000Z"]);
+    assert_eq!(happened(), ["2026-05-02T00:00:00.000Z"]);
     bench.act(BOB, &earlier).expect(0);
     assert_eq!(happened(), ["2026-04-01T00:00:00.000Z"]);
     bench.act(BOB, &record(&["2026-06-01T00:00:00Z", "--reopened"])).expect(0);

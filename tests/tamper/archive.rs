@@ -163,7 +163,7 @@ impl Archive {
                 segment_id: SegmentId::new(n, &mut entropy(n)).unwrap(),
                 until,
             }),
-            ranges: None,
+            beside: None,
         };
         let many: Vec<Item> = (0..240).map(abandon).collect();
         for run in 0..16 {

@@ -10,7 +10,7 @@ use strongroom_archiver::{
 use strongroom_crypto::{
     ArchiveId, Digest, SegmentId,
     checkpoint::Checkpoint,
-    claim::ClaimDraft,
+    claim::{Attachment, ClaimDraft},
     entry::{Abandon, Entry, EntryKind, Seal, WindowClose},
     keys::{KeyFile, Role},
     name::Shard,
@@ -120,13 +120,13 @@ fn forged_window(archive: &Archive) -> Item {
         segments: state.live_segments(),
         shard: Shard::WHOLE,
     };
-    Item { kind: EntryKind::WindowClose(close), ranges: None }
+    Item { kind: EntryKind::WindowClose(close), beside: None }
 }
 
 fn abandon(archive: &Archive, n: u64) -> Item {
     let until = archive.log().now().unwrap().saturating_add_ms(600_000);
     let segment_id = SegmentId::new(n, &mut entropy(n)).unwrap();
-    Item { kind: EntryKind::SegmentAbandon(Abandon { segment_id, until }), ranges: None }
+    Item { kind: EntryKind::SegmentAbandon(Abandon { segment_id, until }), beside: None }
 }
 
 #[test]
@@ -176,7 +176,7 @@ fn entries_of_tomorrow_prove_nothing() {
 }
 
 /// Puts a claim of these items at the next place, as another writer would.
-fn put_claim(archive: &Archive, items: Vec<(Entry, Option<RangeList>)>) {
+fn put_claim(archive: &Archive, items: Vec<(Entry, Option<Attachment>)>) {
     let log = archive.log();
     let next = log.state().next_claim();
     let draft = ClaimDraft {
@@ -214,7 +214,7 @@ fn a_void_seal_with_its_object_is_work_left_undone() {
     let until = seal.settle_until;
     let now = archive.log().now().unwrap();
     let entry = Entry::new(now, EntryKind::SegmentSeal(Box::new(seal)));
-    put_claim(&archive, vec![(entry, Some(ranges))]);
+    put_claim(&archive, vec![(entry, Some(ranges.into()))]);
     let marks = || {
         let report = archive.verify(false);
         assert_eq!(report.verdict, Verdict::Pass, "{report:#?}");
@@ -224,7 +224,7 @@ fn a_void_seal_with_its_object_is_work_left_undone() {
     put(&ObjectKey::new(object).unwrap(), b"an upload");
     assert_eq!(marks(), [0, 1]);
     let abandon = Abandon { segment_id: id, until };
-    let item = Item { kind: EntryKind::SegmentAbandon(abandon), ranges: None };
+    let item = Item { kind: EntryKind::SegmentAbandon(abandon), beside: None };
     archive.log().append(&[item], None, &mut entropy(3)).unwrap();
     assert_eq!(marks(), [1, 0], "it was abandoned");
 }
@@ -243,7 +243,8 @@ fn counts_beyond_all_numbers_do_not_overflow() {
         seal.segment_id = SegmentId::new(n, &mut entropy(n)).unwrap();
         (seal.events.count, seal.bytes) = (u64::MAX, u64::MAX);
         seal.ranges_sha256 = ranges.digest();
-        let item = Item { kind: EntryKind::SegmentSeal(Box::new(seal)), ranges: Some(ranges) };
+        let item =
+            Item { kind: EntryKind::SegmentSeal(Box::new(seal)), beside: Some(ranges.into()) };
         archive.log().append(&[item], None, &mut random).unwrap();
     }
     for deep in [false, true] {

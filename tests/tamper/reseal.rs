@@ -71,7 +71,7 @@ fn resealed(events: u64, change: impl FnOnce(&mut Manifest)) -> Report {
     (seal.event_time, seal.receive_time) = (manifest.event_time, manifest.receive_time);
     seal.manifest_sha256 = Digest::of(&manifest.encode());
     let kind = EntryKind::SegmentSeal(Box::new(seal));
-    let item = Item { kind, ranges: Some(sealed.ranges.clone()) };
+    let item = Item { kind, beside: Some(sealed.ranges.clone().into()) };
     let voided = log.append(&[item], Some(Shard::WHOLE), &mut Dice::new(SEED, 10)).unwrap();
     assert!(voided.is_empty(), "{voided:?}");
 

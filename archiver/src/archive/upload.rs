@@ -128,7 +128,8 @@ impl Run<'_> {
             segments: 1,
             ..Report::default()
         };
-        let item = Item { kind: EntryKind::SegmentSeal(Box::new(seal)), ranges: Some(ranges) };
+        let item =
+            Item { kind: EntryKind::SegmentSeal(Box::new(seal)), beside: Some(ranges.into()) };
         Ok(Pending { stream, id, settle_until: until, item, gain })
     }
 

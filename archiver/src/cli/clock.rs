@@ -122,6 +122,7 @@ impl Record {
             expires_at: expires(log)?,
             happened: instant(self.at),
             kind: self.kind(),
+            replaces: log.state().clock(&self.stream, &self.event).map(|clock| clock.index),
             signatures: Signatures::default(),
             stream: self.stream.clone(),
         })
@@ -136,6 +137,7 @@ fn waiting(log: &Log, keys: &KeyFile, asked: &Record) -> Result<Option<EntryKind
         let what = (&known.stream, &known.event, known.happened, known.kind);
         what == (&asked.stream, &asked.event, instant(asked.at), asked.kind())
             && known.expires_at >= now
+            && known.replaces == log.state().clock(&asked.stream, &asked.event).map(|one| one.index)
     };
     Ok(pending(log, keys)?.into_iter().map(|one| one.kind).find(same))
 }

@@ -86,7 +86,7 @@ impl From<DispositionError> for Failure {
                 EXIT_INPUT,
                 "nothing was destroyed: `strongroom disposition approve` takes an officer of each role that the policy names",
             ),
-            DispositionError::NoOrder(_) => {
+            DispositionError::OtherOrder { .. } | DispositionError::NoOrder(_) => {
                 (EXIT_INPUT, "`strongroom disposition list` shows orders")
             }
             DispositionError::Batch(_)

@@ -129,7 +129,7 @@ fn attestation(arguments: &Arguments, place: &Place, machine: &Machine) -> Resul
     let controlled = works("delete-unlocked");
     let mut entry = None;
     if controlled {
-        let item = Item { kind: EntryKind::Attest(attest), ranges: None };
+        let item = Item { kind: EntryKind::Attest(attest), beside: None };
         let voided = log.append(&[item], None, &mut fill)?;
         if let Some(void) = voided.first().and_then(|voided| voided.reason.as_ref()) {
             return Err(unsigned(&void.to_string()));

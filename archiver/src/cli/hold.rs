@@ -62,10 +62,10 @@ fn release(arguments: &Release, machine: &Machine) -> Result<u8, Failure> {
     let (place, mut log) = open(&arguments.target, machine)?;
     let keys = place.keys()?;
     let hold = &arguments.hold;
-    if !log.state().holds().any(|(id, _)| id == hold) {
-        return Err(Failure::input(format!("hold `{hold}` is not active"), SHOWN));
-    }
-    let kind = match waiting(&log, &keys, hold)? {
+    let active = log.state().holds().find(|(id, _)| *id == hold).map(|(_, hold)| hold.placed);
+    let not_active = || Failure::input(format!("hold `{hold}` is not active"), SHOWN);
+    let placed = active.ok_or_else(not_active)?;
+    let kind = match waiting(&log, &keys, hold, placed)? {
         Some(_) if arguments.reason.is_some() => {
             let message = format!("another officer has given a reason to release `{hold}`");
             return Err(Failure::input(message, "sign it without `--reason`"));
@@ -80,6 +80,7 @@ fn release(arguments: &Release, machine: &Machine) -> Result<u8, Failure> {
                 detail: arguments.reason.as_ref().map(seal).transpose()?,
                 expires_at: expires(&log)?,
                 hold: hold.clone(),
+                placed,
                 signatures: Signatures::default(),
             })
         }
@@ -94,8 +95,18 @@ fn release(arguments: &Release, machine: &Machine) -> Result<u8, Failure> {
 
 /// The release that another officer has signed, if it still counts: a second statement would say the
 /// same with another date, and never be signed by two.
-fn waiting(log: &Log, keys: &KeyFile, hold: &HoldId) -> Result<Option<EntryKind>, Failure> {
+fn waiting(
+    log: &Log,
+    keys: &KeyFile,
+    hold: &HoldId,
+    placed: u64,
+) -> Result<Option<EntryKind>, Failure> {
     let now = log.now()?;
-    let same = |kind: &EntryKind| matches!(kind, EntryKind::HoldRelease(release) if release.hold == *hold && release.expires_at >= now);
+    let same = |kind: &EntryKind| match kind {
+        EntryKind::HoldRelease(known) => {
+            (&known.hold, known.placed) == (hold, placed) && known.expires_at >= now
+        }
+        _ => false,
+    };
     Ok(pending(log, keys)?.into_iter().map(|one| one.kind).find(same))
 }

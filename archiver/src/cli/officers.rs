@@ -9,6 +9,7 @@ use strongroom_crypto::json::{Value, array, object, text};
 use strongroom_crypto::keys::KeyFile;
 use strongroom_crypto::name::OfficerId;
 use strongroom_crypto::officer::{OfficerKey, Registry, Signatures};
+use strongroom_crypto::time::MS_PER_HOUR;
 
 use super::signing::{Signing, officer, report};
 use super::target::Target;
@@ -16,6 +17,10 @@ use super::{EXIT_DONE, Failure, Machine, output};
 use crate::act::{Pending, pending};
 use crate::log::Log;
 use crate::officer::public_line;
+
+/// How long a change of officers waits for signatures: where the recovery key stands for an officer
+/// who is lost, it has to stand in the log for seven days.
+const OPEN_FOR_MS: i64 = 30 * 24 * MS_PER_HOUR;
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
@@ -131,9 +136,27 @@ fn change(
     }
     officers.check_enough(state.environment()).map_err(refused)?;
     let number = state.officers_number().saturating_add(1);
-    let set = OfficersSet { number, officers, signatures: Signatures::default() };
-    let keys = place.keys()?;
-    let kind = EntryKind::OfficersSet(set);
+    let (keys, now) = (place.keys()?, log.now()?);
+    // A second statement would say the same with another date, and never be signed by two.
+    let same = |kind: &EntryKind| match kind {
+        EntryKind::OfficersSet(known) => {
+            (known.number, &known.officers) == (number, &officers) && known.expires_at >= now
+        }
+        _ => false,
+    };
+    let waiting = pending(&log, &keys)?.into_iter().map(|one| one.kind).find(same);
+    let kind = match waiting {
+        Some(kind) => kind,
+        None => {
+            signing.require_no_signature()?;
+            EntryKind::OfficersSet(OfficersSet {
+                expires_at: now.saturating_add_ms(OPEN_FOR_MS),
+                number,
+                officers,
+                signatures: Signatures::default(),
+            })
+        }
+    };
     let outcome = signing.act(&mut log, &keys, &kind, place.url.file_path(), machine)?;
     report(outcome, "officers")
 }

@@ -28,6 +28,8 @@ pub struct Batch {
     pub policy: Digest,
     /// Which holds stood.
     pub hold_epoch: u64,
+    /// How many entries the log had.
+    pub size: u64,
     /// Until when approvals count.
     pub expires_at: Instant,
     /// In order of their ids, each once, at least one.
@@ -96,6 +98,7 @@ impl Batch {
         Ok(EntryKind::DispositionOrder(Box::new(DispositionOrder {
             bytes: self.bytes(),
             count: u64::try_from(self.segments.len()).unwrap_or(u64::MAX),
+            destroyable_from: self.destroyable_from(),
             expires_at: self.expires_at,
             hold_epoch: self.hold_epoch,
             keep_until: self.keep_until(),
@@ -103,6 +106,7 @@ impl Batch {
             order: self.order.clone(),
             policy: self.policy,
             signatures: Signatures::default(),
+            size: self.size,
         })))
     }
 
@@ -123,6 +127,7 @@ impl Batch {
             ("order", text(&self.order)),
             ("policy", text(self.policy)),
             ("segments", array(self.segments.iter().map(Candidate::to_json))),
+            ("size", self.size.into()),
             ("v", 1.into()),
         ]))
     }
@@ -141,6 +146,7 @@ impl Batch {
             as_of: members.parsed("as_of")?,
             policy: members.parsed("policy")?,
             hold_epoch: members.u64("hold_epoch")?,
+            size: members.u64("size")?,
             expires_at: members.parsed("expires_at")?,
             segments: segments.collect::<Result<_, _>>()?,
         };

@@ -1,7 +1,9 @@
 //! The certificate of destruction: what went, why, by whose order, how, and what is left of it.
 
-use strongroom_crypto::entry::{Seal, TimeRange};
-use strongroom_crypto::json::{Value, array, object, text};
+use std::collections::BTreeMap;
+
+use strongroom_crypto::entry::{DispositionOrder, Seal, TimeRange};
+use strongroom_crypto::json::{JsonError, ObjectReader, Value, array, object, text};
 use strongroom_crypto::keys::{KeyFile, Role};
 use strongroom_crypto::name::PeriodKeyName;
 use strongroom_crypto::time::Instant;
@@ -12,6 +14,9 @@ use super::execute::Clocks;
 use super::history::{History, Ordered};
 use crate::log::{Log, instant, timestamp};
 use crate::policies::{About, Policies};
+
+/// Longest certificate in bytes.
+pub const MAX_CERTIFICATE_BYTES: usize = 8 << 20;
 
 /// What the store cannot be asked about, and what this program does not reach.
 const NOT_COVERED: [&str; 4] = [
@@ -164,7 +169,8 @@ impl Certificate<'_> {
         object([
             ("bytes", seal.bytes.into()),
             ("citation", citation.map(|found| found.citation.as_str()).into()),
-            ("class", text(&seal.class)),
+            ("class", text(Policies::class(&decision, &seal.class))),
+            ("class_at_seal", text(&seal.class)),
             ("deciding_rule", rule.into()),
             ("entry", (*index).into()),
             ("events", seal.events.count.into()),
@@ -187,4 +193,63 @@ fn key(name: &PeriodKeyName, fate: KeyFate) -> Value {
         ("key", format!("keys/period/{name}").into()),
         ("until", until.into()),
     ])
+}
+
+/// Where a certificate differs from the log: what it says of its order, of who approved it, and of each
+/// segment that it destroyed, with the entry of its seal.
+///
+/// # Errors
+///
+/// The bytes are no certificate.
+pub fn differences<'a>(
+    bytes: &[u8],
+    order: &DispositionOrder,
+    order_entry: u64,
+    destroyed: impl Iterator<Item = (u64, &'a Seal)>,
+) -> Result<Vec<String>, JsonError> {
+    let mut members = ObjectReader::from_bytes(bytes, MAX_CERTIFICATE_BYTES)?;
+    let expected = [
+        ("list", order.list.to_string()),
+        ("order", order.order.to_string()),
+        ("policy", order.policy.to_string()),
+    ];
+    let mut found = Vec::new();
+    for (name, expected) in expected {
+        if members.text(name)? != expected {
+            found.push(format!("`{name}` is not that of its order"));
+        }
+    }
+    let counts = [
+        ("order_entry", order_entry),
+        ("segment_bytes", order.bytes),
+        ("segment_count", order.count),
+    ];
+    for (name, expected) in counts {
+        if members.u64(name)? != expected {
+            found.push(format!("`{name}` is not that of its order"));
+        }
+    }
+    let approvals = members.objects("approvals")?.into_iter();
+    let approvals: Vec<String> =
+        approvals.map(|mut one| one.text("officer")).collect::<Result<_, _>>()?;
+    let signed = order.signatures.iter().map(|signed| signed.officer.to_string());
+    if !signed.eq(approvals) {
+        found.push("`approvals` are not those of its order".to_owned());
+    }
+    let mut segments = BTreeMap::new();
+    for mut one in members.objects("segments")? {
+        let said = (one.u64("entry")?, one.text("object")?, one.text("sha256")?, one.u64("bytes")?);
+        segments.insert(one.text("id")?, said);
+    }
+    for (entry, seal) in destroyed {
+        let sealed = (entry, seal.object.to_string(), seal.object_sha256.to_string(), seal.bytes);
+        if segments.remove(&seal.segment_id.to_string()) != Some(sealed) {
+            found
+                .push(format!("segment {} is not as it was sealed, or not named", seal.segment_id));
+        }
+    }
+    if let Some((id, _)) = segments.first_key_value() {
+        found.push(format!("segment {id} is not one of its order"));
+    }
+    Ok(found)
 }

@@ -14,7 +14,7 @@ use strongroom_retention::decision::KeepUntil;
 use strongroom_retention::hold::Holds;
 
 use super::DispositionError;
-use super::batch::Batch;
+use super::batch::{Batch, Candidate};
 use super::certificate::{Certificate, Destroyed, KeyFate};
 use super::history::{Certified, History, Ordered};
 use super::propose::{check, statement};
@@ -51,7 +51,7 @@ impl Clocks {
     }
 }
 
-/// Enters the order of a batch, if nothing of it changed.
+/// Enters the order of a batch, if nothing of it changed and it was not entered before.
 ///
 /// # Errors
 ///
@@ -66,13 +66,21 @@ pub fn order(
 ) -> Result<(), DispositionError> {
     let now = clocks.earlier()?;
     let history = History::read(log, keys)?;
+    let archive = log.state().archive_id();
+    let kind = batch.entry()?;
+    let statement = statement(&kind, archive);
+    if let Some(known) = history.order(&batch.order) {
+        let ordered = EntryKind::DispositionOrder(Box::new(known.order.clone()));
+        let same = Digest::of(&ordered.statement(archive)) == statement;
+        let other =
+            || DispositionError::OtherOrder { order: batch.order.clone(), index: known.index };
+        return if same { Ok(()) } else { Err(other()) };
+    }
     check(log, &history, policies, batch, now)?;
     let from = batch.destroyable_from();
     if from > instant(now) {
         return Err(DispositionError::Early(from));
     }
-    let kind = batch.entry()?;
-    let statement = statement(&kind, log.state().archive_id());
     let signatures = if needs_officers(&history, batch) {
         let approved = pending(log, keys)?.into_iter().find(|one| one.digest == statement);
         approved.map(|one| one.signatures()).unwrap_or_default()
@@ -89,7 +97,12 @@ pub fn order(
 pub fn needs_officers(history: &History, batch: &Batch) -> bool {
     let approved = history.state.policies().iter().find(|policy| policy.policy == batch.policy);
     let approved = approved.map(|policy| policy.pre_approved.as_slice()).unwrap_or_default();
-    batch.segments.iter().any(|segment| !approved.contains(&segment.class))
+    // The class that it was sealed with, which the log knows, and the one that it has by now.
+    let sealed = |segment: &Candidate| {
+        let live = history.state.segment(&segment.id).ok().flatten();
+        live.is_some_and(|live| approved.contains(&live.class))
+    };
+    batch.segments.iter().any(|segment| !approved.contains(&segment.class) || !sealed(segment))
 }
 
 /// Destroys what an order names, if it was not done before, and certifies it.
@@ -113,6 +126,7 @@ pub fn carry_out(
     if let Some(certified) = ordered.certified {
         return Ok(certified);
     }
+    let policies = &policies.with_clocks(&history.clocks);
     for segment in history.segments(ordered) {
         let Some((_, seal)) = history.seals.get(segment) else { continue };
         require_over(policies, seal, timestamp(ordered.at))?;
@@ -146,23 +160,16 @@ pub fn carry_out(
     certify(log, keys, id, digest, entropy)
 }
 
-/// Refuses to destroy what, by the policies of the order's time, was not to go yet, and what has a name
-/// that no segment of its id has: whoever could append an order could not decide a date.
+/// Refuses to destroy what, by the policies of the order's time, was not to go yet: whoever could append
+/// an order could not decide a date.
 fn require_over(policies: &Policies, seal: &Seal, at: Timestamp) -> Result<(), DispositionError> {
-    let refused = |detail: &str| DispositionError::Left {
-        object: seal.object.to_string(),
-        detail: detail.to_owned(),
-    };
-    let (start, end) =
-        (format!("segments/{}/", seal.stream), format!("/{}.parquet", seal.segment_id));
-    let object = seal.object.as_str();
-    if !object.starts_with(&start) || !object.ends_with(&end) {
-        return Err(refused("it is not named after its segment, and is not touched"));
-    }
     let decision = policies.decide_about(&About::from(seal), None, &Holds::default(), at);
     match decision.keep_until {
         KeepUntil::Until(until) if until <= at => Ok(()),
-        _ => Err(refused("it was ordered before its date, and is not touched")),
+        _ => Err(DispositionError::Left {
+            object: seal.object.to_string(),
+            detail: "it was ordered before its date, and is not touched".to_owned(),
+        }),
     }
 }
 

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use strongroom_crypto::entry::{DispositionOrder, EntryKind, OfficerAct, Seal, Verdict};
+use strongroom_crypto::entry::{
+    ClockEvent, DispositionOrder, EntryKind, OfficerAct, Seal, Verdict,
+};
 use strongroom_crypto::keys::KeyFile;
 use strongroom_crypto::list::SegmentList;
 use strongroom_crypto::name::{HoldId, OrderId};
@@ -11,7 +13,7 @@ use strongroom_crypto::state::{LiveSegment, State};
 use strongroom_crypto::time::Instant;
 use strongroom_crypto::{Digest, SegmentId};
 
-use crate::log::{Log, LogError, add_lists, timestamp, visit};
+use crate::log::{Log, LogError, timestamp, visit};
 
 /// Orders, certificates, reviews and released holds, and the state with every list at hand.
 #[derive(Debug)]
@@ -24,6 +26,8 @@ pub struct History {
     pub orders: Vec<Ordered>,
     /// What officers said of statements but yes.
     pub reviews: Vec<Review>,
+    /// What was recorded of clocks, and when.
+    pub clocks: Vec<(Instant, ClockEvent)>,
     /// The newest certificate.
     pub certificate: Option<Digest>,
     released: Vec<Released>,
@@ -74,13 +78,13 @@ impl History {
     ///
     /// # Errors
     ///
-    /// [`LogError`], also where a list is missing that an entry names.
+    /// [`LogError`].
     pub fn read(log: &Log, keys: &KeyFile) -> Result<Self, LogError> {
         let (mut seals, mut orders, mut reviews) = (BTreeMap::new(), Vec::new(), Vec::new());
         let (mut holds, mut releases) = (BTreeMap::<HoldId, Vec<Digest>>::new(), Vec::new());
-        let mut newest = None;
+        let (mut newest, mut clocks) = (None, Vec::new());
         let (store, covered) = (&**log.store(), log.covered());
-        let mut state = visit(store, keys, covered, |index, entry, _| {
+        let state = visit(store, keys, covered, |index, entry, _| {
             let at = entry.at();
             match entry.into_kind() {
                 EntryKind::SegmentSeal(seal) => {
@@ -93,6 +97,7 @@ impl History {
                     let lists = holds.remove(&lifted.hold).unwrap_or_default();
                     releases.push((lifted.hold, at, lists));
                 }
+                EntryKind::ClockEvent(event) => clocks.push((at, *event)),
                 EntryKind::OfficerAct(act) if act.verdict != Verdict::Approve => {
                     reviews.push(Review { index, act });
                 }
@@ -110,18 +115,13 @@ impl History {
                 _ => {}
             }
         })?;
-        let active = state.holds().flat_map(|(_, hold)| hold.lists.iter().copied());
-        let past = releases.iter().flat_map(|(_, _, lists)| lists.iter().copied());
-        let ordered = orders.iter().map(|ordered: &Ordered| ordered.order.list);
-        let lists: Vec<Digest> = active.chain(past).chain(ordered).collect();
-        add_lists(store, covered, &mut state, &lists)?;
         let at_hand = |lists: Vec<Digest>| {
             lists.into_iter().filter_map(|list| state.list(list).ok().cloned()).collect()
         };
         let ended = releases.into_iter();
         let ended = ended.map(|(hold, at, lists)| Released { hold, at, lists: at_hand(lists) });
-        let released_holds = ended.collect();
-        Ok(Self { seals, orders, reviews, certificate: newest, released: released_holds, state })
+        let released = ended.collect();
+        Ok(Self { seals, orders, reviews, clocks, certificate: newest, released, state })
     }
 
     /// The newest order of an id.

@@ -116,6 +116,7 @@ pub fn propose(
         as_of: instant(selection.as_of),
         policy: in_force.policy,
         hold_epoch: history.state.hold_epoch(),
+        size: history.state.size(),
         expires_at: expires.map(instant).map_err(|_| DispositionError::NoPolicy)?,
         segments,
     };
@@ -225,7 +226,7 @@ fn examine(
         versions,
         bytes: segment.bytes,
         sha256: segment.object_sha256,
-        class: segment.class.clone(),
+        class: Policies::class(&decision, &segment.class),
         stream: segment.stream.clone(),
         keep_until: date(keep),
         must_go_by: decision.must_go_by.map(date),

@@ -5,15 +5,13 @@ use strongroom_retention::decision::KeepUntil;
 use strongroom_retention::hold::Holds;
 
 use super::DispositionError;
+use super::certificate::{MAX_CERTIFICATE_BYTES, differences};
 use super::execute::versions;
 use super::history::{History, Ordered};
 use crate::document::Document;
 use crate::log::{Log, LogError, timestamp};
 use crate::policies::{About, Policies};
 use crate::store::ObjectKey;
-
-/// Longest certificate in bytes.
-pub const MAX_CERTIFICATE_BYTES: usize = 8 << 20;
 
 /// Everything that is not as it should be, each in a sentence; nothing, if all is.
 ///
@@ -27,7 +25,7 @@ pub fn verify(
     ordered: &Ordered,
 ) -> Result<Vec<String>, DispositionError> {
     let mut findings = Vec::new();
-    let at = timestamp(ordered.at);
+    let (at, policies) = (timestamp(ordered.at), policies.with_clocks(&history.clocks));
     for id in history.segments(ordered) {
         let Some((_, seal)) = history.seals.get(id) else { continue };
         let decision = policies.decide_about(&About::from(seal), None, &Holds::default(), at);
@@ -70,14 +68,12 @@ fn certificate(
     bytes: &[u8],
 ) -> Result<Vec<String>, DispositionError> {
     let mut findings = Vec::new();
+    let segments = history.segments(ordered).iter();
+    let seals = segments.filter_map(|id| history.seals.get(id));
+    let seals = seals.map(|(index, seal)| (*index, seal));
+    let differ = differences(bytes, &ordered.order, ordered.index, seals)?;
+    findings.extend(differ.into_iter().map(|differs| format!("its certificate: {differs}")));
     let mut members = ObjectReader::from_bytes(bytes, MAX_CERTIFICATE_BYTES)?;
-    let order = &ordered.order;
-    if members.text("order")? != order.order.as_str()
-        || members.text("list")? != order.list.to_string()
-        || members.u64("segment_count")? != order.count
-    {
-        findings.push("its certificate is of another order".to_owned());
-    }
     for mut key in members.objects("keys")? {
         let (name, fate) = (key.text("key")?, key.text("fate")?);
         // A key of the name that was made since, for segments that came later, is another key.

@@ -259,7 +259,8 @@ impl Log {
         self.head = Head::empty();
         self.fresh = first.items().iter().map(|item| item.leaf().to_vec()).collect();
         self.follow()?;
-        require_claims(&self.state, size.max(head))
+        require_claims(&self.state, size.max(head))?;
+        self.restore_lists()
     }
 
     /// Goes on from a head whose tiles are there, after a fold from the beginning: nothing up to it

@@ -14,7 +14,6 @@ use strongroom_crypto::range::RangeList;
 use strongroom_crypto::state::{Outcome, State};
 
 use super::claims::Claims;
-use super::lists::apply_claim;
 use super::read::{Head, first_claim, newest_checkpoint, require_claims, require_head};
 use super::{LogError, checkpoint_key};
 use crate::store::{Covered, LockedStore};
@@ -118,8 +117,8 @@ pub fn visit(
     }
     let claims = Claims::after(store, covered, &state)?;
     while let Some(claim) = claims.next(&state)? {
-        // A state folded from the beginning has all its pages: nothing is left undecided.
-        let outcomes = apply_claim(store, covered, &mut state, &claim)?;
+        // A state folded from the beginning has all its pages and lists: nothing is left undecided.
+        let outcomes = state.apply_claim(&claim)?;
         for (item, outcome) in claim.items().iter().zip(outcomes) {
             take(item, outcome == Outcome::Valid)?;
         }

@@ -10,7 +10,7 @@ use strongroom_crypto::state::LiveSegment;
 use strongroom_crypto::tile::{TileCoordinate, tiles_for};
 use strongroom_retention::period::{Counting, Cutoff, Period};
 
-use super::{extend, versions, with_lists};
+use super::{extend, versions};
 use crate::document::Document;
 use crate::log::{
     Dated, Log, LogError, checkpoint_key, claim_key, extend_from, instant, manifest_key,
@@ -52,7 +52,8 @@ pub(super) fn set_dates(log: &mut Log, policies: &Policies) -> Result<Vec<Object
         return Ok(Vec::new());
     }
     let now = log.store().now()?;
-    let state = with_lists(log)?;
+    log.load_lists()?;
+    let state = log.state();
     let fresh = state.segments().filter(|segment| segment.index >= since);
     let dated = fresh.filter_map(|segment| {
         let until = policies.decide(segment, &[], now).lock_until?;

@@ -59,7 +59,7 @@ pub fn remove_orphans(
         uploads.keys().filter(|id| !log.state().is_abandoned(id)).copied().collect();
     let abandon = |segment_id: &SegmentId| Item {
         kind: EntryKind::SegmentAbandon(Abandon { segment_id: *segment_id, until: now }),
-        ranges: None,
+        beside: None,
     };
     let items: Vec<Item> = fresh.iter().map(abandon).collect();
     let voided = log.append(&items, None, entropy)?;

@@ -30,7 +30,7 @@ impl Dates {
         };
         let policies = Policies::load(audit.store, &audit.covered, state, Labels::new());
         let policies = match policies {
-            Ok(policies) => policies,
+            Ok(policies) => policies.with_clocks(&fold.clocks),
             Err(error) => {
                 let detail = format!("dates cannot be decided: {error}");
                 audit.note("policy", "policies/", Mark::NotProven, detail);

@@ -4,6 +4,7 @@ use jiff::SignedDuration;
 use strongroom_crypto::Digest;
 use strongroom_crypto::entry::DispositionOrder;
 use strongroom_crypto::list::SegmentList;
+use strongroom_crypto::name::ClassName;
 use strongroom_crypto::time::Instant;
 use strongroom_retention::decision::KeepUntil;
 use strongroom_retention::hold::Holds;
@@ -12,6 +13,7 @@ use super::dates::Dates;
 use super::fold::{Fold, Live};
 use super::inventory::Inventory;
 use super::{Audit, Found, Mark, VerifyError, seal};
+use crate::disposition::certificate::{MAX_CERTIFICATE_BYTES, differences};
 use crate::document::Document;
 use crate::log::timestamp;
 use crate::policies::{About, Policies};
@@ -19,8 +21,6 @@ use crate::store::ObjectKey;
 
 /// The name of the check.
 const CHECK: &str = "disposition";
-/// Longest certificate in bytes.
-const MAX_CERTIFICATE_BYTES: usize = 8 << 20;
 /// An order is carried out at once: one that is open longer was forgotten, or something keeps it.
 const OPEN_TOO_LONG: SignedDuration = SignedDuration::from_hours(48);
 
@@ -70,8 +70,17 @@ fn check_dates(audit: &Audit<'_>, fold: &Fold, disposal: &Disposal, policies: &P
     };
     let destroyed = disposal.certified.iter().flat_map(|certified| &certified.destroyed);
     let (at, mut unknown) = (timestamp(disposal.at), 0_u64);
+    let pre_approved = pre_approved(fold, &disposal.order);
     for live in destroyed.chain(fold.seals.iter().filter(listed)) {
         let decision = policies.decide_about(&About::from(&live.seal), None, &Holds::default(), at);
+        let class = Policies::class(&decision, &live.seal.class);
+        if disposal.order.signatures.is_empty() && !pre_approved.contains(&class) {
+            let detail = format!(
+                "nobody signed entry {}, and the policy does not approve disposals of class `{class}`",
+                disposal.index
+            );
+            audit.note(CHECK, &live.seal.object, Mark::Fail, detail);
+        }
         match decision.keep_until {
             KeepUntil::Until(until) if until > at => {
                 let detail = format!(
@@ -90,6 +99,13 @@ fn check_dates(audit: &Audit<'_>, fold: &Fold, disposal: &Disposal, policies: &P
         );
         audit.note(CHECK, format_args!("entry {}", disposal.index), Mark::NotProven, detail);
     }
+}
+
+/// The classes that the policy of an order approves itself.
+fn pre_approved<'a>(fold: &'a Fold, order: &DispositionOrder) -> &'a [ClassName] {
+    let policies = fold.state.iter().flat_map(|state| state.policies());
+    let mut policies = policies.filter(|policy| policy.policy == order.policy);
+    policies.next().map_or(&[], |policy| &policy.pre_approved)
 }
 
 fn pending(audit: &Audit<'_>, disposal: &Disposal) {
@@ -123,10 +139,18 @@ fn check_certified(
     let key = Document::Certificate.key(certified.certificate)?;
     let open = |bytes: Vec<u8>| {
         let same = Digest::of(&bytes) == certified.certificate;
-        if same { Ok(()) } else { Err("its SHA-256 is not its name".to_owned()) }
+        if same { Ok(bytes) } else { Err("its SHA-256 is not its name".to_owned()) }
     };
     match audit.read(&key, MAX_CERTIFICATE_BYTES, open)? {
-        Found::Good(()) => {}
+        Found::Good(bytes) => {
+            let seals = certified.destroyed.iter().map(|live| (live.index, &live.seal));
+            match differences(&bytes, &disposal.order, disposal.index, seals) {
+                Err(error) => audit.note("certificate", &key, Mark::Fail, error),
+                Ok(found) => found.into_iter().for_each(|differs| {
+                    audit.note("certificate", &key, Mark::Fail, differs);
+                }),
+            }
+        }
         Found::Missing => audit.note("certificate", &key, Mark::Fail, "it is missing"),
         Found::Damaged(detail) => audit.note("certificate", &key, Mark::Fail, detail),
     }

@@ -7,7 +7,7 @@ use super::fold::Fold;
 use super::inventory::Inventory;
 use super::locks::{Locks, head};
 use super::{Audit, Found, Mark, VerifyError};
-use crate::document::MAX_DOCUMENT_BYTES;
+use crate::document::{Document, MAX_DOCUMENT_BYTES};
 
 /// Checks that each is there, is what its name says, and is under lock.
 pub(super) fn check(
@@ -24,10 +24,12 @@ pub(super) fn check(
             let same = Digest::of(&bytes) == *digest;
             if same { Ok(()) } else { Err("its SHA-256 is not its name".to_owned()) }
         };
+        // The claims have the lists.
+        let lost = if *kind == Document::List { Mark::Rebuildable } else { Mark::Fail };
         match audit.read(&key, MAX_DOCUMENT_BYTES, same)? {
             Found::Good(()) => {}
-            Found::Missing => audit.note("document", &key, Mark::Fail, "it is missing"),
-            Found::Damaged(detail) => audit.note("document", &key, Mark::Fail, detail),
+            Found::Missing => audit.note("document", &key, lost, "it is missing"),
+            Found::Damaged(detail) => audit.note("document", &key, lost, detail),
         }
         if let Some(head) = head(audit, "document", &key)? {
             locks.check(audit, &key, &head, None, dates.proofs());

@@ -5,12 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use strongroom_crypto::claim::{
     ClaimItem, MAX_CLAIM_BYTES, NO_CLAIM, UnverifiedClaim, VerifiedClaim,
 };
-use strongroom_crypto::entry::{Attest, Entry, EntryKind, KeyChange, LogOpen, Seal};
+use strongroom_crypto::entry::{Attest, ClockEvent, Entry, EntryKind, KeyChange, LogOpen, Seal};
 use strongroom_crypto::keys::{KeyId, RolePublic};
-use strongroom_crypto::list::SegmentList;
 use strongroom_crypto::merkle::{MemoryTree, leaf_hash};
 use strongroom_crypto::name::OrderId;
-use strongroom_crypto::state::{CLOCK_SLACK_MS, FoldError, Outcome, State, Undecided};
+use strongroom_crypto::state::{CLOCK_SLACK_MS, FoldError, Outcome, State};
 use strongroom_crypto::time::Instant;
 use strongroom_crypto::{ArchiveId, Digest, SegmentId};
 
@@ -56,6 +55,8 @@ pub(super) struct Fold {
     pub(super) state: Option<State>,
     pub(super) seals: Vec<Live>,
     pub(super) voids: Vec<VoidSeal>,
+    /// What was recorded of clocks, and when.
+    pub(super) clocks: Vec<(Instant, ClockEvent)>,
     /// The orders. What they destroyed is among `seals` no more.
     pub(super) disposals: Vec<Disposal>,
     /// Uploads that were ever given up, also those that the state has forgotten.
@@ -122,6 +123,7 @@ impl Fold {
             state: None,
             seals: Vec::new(),
             voids: Vec::new(),
+            clocks: Vec::new(),
             disposals: Vec::new(),
             abandoned: BTreeSet::new(),
             windows: BTreeMap::new(),
@@ -275,7 +277,7 @@ impl Folder<'_, '_> {
         let (deep, roots) = (self.audit.options.deep, &self.inventory.roots);
         let wanted = |index: u64| newest || (deep && roots.contains(&index));
         let Some(state) = &mut self.fold.state else { return Vec::new() };
-        match fold_claim(self.audit, state, claim, wanted) {
+        match fold_claim(state, claim, wanted) {
             Ok((outcomes, snapshots)) => {
                 self.fold.snapshots.extend(snapshots);
                 outcomes
@@ -303,7 +305,7 @@ impl Folder<'_, '_> {
                 state = Some(opened);
                 continue;
             };
-            let folded = fold_claim(self.audit, state, &claim, |at| at == index);
+            let folded = fold_claim(state, &claim, |at| at == index);
             let Ok((_, snapshots)) = folded else {
                 return Ok(());
             };
@@ -378,11 +380,12 @@ impl Folder<'_, '_> {
             | EntryKind::Unknown(_)
             | EntryKind::OfficersSet(_)
             | EntryKind::HoldRelease(_)
-            | EntryKind::ClockEvent(_)
             | EntryKind::OfficerAct(_) => {}
+            EntryKind::ClockEvent(event) => self.fold.clocks.push((at, *event)),
             EntryKind::DispositionOrder(order) => {
                 self.fold.documents.insert((Document::List, order.list));
-                let list = read_list(self.audit, order.list);
+                let list = self.fold.state.as_ref();
+                let list = list.and_then(|state| state.list(order.list).ok().cloned());
                 let (order, certified) = (*order, None);
                 self.fold.disposals.push(Disposal { index, at, order, list, certified });
             }
@@ -426,7 +429,6 @@ type Folded = (Vec<Outcome>, Vec<(u64, Digest)>);
 /// Folds a claim entry by entry, and makes the snapshots before the entries that are `wanted`, if they close windows:
 /// what a window vouches for must be what the entries before it add up to.
 fn fold_claim(
-    audit: &Audit<'_>,
     state: &mut State,
     claim: &VerifiedClaim,
     wanted: impl Fn(u64) -> bool,
@@ -442,39 +444,12 @@ fn fold_claim(
             state.mark_stored(&snapshot);
         }
         if place < last {
-            outcomes.push(loop {
-                match state.apply(item.leaf(), item.ranges(), claim.key_id()) {
-                    Err(Undecided::Lists(lists)) => add_lists(audit, state, &lists)?,
-                    applied => break applied?,
-                }
-            });
+            outcomes.push(state.apply(item.leaf(), item.attachment(), claim.key_id())?);
         }
     }
     // The last one with its claim, so that the state knows where the next begins.
-    outcomes.extend(loop {
-        match state.apply_claim(claim) {
-            Err(FoldError::Undecided(Undecided::Lists(lists))) => {
-                add_lists(audit, state, &lists)?;
-            }
-            applied => break applied?,
-        }
-    });
+    outcomes.extend(state.apply_claim(claim)?);
     Ok((outcomes, snapshots))
-}
-
-/// Puts lists at hand; one that is missing or altered leaves the state undecided.
-fn add_lists(audit: &Audit<'_>, state: &mut State, lists: &[Digest]) -> Result<(), FoldError> {
-    for digest in lists {
-        let list = read_list(audit, *digest);
-        let missing = || FoldError::Undecided(Undecided::Lists(vec![*digest]));
-        state.add_list(list.ok_or_else(missing)?);
-    }
-    Ok(())
-}
-
-fn read_list(audit: &Audit<'_>, digest: Digest) -> Option<SegmentList> {
-    let read = Document::List.load(audit.store, &audit.covered, digest).ok().flatten();
-    read.and_then(|bytes| SegmentList::parse(&bytes).ok())
 }
 
 fn closes_window(item: &ClaimItem) -> bool {

@@ -21,6 +21,8 @@ pub struct ClockEvent {
     pub happened: Instant,
     /// What it does to the clock.
     pub kind: ClockChange,
+    /// Which entry said last what is known of it; none, if nothing is.
+    pub replaces: Option<u64>,
     /// Of an officer, of two for what lets segments go sooner.
     pub signatures: Signatures,
     /// To which stream.
@@ -62,6 +64,7 @@ impl ClockEvent {
             evidence: members.nullable("evidence")?,
             expires_at: members.parsed("expires_at")?,
             happened: members.parsed("happened")?,
+            replaces: members.nullable_u64("replaces")?,
             signatures: Signatures::take(members)?,
             stream: members.parsed("stream")?,
         })
@@ -73,6 +76,7 @@ impl ClockEvent {
         members.insert("expires_at", text(self.expires_at));
         members.insert("happened", text(self.happened));
         members.insert("kind", self.kind.as_str());
+        members.insert("replaces", self.replaces);
         self.signatures.put(members);
         members.insert("stream", text(&self.stream));
     }

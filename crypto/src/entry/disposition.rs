@@ -15,6 +15,8 @@ pub struct DispositionOrder {
     pub bytes: u64,
     /// How many segments go.
     pub count: u64,
+    /// When the grace of all its segments is over.
+    pub destroyable_from: Instant,
     /// Until when the signatures count.
     pub expires_at: Instant,
     /// Which holds the officers saw.
@@ -29,6 +31,8 @@ pub struct DispositionOrder {
     pub policy: Digest,
     /// Of the officers that the policy demands; of nobody where the policy is the approval.
     pub signatures: Signatures,
+    /// How many entries the officers saw.
+    pub size: u64,
 }
 
 /// The content of `disposition.certificate`.
@@ -45,6 +49,7 @@ impl DispositionOrder {
         Ok(Self {
             bytes: members.u64("bytes")?,
             count: members.u64("count")?,
+            destroyable_from: members.parsed("destroyable_from")?,
             expires_at: members.parsed("expires_at")?,
             hold_epoch: members.u64("hold_epoch")?,
             keep_until: members.parsed("keep_until")?,
@@ -52,12 +57,14 @@ impl DispositionOrder {
             order: members.parsed("order")?,
             policy: members.parsed("policy")?,
             signatures: Signatures::take(members)?,
+            size: members.u64("size")?,
         })
     }
 
     pub(super) fn put(&self, members: &mut Members) {
         members.insert("bytes", self.bytes);
         members.insert("count", self.count);
+        members.insert("destroyable_from", text(self.destroyable_from));
         members.insert("expires_at", text(self.expires_at));
         members.insert("hold_epoch", self.hold_epoch);
         members.insert("keep_until", text(self.keep_until));
@@ -65,6 +72,7 @@ impl DispositionOrder {
         members.insert("order", text(&self.order));
         members.insert("policy", text(self.policy));
         self.signatures.put(members);
+        members.insert("size", self.size);
     }
 }
 

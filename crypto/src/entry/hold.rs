@@ -41,6 +41,8 @@ pub struct HoldRelease {
     pub expires_at: Instant,
     /// Which hold.
     pub hold: HoldId,
+    /// Which entry placed it last: who releases a hold knows all that it holds.
+    pub placed: u64,
     /// Of two officers.
     pub signatures: Signatures,
 }
@@ -96,6 +98,7 @@ impl HoldRelease {
             detail: members.nullable("detail")?,
             expires_at: members.parsed("expires_at")?,
             hold: members.parsed("hold")?,
+            placed: members.u64("placed")?,
             signatures: Signatures::take(members)?,
         })
     }
@@ -104,6 +107,7 @@ impl HoldRelease {
         members.insert("detail", self.detail.map(text));
         members.insert("expires_at", text(self.expires_at));
         members.insert("hold", text(&self.hold));
+        members.insert("placed", self.placed);
         self.signatures.put(members);
     }
 }

@@ -5,11 +5,14 @@ use crate::{
     json::{JsonError, Members, ObjectReader, text},
     name::ActName,
     officer::{Registry, Signatures},
+    time::Instant,
 };
 
 /// The content of `officers.set`.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct OfficersSet {
+    /// Until when the signatures count.
+    pub expires_at: Instant,
     /// Counts the registries; that of `log.open` is 0.
     pub number: u64,
     /// Everyone whose signature counts from now on.
@@ -25,6 +28,8 @@ pub struct OfficerAct {
     pub act: ActName,
     /// Digest of that entry's statement.
     pub digest: Digest,
+    /// Until when that entry's signatures count.
+    pub expires_at: Instant,
     /// Digest of the encrypted record of the reason, if one was given.
     pub reason: Option<Digest>,
     /// Of the officer.
@@ -63,6 +68,7 @@ impl Verdict {
 impl OfficersSet {
     pub(super) fn take(members: &mut ObjectReader) -> Result<Self, JsonError> {
         Ok(Self {
+            expires_at: members.parsed("expires_at")?,
             number: members.u64("number")?,
             officers: Registry::take(members)?,
             signatures: Signatures::take(members)?,
@@ -70,6 +76,7 @@ impl OfficersSet {
     }
 
     pub(super) fn put(&self, members: &mut Members) {
+        members.insert("expires_at", text(self.expires_at));
         members.insert("number", self.number);
         members.insert("officers", self.officers.to_value());
         self.signatures.put(members);
@@ -85,6 +92,7 @@ impl OfficerAct {
             verdict: verdict.ok_or_else(unknown)?,
             act: members.parsed("act")?,
             digest: members.parsed("digest")?,
+            expires_at: members.parsed("expires_at")?,
             reason: members.nullable("reason")?,
             signatures: Signatures::take(members)?,
         })
@@ -93,6 +101,7 @@ impl OfficerAct {
     pub(super) fn put(&self, members: &mut Members) {
         members.insert("act", text(&self.act));
         members.insert("digest", text(self.digest));
+        members.insert("expires_at", text(self.expires_at));
         members.insert("reason", self.reason.map(text));
         members.insert("verdict", self.verdict.as_str());
         self.signatures.put(members);

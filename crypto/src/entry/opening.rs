@@ -7,6 +7,7 @@ use crate::{
     keys::{KeyId, Role, RolePublic},
     name::Environment,
     officer::{Registry, Signatures},
+    time::Instant,
 };
 
 /// The format that this program writes.
@@ -126,13 +127,15 @@ impl LogOpen {
 /// The content of `key.set`.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct KeySet {
+    /// Until when the signatures count.
+    pub expires_at: Instant,
     /// Which key.
     pub id: KeyId,
     /// Under which role.
     pub role: Role,
     /// What becomes of it.
     pub change: KeyChange,
-    /// Of two officers to add, of one to revoke.
+    /// Of two officers to add or to revoke the last of a role, of one to revoke another.
     pub signatures: Signatures,
 }
 
@@ -147,23 +150,25 @@ pub enum KeyChange {
 
 impl KeySet {
     /// Registers a key, once officers signed.
-    pub fn add(public: RolePublic, role: Role) -> Self {
+    pub fn add(public: RolePublic, role: Role, expires_at: Instant) -> Self {
         let (id, signatures) = (public.id(), Signatures::default());
-        Self { id, role, change: KeyChange::Add(public), signatures }
+        Self { expires_at, id, role, change: KeyChange::Add(public), signatures }
     }
 
     /// Ends a key, once an officer signed.
-    pub fn revoke(id: KeyId, role: Role) -> Self {
-        Self { id, role, change: KeyChange::Revoke, signatures: Signatures::default() }
+    pub fn revoke(id: KeyId, role: Role, expires_at: Instant) -> Self {
+        let signatures = Signatures::default();
+        Self { expires_at, id, role, change: KeyChange::Revoke, signatures }
     }
 
     pub(super) fn take(members: &mut ObjectReader) -> Result<Self, JsonError> {
+        let expires_at = members.parsed("expires_at")?;
         let mut change = match members.text("action")?.as_str() {
             "add" => {
                 let RegisteredKey { public, role, .. } = RegisteredKey::take(members)?;
-                Self::add(public, role)
+                Self::add(public, role, expires_at)
             }
-            "revoke" => Self::revoke(members.parsed("id")?, members.parsed("role")?),
+            "revoke" => Self::revoke(members.parsed("id")?, members.parsed("role")?, expires_at),
             _ => return Err(members.refused("action", "neither `add` nor `revoke`")),
         };
         change.signatures = Signatures::take(members)?;
@@ -171,6 +176,7 @@ impl KeySet {
     }
 
     pub(super) fn put(&self, members: &mut Members) {
+        members.insert("expires_at", text(self.expires_at));
         members.insert("id", text(self.id));
         members.insert("role", text(self.role));
         match &self.change {

@@ -124,7 +124,7 @@ pub struct Seal {
 
 impl Seal {
     pub(super) fn take(members: &mut ObjectReader) -> Result<Self, JsonError> {
-        Ok(Self {
+        let seal = Self {
             bytes: members.u64("bytes")?,
             class: members.parsed("class")?,
             event_time: TimeRange::take_nullable(members, "event_time")?,
@@ -143,7 +143,20 @@ impl Seal {
             segment_id: members.parsed("segment_id")?,
             settle_until: members.parsed("settle_until")?,
             stream: members.parsed("stream")?,
-        })
+        };
+        if !seal.is_named_after_it() {
+            return Err(members.refused("object", "not named after its stream and segment"));
+        }
+        Ok(seal)
+    }
+
+    /// Whether the object's name is one of its stream and segment: else an order to destroy the
+    /// segment would reach something else.
+    fn is_named_after_it(&self) -> bool {
+        let folder = format!("segments/{}/", self.stream);
+        let file = format!("/{}.parquet", self.segment_id);
+        let name = self.object.as_str();
+        name.starts_with(&folder) && name.ends_with(&file)
     }
 
     pub(super) fn put(&self, members: &mut Members) {

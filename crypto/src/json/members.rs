@@ -73,6 +73,15 @@ impl ObjectReader {
         number.ok_or_else(|| self.kind(name, "a whole number in its one spelling"))
     }
 
+    /// `null`, or a count.
+    ///
+    /// # Errors
+    ///
+    /// See [`ObjectReader::u64`].
+    pub fn nullable_u64(&mut self, name: &str) -> Result<Option<u64>, JsonError> {
+        if self.take_null(name) { Ok(None) } else { self.u64(name).map(Some) }
+    }
+
     /// A signed integer within ±(2^53 − 1).
     ///
     /// # Errors

@@ -35,12 +35,22 @@ impl Clocks {
         self.0.iter().map(|((stream, event), clock)| (stream, event, *clock))
     }
 
+    /// The clock of an event.
+    pub(super) fn get(&self, stream: &StreamName, event: &EventName) -> Option<&Clock> {
+        self.0.get(&(stream.clone(), event.clone()))
+    }
+
+    /// Whether a clock of a stream was set by the entry at `index` or a later one.
+    pub(super) fn set_since(&self, stream: &StreamName, index: u64) -> bool {
+        self.iter().any(|(of, _, clock)| of == stream && clock.index >= index)
+    }
+
     pub(super) fn check(&self, at: Instant, event: &ClockEvent) -> Result<(), Void> {
         let ClockEvent { happened, kind, .. } = *event;
         if happened > at {
             return Err(Void::NotYetHappened { happened, at });
         }
-        let known = self.0.get(&(event.stream.clone(), event.event.clone()));
+        let known = self.get(&event.stream, &event.event);
         if known.is_none() && self.0.len() >= MAX_CLOCKS {
             return Err(Void::Full { what: "clocks", limit: MAX_CLOCKS });
         }
@@ -54,6 +64,10 @@ impl Clocks {
             (ClockChange::Earlier | ClockChange::Reopened, None) => false,
         };
         let (stream, name) = (event.stream.clone(), event.event.clone());
+        let last = known.map(|known| known.index);
+        if event.replaces != last {
+            return Err(Void::ClockReplaced { stream, event: name, last });
+        }
         if fits { Ok(()) } else { Err(Void::Clock { stream, event: name, kind: kind.as_str() }) }
     }
 

@@ -10,6 +10,7 @@ use super::{
     void::{Undecided, Void},
 };
 use crate::{
+    claim::Attachment,
     digest::Digest,
     entry::{DispositionCertificate, DispositionOrder},
     id::SegmentId,
@@ -98,6 +99,7 @@ pub(super) fn check_order(
     state: &State,
     at: Instant,
     order: &DispositionOrder,
+    beside: Option<&Attachment>,
 ) -> Result<(), Refusal> {
     let id = &order.order;
     if state.orders.open.contains_key(id) {
@@ -106,9 +108,13 @@ pub(super) fn check_order(
     if state.orders.open.len() >= MAX_ORDERS {
         return Err(Void::Full { what: "open orders", limit: MAX_ORDERS }.into());
     }
-    if order.keep_until > at {
-        let keep_until = order.keep_until;
+    let keep_until = order.keep_until.max(order.destroyable_from);
+    if keep_until > at {
         return Err(Void::KeptLonger { order: id.clone(), keep_until, at }.into());
+    }
+    if order.size > state.size {
+        let (most, found) = (state.size, order.size);
+        return Err(Void::OrderSize { order: id.clone(), most, found }.into());
     }
     let (expected, found) = (state.holds.epoch(), order.hold_epoch);
     if expected != found {
@@ -121,8 +127,9 @@ pub(super) fn check_order(
     // All lists are asked for at once.
     let held = state.holds.active().flat_map(|(_, hold)| &hold.lists).copied();
     let ordered = state.orders.open.values().map(|order| order.list);
-    state.lists_at_hand(held.chain(ordered).chain([order.list]))?;
-    let segments = segments(state, state.list(order.list)?)?;
+    state.lists_at_hand(held.chain(ordered))?;
+    let own = beside.and_then(Attachment::list).filter(|list| list.digest() == order.list);
+    let segments = segments(state, own.map_or_else(|| state.list(order.list), Ok)?)?;
     check_segments(state, at, order, policy, &segments)
 }
 
@@ -154,6 +161,11 @@ fn check_segments(
     let (held, ordered) = (state.held_lists()?, state.ordered_lists()?);
     for segment in segments {
         let id = segment.segment_id;
+        // What the officers did not see, they did not decide about.
+        let (stream, size) = (&segment.stream, order.size);
+        if segment.index >= size || state.clocks.set_since(stream, size) {
+            return Err(Void::Unseen { id, size }.into());
+        }
         if order.signatures.is_empty() && !policy.pre_approved.contains(&segment.class) {
             return Err(Void::NotPreApproved { class: segment.class.clone() }.into());
         }

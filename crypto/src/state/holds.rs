@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{root::append, void::Void};
 use crate::{
     digest::Digest,
-    entry::{HoldPlace, Seal, Standing},
+    entry::{HoldPlace, HoldRelease, Seal, Standing},
     json::{JsonError, ObjectReader, Value, array, object, text},
     name::HoldId,
 };
@@ -27,6 +27,8 @@ pub const MAX_HOLD_IDS: usize = 100_000;
 pub struct Hold {
     /// Digests of the lists of segments that it holds.
     pub lists: BTreeSet<Digest>,
+    /// Which entry placed it last.
+    pub placed: u64,
     /// Of which streams new segments may be held.
     pub standing: Option<Standing>,
 }
@@ -54,7 +56,8 @@ impl Hold {
                 Some(Standing { streams: streams.into_iter().cloned().collect() })
             }
         };
-        Self { lists: self.lists.iter().copied().chain(place.list).collect(), standing }
+        let lists = self.lists.iter().copied().chain(place.list).collect();
+        Self { lists, placed: self.placed, standing }
     }
 }
 
@@ -65,10 +68,6 @@ impl Holds {
 
     pub(super) fn active(&self) -> impl Iterator<Item = (&HoldId, &Hold)> {
         self.active.iter()
-    }
-
-    pub(super) fn is_active(&self, id: &HoldId) -> bool {
-        self.active.contains_key(id)
     }
 
     pub(super) fn check_place(&self, place: &HoldPlace) -> Result<(), Void> {
@@ -85,6 +84,10 @@ impl Holds {
             return full("ids of holds", MAX_HOLD_IDS);
         }
         let hold = known.cloned().unwrap_or_default().widened(place);
+        // It would change the epoch, and void what was approved under the one before, for nothing.
+        if known == Some(&hold) {
+            return Err(Void::HoldSame { hold: place.hold.clone() });
+        }
         if hold.lists.len() > MAX_HOLD_LISTS {
             return full("lists of one hold", MAX_HOLD_LISTS);
         }
@@ -94,8 +97,13 @@ impl Holds {
         Ok(())
     }
 
-    pub(super) fn check_release(&self, hold: &HoldId) -> Result<(), Void> {
-        if self.is_active(hold) { Ok(()) } else { Err(Void::HoldNotActive { hold: hold.clone() }) }
+    pub(super) fn check_release(&self, release: &HoldRelease) -> Result<(), Void> {
+        let hold = release.hold.clone();
+        match self.active.get(&hold).map(|known| known.placed) {
+            None => Err(Void::HoldNotActive { hold }),
+            Some(placed) if placed != release.placed => Err(Void::HoldWidened { hold, placed }),
+            Some(_) => Ok(()),
+        }
     }
 
     /// Whether a seal was made under the holds that stand.
@@ -111,9 +119,9 @@ impl Holds {
         }
     }
 
-    pub(super) fn place(&mut self, place: &HoldPlace) {
+    pub(super) fn place(&mut self, place: &HoldPlace, index: u64) {
         let hold = self.active.entry(place.hold.clone()).or_default();
-        *hold = hold.widened(place);
+        *hold = Hold { placed: index, ..hold.widened(place) };
         self.epoch = self.epoch.saturating_add(1);
     }
 
@@ -129,6 +137,7 @@ impl Holds {
             object([
                 ("hold", text(id)),
                 ("lists", array(hold.lists.iter().map(text))),
+                ("placed", hold.placed.into()),
                 ("standing", hold.standing.as_ref().map(Standing::to_value).into()),
             ])
         });
@@ -140,8 +149,11 @@ impl Holds {
         for mut item in root.objects("holds")? {
             let id = item.parsed("hold")?;
             let lists = item.sorted("lists", "not an array of digests")?;
-            let hold =
-                Hold { lists: lists.into_iter().collect(), standing: Standing::take(&mut item)? };
+            let hold = Hold {
+                lists: lists.into_iter().collect(),
+                placed: item.u64("placed")?,
+                standing: Standing::take(&mut item)?,
+            };
             item.finish()?;
             append(root, "holds", &mut active, id, hold)?;
         }

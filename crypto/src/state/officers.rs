@@ -1,13 +1,16 @@
 //! What officers have to sign, and whether they did.
 
-use super::{State, disposition, void::Void};
+use super::{KeyRecord, State, disposition, void::Void};
 use crate::{
     digest::Digest,
-    entry::{ClockChange, Entry, EntryKind, KeyChange, OfficersSet, Verdict},
+    entry::{ClockChange, ClockEvent, Entry, EntryKind, KeyChange, KeySet, OfficersSet, Verdict},
     keys::{KeyId, Role},
     officer::Quorum,
-    time::Instant,
+    time::{Instant, MS_PER_HOUR},
 };
+
+/// How far back one officer alone may start a clock.
+const FAR_BACK_MS: i64 = 31 * 24 * MS_PER_HOUR;
 
 /// Whose program may say, without a signature, that it refused somebody.
 const REFUSERS: [Role; 3] = [Role::Archive, Role::Hold, Role::Remove];
@@ -16,9 +19,14 @@ const REFUSERS: [Role; 3] = [Role::Archive, Role::Hold, Role::Remove];
 pub(super) fn authorise(state: &State, entry: &Entry, signer: KeyId) -> Result<(), Void> {
     let (at, kind) = (entry.at(), entry.kind());
     let Some(signatures) = kind.signatures() else { return Ok(()) };
-    if let Some(expires_at) = expiry(kind).filter(|expires_at| *expires_at < at) {
+    if let Some(expires_at) = kind.expires_at().filter(|expires_at| *expires_at < at) {
         return Err(Void::Expired { at, expires_at });
     }
+    let statement = match kind {
+        EntryKind::OfficerAct(act) if act.verdict == Verdict::Approve => act.digest,
+        kind => Digest::of(&kind.statement(state.archive_id)),
+    };
+    state.reviews.check(kind, statement)?;
     if signatures.is_empty() && goes_unsigned(kind) {
         let may = |role: &Role| state.is_active(*role, signer);
         let allowed = match kind {
@@ -28,28 +36,12 @@ pub(super) fn authorise(state: &State, entry: &Entry, signer: KeyId) -> Result<(
         let kind = kind.as_str().to_owned();
         return if allowed { Ok(()) } else { Err(Void::Signer { signer, kind }) };
     }
-    let statement = match kind {
-        EntryKind::OfficerAct(act) if act.verdict == Verdict::Approve => act.digest,
-        kind => Digest::of(&kind.statement(state.archive_id)),
-    };
     let registry = match kind {
         EntryKind::OfficersSet(set) if state.officers.is_empty() => &set.officers,
         _ => &state.officers,
     };
-    let quorum = quorum(state, at, kind)?;
+    let quorum = quorum(state, at, kind, statement)?;
     registry.authorise(signatures, statement, quorum).map_err(Void::Officers)
-}
-
-/// Until when the signatures count.
-fn expiry(kind: &EntryKind) -> Option<Instant> {
-    match kind {
-        EntryKind::PolicySet(set) => Some(set.expires_at),
-        EntryKind::HoldPlace(place) => Some(place.expires_at),
-        EntryKind::HoldRelease(release) => Some(release.expires_at),
-        EntryKind::ClockEvent(event) => Some(event.expires_at),
-        EntryKind::DispositionOrder(order) => Some(order.expires_at),
-        _ => None,
-    }
 }
 
 /// Whether a type may do without signatures. Of an order the policy must say so of every segment,
@@ -63,16 +55,43 @@ fn goes_unsigned(kind: &EntryKind) -> bool {
 }
 
 /// Who has to sign. What lets segments go, or says who decides, takes two.
-fn quorum<'a>(state: &'a State, at: Instant, kind: &EntryKind) -> Result<Quorum<'a>, Void> {
+fn quorum<'a>(
+    state: &'a State,
+    at: Instant,
+    kind: &EntryKind,
+    statement: Digest,
+) -> Result<Quorum<'a>, Void> {
     Ok(match kind {
+        EntryKind::OfficersSet(_) => {
+            Quorum::Recoverable { due: state.reviews.is_recovery_due(statement, at) }
+        }
         EntryKind::DispositionOrder(order) => {
             Quorum::Roles(&disposition::policy_of(state, at, order)?.roles)
         }
-        EntryKind::KeySet(change) if change.change == KeyChange::Revoke => Quorum::One,
-        EntryKind::ClockEvent(event) if event.kind != ClockChange::Earlier => Quorum::One,
+        EntryKind::KeySet(change) if is_revoked_by_one(state, change) => Quorum::One,
+        EntryKind::ClockEvent(event) if is_set_by_one(state, at, event) => Quorum::One,
+        EntryKind::OfficerAct(act) if act.verdict == Verdict::Approve => Quorum::OneOrRecovery,
         EntryKind::HoldPlace(_) | EntryKind::OfficerAct(_) => Quorum::One,
         _ => Quorum::TwoRoles,
     })
+}
+
+/// One officer stops a key that is in the wrong hands; one alone does not stop a duty.
+fn is_revoked_by_one(state: &State, change: &KeySet) -> bool {
+    let other = |((role, id), key): (&(Role, KeyId), &KeyRecord)| {
+        *role == change.role && *id != change.id && !key.revoked
+    };
+    change.change == KeyChange::Revoke && state.keys.iter().any(other)
+}
+
+/// One officer starts a clock, or moves it later. What lies far back would let segments go at once.
+fn is_set_by_one(state: &State, at: Instant, event: &ClockEvent) -> bool {
+    let runs = state.clocks.get(&event.stream, &event.event).is_some_and(|clock| !clock.reopened);
+    match event.kind {
+        ClockChange::Earlier => false,
+        ClockChange::Reopened => true,
+        ClockChange::Later => runs || event.happened.saturating_add_ms(FAR_BACK_MS) >= at,
+    }
 }
 
 /// Whether a registry may take the place of the one before.

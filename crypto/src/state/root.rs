@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{
     KeyRecord, NextClaim, State, clocks::Clocks, disposition::Orders, holds::Holds, page::Pages,
-    policies::Policies, position::Positions,
+    policies::Policies, position::Positions, reviews::Reviews,
 };
 use crate::{
     b64,
@@ -81,6 +81,7 @@ impl State {
             holds: Holds::take(&mut root)?,
             clocks: Clocks::take(&mut root)?,
             orders: Orders::take(&mut root)?,
+            reviews: Reviews::take(&mut root)?,
             lists: BTreeMap::new(),
             locked: Locked::take(&mut root)?,
             proof_until: root.nullable("proof_until")?,
@@ -112,6 +113,7 @@ impl State {
             .iter()
             .map(|(shard, number)| object([("number", (*number).into()), ("shard", text(shard))]));
         let (holds, released) = self.holds.to_values();
+        let (rejected, recoveries) = self.reviews.to_values();
         object([
             ("abandoned", array(abandoned)),
             ("archive_id", text(self.archive_id)),
@@ -133,6 +135,8 @@ impl State {
             ("policies", self.policies.to_value()),
             ("positions", self.positions.to_value()),
             ("proof_until", self.proof_until.map(text).into()),
+            ("recoveries", recoveries),
+            ("rejected", rejected),
             ("released", released),
             ("sealed", self.pages.sealed().into()),
             ("settle_ms", self.settle_ms.into()),

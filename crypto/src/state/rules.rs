@@ -2,13 +2,13 @@
 //! claim and for readers after.
 
 use super::{
-    State, disposition, officers,
+    State, disposition, officers, reviews,
     void::{Undecided, Void},
 };
 use crate::{
+    claim::Attachment,
     entry::{Abandon, Entry, EntryKind, KeyChange, KeySet, Locked, Seal, WindowClose},
     keys::{KeyId, Role},
-    range::RangeList,
     time::MS_PER_HOUR,
 };
 
@@ -43,7 +43,7 @@ impl From<Undecided> for Refusal {
 pub(super) fn check(
     state: &State,
     entry: &Entry,
-    ranges: Option<&RangeList>,
+    beside: Option<&Attachment>,
     signer: KeyId,
 ) -> Result<(), Refusal> {
     let (at, latest) = (entry.at(), state.latest);
@@ -63,7 +63,7 @@ pub(super) fn check(
     match kind {
         EntryKind::LogOpen(_) => Err(Void::OpenAgain.into()),
         EntryKind::KeySet(change) => key_set(state, change).map_err(Refusal::Void),
-        EntryKind::SegmentSeal(seal) => segment_seal(state, entry, seal, ranges),
+        EntryKind::SegmentSeal(seal) => segment_seal(state, entry, seal, beside),
         EntryKind::SegmentAbandon(abandon) => segment_abandon(state, abandon),
         EntryKind::WindowClose(close) => {
             window_close(state, entry, close, signer).map_err(Refusal::Void)
@@ -72,16 +72,19 @@ pub(super) fn check(
         EntryKind::PolicySet(set) => state.policies.check(set).map_err(Refusal::Void),
         EntryKind::HoldPlace(place) => state.holds.check_place(place).map_err(Refusal::Void),
         EntryKind::HoldRelease(release) => {
-            state.holds.check_release(&release.hold).map_err(Refusal::Void)
+            state.holds.check_release(release).map_err(Refusal::Void)
         }
         EntryKind::ClockEvent(event) => {
             state.clocks.check(entry.at(), event).map_err(Refusal::Void)
         }
-        EntryKind::DispositionOrder(order) => disposition::check_order(state, entry.at(), order),
+        EntryKind::DispositionOrder(order) => {
+            disposition::check_order(state, entry.at(), order, beside)
+        }
         EntryKind::DispositionCertificate(certificate) => {
             disposition::check_certificate(state, certificate)
         }
-        EntryKind::Attest(_) | EntryKind::OfficerAct(_) | EntryKind::Unknown(_) => Ok(()),
+        EntryKind::OfficerAct(act) => reviews::check(state, act).map_err(Refusal::Void),
+        EntryKind::Attest(_) | EntryKind::Unknown(_) => Ok(()),
     }
 }
 
@@ -120,7 +123,7 @@ fn segment_seal(
     state: &State,
     entry: &Entry,
     seal: &Seal,
-    ranges: Option<&RangeList>,
+    beside: Option<&Attachment>,
 ) -> Result<(), Refusal> {
     let id = seal.segment_id;
     let (at, settle_until) = (entry.at(), seal.settle_until);
@@ -137,6 +140,7 @@ fn segment_seal(
         return Err(Void::Abandoned { id }.into());
     }
     let ranges_sha256 = seal.ranges_sha256;
+    let ranges = beside.and_then(Attachment::ranges);
     let ranges = ranges.filter(|ranges| ranges.digest() == ranges_sha256);
     let ranges = ranges.ok_or(Undecided::Ranges { id, ranges_sha256 })?.as_slice();
     if !ranges.iter().any(|range| range.start < range.end) {

@@ -9,12 +9,12 @@ use decisions::signed;
 use super::*;
 use crate::{
     claim::{
-        ClaimDraft, NO_CLAIM, UnverifiedClaim,
+        Attachment, ClaimDraft, NO_CLAIM, UnverifiedClaim,
         tests::{archive, key},
     },
     entry::{
         Abandon, Seal, WindowClose,
-        tests::{at, id, opening, seal, window},
+        tests::{at, id, object_of, opening, seal, window},
     },
     json::{Value, object, text},
     keys::{Role, RoleKey},
@@ -24,7 +24,7 @@ use crate::{
 
 const HOUR: i64 = 3_600_000;
 
-type Item = (Entry, Option<RangeList>);
+type Item = (Entry, Option<Attachment>);
 
 fn range(origin: u8, generation: u64, start: u64, end: u64) -> OriginRange {
     OriginRange {
@@ -40,6 +40,7 @@ fn range(origin: u8, generation: u64, start: u64, end: u64) -> OriginRange {
 fn sealed_at(ms: i64, n: u64, ranges: &[OriginRange]) -> (Seal, RangeList) {
     let ranges = RangeList::new(ranges.to_vec()).unwrap();
     let seal = Seal {
+        object: object_of(id(n)),
         segment_id: id(n),
         ranges_sha256: ranges.digest(),
         settle_until: at(ms + 7 * 24 * HOUR),
@@ -50,7 +51,7 @@ fn sealed_at(ms: i64, n: u64, ranges: &[OriginRange]) -> (Seal, RangeList) {
 
 fn seal_item(ms: i64, n: u64, ranges: &[OriginRange]) -> Item {
     let (seal, ranges) = sealed_at(ms, n, ranges);
-    (Entry::new(at(ms), EntryKind::SegmentSeal(Box::new(seal))), Some(ranges))
+    (Entry::new(at(ms), EntryKind::SegmentSeal(Box::new(seal))), Some(ranges.into()))
 }
 
 fn abandon_item(ms: i64, n: u64, until: i64) -> Item {
@@ -181,7 +182,7 @@ fn every_role_appends_its_own_types_alone() {
             seal_item(1, n, &[range(1, 0, 0, 9)]),
             abandon_item(1, n, 5),
             close_item(1, "0/1", 0),
-            key_item(1, KeySet::add(key(9).public(), Role::Lock)),
+            key_item(1, KeySet::add(key(9).public(), Role::Lock, at(1_000_000))),
         ]
     };
     for (signer, allowed) in [
@@ -207,23 +208,27 @@ fn every_role_appends_its_own_types_alone() {
 fn keys_come_and_go_once() {
     let mut state = opened();
     let (id, role) = (key(9).id(), archive());
-    let add = || KeySet::add(key(9).public(), archive());
+    let add = || KeySet::add(key(9).public(), archive(), at(1_000_000));
     assert_eq!(
-        void(fold(&mut state, vec![key_item(1, KeySet::revoke(id, role))], 5)),
+        void(fold(&mut state, vec![key_item(1, KeySet::revoke(id, role, at(1_000_000)))], 5)),
         Void::KeyNotActive { id, role }
     );
     assert_eq!(fold(&mut state, vec![key_item(1, add())], 5), Outcome::Valid);
     assert_eq!(fold(&mut state, vec![close_item(1, "0/1", 0)], 9), Outcome::Valid);
     assert_eq!(void(fold(&mut state, vec![key_item(1, add())], 5)), Void::KeyKnown { id, role });
-    assert_eq!(fold(&mut state, vec![key_item(1, KeySet::revoke(id, role))], 5), Outcome::Valid);
+    assert_eq!(
+        fold(&mut state, vec![key_item(1, KeySet::revoke(id, role, at(1_000_000)))], 5),
+        Outcome::Valid
+    );
     let after = fold(&mut state, vec![close_item(1, "0/1", 1)], 9);
     assert!(matches!(void(after), Void::Signer { .. }));
     assert_eq!(void(fold(&mut state, vec![key_item(1, add())], 5)), Void::KeyKnown { id, role });
-    let again = fold(&mut state, vec![key_item(1, KeySet::revoke(id, role))], 5);
+    let again = fold(&mut state, vec![key_item(1, KeySet::revoke(id, role, at(1_000_000)))], 5);
     assert_eq!(void(again), Void::KeyNotActive { id, role });
     // A key that revokes itself has no effect from the next entry on.
-    let own = KeySet::revoke(key(5).id(), Role::Export);
-    let both = vec![key_item(1, own), key_item(1, KeySet::revoke(key(3).id(), Role::Lock))];
+    let own = KeySet::revoke(key(5).id(), Role::Export, at(1_000_000));
+    let both =
+        vec![key_item(1, own), key_item(1, KeySet::revoke(key(3).id(), Role::Lock, at(1_000_000)))];
     assert!(matches!(void(fold(&mut state, both, 5)), Void::Signer { .. }));
 }
 
@@ -234,7 +239,7 @@ fn every_rule_of_a_seal_has_its_reason() {
         let (mut seal, ranges) = sealed_at(5, 1, &covered);
         change(&mut seal);
         let entry = Entry::new(at(5), EntryKind::SegmentSeal(Box::new(seal)));
-        void(fold(&mut opened(), vec![(entry, Some(ranges))], 1))
+        void(fold(&mut opened(), vec![(entry, Some(ranges.into()))], 1))
     };
     let reason = Void::Settled { id: id(1), at: at(5), settle_until: at(5) };
     assert_eq!(refused(&|seal| seal.settle_until = at(5)), reason);
@@ -266,7 +271,7 @@ fn a_seal_without_its_ranges_is_not_decided() {
     let (seal, _) = sealed_at(1, 1, &[range(1, 0, 0, 9)]);
     let needed = Undecided::Ranges { id: id(1), ranges_sha256: seal.ranges_sha256 };
     let entry = Entry::new(at(1), EntryKind::SegmentSeal(Box::new(seal)));
-    let other = RangeList::new(vec![range(1, 0, 0, 8)]).unwrap();
+    let other = Attachment::from(RangeList::new(vec![range(1, 0, 0, 8)]).unwrap());
     for ranges in [None, Some(&other)] {
         assert_eq!(state.check(&entry, ranges, key(1).id()), Err(needed.clone()));
         assert_eq!(state.apply(&entry.encode(), ranges, key(1).id()), Err(needed.clone()));
@@ -295,7 +300,10 @@ fn an_abandoned_upload_stays_abandoned() {
     let (mut late, ranges) = sealed_at(day, 1, &[range(2, 0, 0, 9)]);
     late.settle_until = at(day);
     let late = Entry::new(at(day), EntryKind::SegmentSeal(Box::new(late)));
-    assert!(matches!(void(fold(&mut state, vec![(late, Some(ranges))], 1)), Void::Settled { .. }));
+    assert!(matches!(
+        void(fold(&mut state, vec![(late, Some(ranges.into()))], 1)),
+        Void::Settled { .. }
+    ));
 }
 
 #[test]
@@ -367,10 +375,14 @@ fn an_unknown_type_has_no_effect_and_if_critical_ends_decisions() {
     };
     let before = state.snapshot().unwrap();
     let mut gone = state.clone();
-    let add = KeySet::add(key(9).public(), archive());
+    let add = KeySet::add(key(9).public(), archive(), at(1_000_000));
     assert_eq!(fold(&mut gone, vec![key_item(1, add)], 5), Outcome::Valid);
     assert_eq!(
-        fold(&mut gone, vec![key_item(1, KeySet::revoke(key(9).id(), archive()))], 5),
+        fold(
+            &mut gone,
+            vec![key_item(1, KeySet::revoke(key(9).id(), archive(), at(1_000_000)))],
+            5
+        ),
         Outcome::Valid
     );
     let revoked = fold(&mut gone, vec![(unknown(true), None)], 9);

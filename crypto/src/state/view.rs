@@ -145,6 +145,16 @@ impl State {
         self.policies.in_force(at)
     }
 
+    /// Whether an officer rejected a statement: it can't be entered any more.
+    pub fn is_rejected(&self, statement: Digest) -> bool {
+        self.reviews.is_rejected(statement)
+    }
+
+    /// The statements that the recovery key signed, and when.
+    pub fn recoveries(&self) -> impl Iterator<Item = (Digest, Instant)> {
+        self.reviews.recoveries()
+    }
+
     /// The policies that will be in force after a time, the next first.
     pub fn pending_policies(&self, at: Instant) -> Vec<&PolicyRecord> {
         self.policies.pending(at)
@@ -173,6 +183,11 @@ impl State {
     /// What is known of events that periods count from: of which stream, which event, and when.
     pub fn clocks(&self) -> impl Iterator<Item = (&StreamName, &EventName, Clock)> {
         self.clocks.iter()
+    }
+
+    /// What is known of one event of a stream.
+    pub fn clock(&self, stream: &StreamName, event: &EventName) -> Option<Clock> {
+        self.clocks.get(stream, event).copied()
     }
 
     /// The orders without a certificate.

@@ -252,6 +252,57 @@ pub enum Void {
         /// The entry's time.
         at: Instant,
     },
+    /// An order of a log that is longer than this one.
+    #[error("order `{order}` is of a log of {found} entries, and this one has {most}")]
+    OrderSize {
+        /// The order.
+        order: OrderId,
+        /// The log's size.
+        most: u64,
+        /// The order's.
+        found: u64,
+    },
+    /// An order of what changed since the officers looked.
+    #[error("segment `{id}` was sealed, or a clock of its stream set, by entry {size} or later")]
+    Unseen {
+        /// The segment.
+        id: SegmentId,
+        /// How many entries the officers saw.
+        size: u64,
+    },
+    /// An officer said no.
+    #[error("an officer rejected statement {statement}: prepare another one")]
+    Rejected {
+        /// The statement.
+        statement: Digest,
+    },
+    /// A hold that would hold nothing more than it does.
+    #[error("hold `{hold}` holds all of that already")]
+    HoldSame {
+        /// The hold.
+        hold: HoldId,
+    },
+    /// A release of less than a hold holds.
+    #[error("hold `{hold}` was placed last by entry {placed}: release it as it is now")]
+    HoldWidened {
+        /// The hold.
+        hold: HoldId,
+        /// Which entry placed it last.
+        placed: u64,
+    },
+    /// A clock event that replaces another than the last.
+    #[error(
+        "what is known of event `{event}` of stream `{stream}` is of {}: say that it replaces that",
+        .last.map_or_else(|| "no entry".to_owned(), |index| format!("entry {index}"))
+    )]
+    ClockReplaced {
+        /// The stream.
+        stream: StreamName,
+        /// The event.
+        event: EventName,
+        /// Which entry said it.
+        last: Option<u64>,
+    },
     /// An order that does not say what its list says.
     #[error("order `{order}` and its segments differ in `{member}`")]
     OrderDiffers {

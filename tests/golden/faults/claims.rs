@@ -2,7 +2,7 @@
 
 use strongroom_crypto::ArchiveId;
 use strongroom_crypto::b64;
-use strongroom_crypto::claim::{ClaimDraft, NO_CLAIM};
+use strongroom_crypto::claim::{Attachment, ClaimDraft, NO_CLAIM};
 use strongroom_crypto::entry::{Entry, EntryKind, LogOpen, Seal, WindowClose};
 use strongroom_crypto::json::{Value, text as json_text};
 use strongroom_crypto::keys::{Role, RoleKey};
@@ -17,8 +17,8 @@ use crate::archive::Golden;
 /// Keeps a claim's signature apart from others (`FORMAT.md`, section 7).
 const SIGNED_PREFIX: &[u8] = b"strongroom/claim/v1\0";
 
-/// An entry with its ranges.
-pub(super) type Item = (Entry, Option<RangeList>);
+/// An entry with what it names.
+pub(super) type Item = (Entry, Option<Attachment>);
 /// Those of a claim.
 pub(super) type Items = Vec<Item>;
 
@@ -57,7 +57,7 @@ pub(super) fn seal(golden: &Golden, ranges: Vec<OriginRange>) -> (Seal, RangeLis
 
 /// A seal as an item of a claim.
 pub(super) fn sealing(golden: &Golden, (seal, ranges): (Seal, RangeList)) -> Item {
-    (next(golden, EntryKind::SegmentSeal(Box::new(seal))), Some(ranges))
+    (next(golden, EntryKind::SegmentSeal(Box::new(seal))), Some(ranges.into()))
 }
 
 /// The end of a window as an item of a claim.

@@ -62,36 +62,46 @@ pub(super) fn hold(golden: &Golden, change: impl FnOnce(&mut HoldPlace)) -> Entr
 }
 
 /// The end of that hold.
-pub(super) fn release(golden: &Golden) -> EntryKind {
+pub(super) fn release(golden: &Golden, placed: u64) -> EntryKind {
     EntryKind::HoldRelease(HoldRelease {
         detail: None,
         expires_at: expires_at(golden),
         hold: "hold-1".parse().unwrap(),
+        placed,
         signatures: Signatures::default(),
     })
 }
 
 /// The next officers.
-pub(super) fn set(number: u64, officers: Registry) -> EntryKind {
-    EntryKind::OfficersSet(OfficersSet { number, officers, signatures: Signatures::default() })
+pub(super) fn set(golden: &Golden, number: u64, officers: Registry) -> EntryKind {
+    let (expires_at, signatures) = (expires_at(golden), Signatures::default());
+    EntryKind::OfficersSet(OfficersSet { expires_at, number, officers, signatures })
 }
 
-pub(super) fn clock(golden: &Golden, kind: ClockChange, ago_ms: i64) -> EntryKind {
+/// What becomes of a clock, and which entry said what was known of it.
+pub(super) fn clock(
+    golden: &Golden,
+    kind: ClockChange,
+    ago_ms: i64,
+    replaces: Option<u64>,
+) -> EntryKind {
     EntryKind::ClockEvent(Box::new(ClockEvent {
         event: "account-closed".parse().unwrap(),
         evidence: None,
         expires_at: expires_at(golden),
         happened: golden.state.latest().saturating_add_ms(-ago_ms),
         kind,
+        replaces,
         signatures: Signatures::default(),
         stream: "app".parse().unwrap(),
     }))
 }
 
-pub(super) fn act(verdict: Verdict, digest: Digest) -> EntryKind {
+pub(super) fn act(golden: &Golden, verdict: Verdict, digest: Digest) -> EntryKind {
     EntryKind::OfficerAct(OfficerAct {
         act: "policy.set".parse().unwrap(),
         digest,
+        expires_at: expires_at(golden),
         reason: None,
         signatures: Signatures::default(),
         verdict,
@@ -102,7 +112,7 @@ pub(super) fn act(verdict: Verdict, digest: Digest) -> EntryKind {
 pub(super) fn approval(golden: &Golden) -> EntryKind {
     let statement = policy(golden, |_| ()).statement(golden.state.archive_id());
     let statement = Digest::of(&statement);
-    signed_over(act(Verdict::Approve, statement), statement, &[1])
+    signed_over(act(golden, Verdict::Approve, statement), statement, &[1])
 }
 
 /// An order that all three segments go, changed.
@@ -110,6 +120,7 @@ pub(super) fn order(golden: &Golden, change: impl FnOnce(&mut DispositionOrder))
     let mut order = DispositionOrder {
         bytes: golden.seals.iter().map(|sealed| sealed.seal.bytes).sum(),
         count: golden.seals.len() as u64,
+        destroyable_from: golden.state.latest(),
         expires_at: expires_at(golden),
         hold_epoch: 0,
         keep_until: golden.state.latest(),
@@ -117,6 +128,7 @@ pub(super) fn order(golden: &Golden, change: impl FnOnce(&mut DispositionOrder))
         order: "order-1".parse().unwrap(),
         policy: policy_digest(),
         signatures: Signatures::default(),
+        size: golden.state.size(),
     };
     change(&mut order);
     EntryKind::DispositionOrder(Box::new(order))
@@ -154,25 +166,30 @@ pub(super) fn accepted(golden: &Golden) -> Vec<Good> {
     let standing = |place: &mut HoldPlace| {
         (place.list, place.standing) = (None, Some(Standing { streams: Vec::new() }));
     };
+    let revoke = KeySet::revoke(archive.id(), Role::Archive, expires_at(golden));
     let entries: Vec<(&str, EntryKind, &[u8])> = vec![
-        ("entry_key_set_add.json", key_set(), &BOTH),
-        (
-            "entry_key_set_revoke.json",
-            EntryKind::KeySet(KeySet::revoke(archive.id(), Role::Archive)),
-            &[4],
-        ),
-        ("entry_officers_set.json", set(1, officers(&[(1, "legal"), (4, "risk")])), &BOTH),
+        ("entry_key_set_add.json", key_set(golden), &BOTH),
+        ("entry_key_set_revoke.json", EntryKind::KeySet(revoke), &[4]),
+        ("entry_officers_set.json", set(golden, 1, officers(&[(1, "legal"), (4, "risk")])), &BOTH),
         ("entry_policy_set.json", policy(golden, |_| ()), &BOTH),
         ("entry_policy_set_of_a_later_version.json", later(golden), &BOTH),
         ("entry_hold_place.json", hold(golden, |_| ()), &[1]),
         ("entry_hold_place_standing.json", hold(golden, standing), &[1]),
-        ("entry_hold_release.json", release(golden), &[2, 4]),
-        ("entry_clock_event_later.json", clock(golden, ClockChange::Later, 5_000), &[1]),
-        ("entry_clock_event_earlier.json", clock(golden, ClockChange::Earlier, 9_000), &BOTH),
-        ("entry_clock_event_reopened.json", clock(golden, ClockChange::Reopened, 1_000), &[1]),
-        ("entry_officer_act_reject.json", act(Verdict::Reject, x), &[1]),
-        ("entry_officer_act_extend.json", act(Verdict::Extend, x), &[1]),
-        ("entry_officer_act_refused.json", act(Verdict::Refused, x), &[]),
+        ("entry_hold_release.json", release(golden, 7), &[2, 4]),
+        ("entry_clock_event_later.json", clock(golden, ClockChange::Later, 5_000, None), &[1]),
+        (
+            "entry_clock_event_earlier.json",
+            clock(golden, ClockChange::Earlier, 9_000, Some(7)),
+            &BOTH,
+        ),
+        (
+            "entry_clock_event_reopened.json",
+            clock(golden, ClockChange::Reopened, 1_000, Some(8)),
+            &[1],
+        ),
+        ("entry_officer_act_reject.json", act(golden, Verdict::Reject, x), &[1]),
+        ("entry_officer_act_extend.json", act(golden, Verdict::Extend, x), &[1]),
+        ("entry_officer_act_refused.json", act(golden, Verdict::Refused, x), &[]),
         ("entry_disposition_order.json", order(golden, |_| ()), &BOTH),
         ("entry_disposition_order_unsigned.json", order(golden, |_| ()), &[]),
         ("entry_disposition_certificate.json", certificate(), &[]),
@@ -195,8 +212,9 @@ fn later(golden: &Golden) -> EntryKind {
 }
 
 /// A new key.
-pub(super) fn key_set() -> EntryKind {
-    EntryKind::KeySet(KeySet::add(RoleKey::from_seed(&[0x42; 32]).public(), Role::Lock))
+pub(super) fn key_set(golden: &Golden) -> EntryKind {
+    let public = RoleKey::from_seed(&[0x42; 32]).public();
+    EntryKind::KeySet(KeySet::add(public, Role::Lock, expires_at(golden)))
 }
 
 pub(super) fn faults(golden: &Golden) -> Vec<Fault> {
@@ -212,7 +230,7 @@ fn good(golden: &Golden, kind: EntryKind) -> Vec<u8> {
 }
 
 fn registries(golden: &Golden) -> Vec<Fault> {
-    let set = good(golden, set(1, registry()));
+    let set = good(golden, set(golden, 1, registry()));
     let publics: Vec<String> =
         registry().iter().map(|officer| b64::encode(officer.public.as_bytes())).collect();
     let open = super::leaf(golden, "log.open");
@@ -271,7 +289,7 @@ fn words(golden: &Golden) -> Vec<Fault> {
             "entry_clock_event_kind_unknown.json",
             "a kind of event that there is not",
             changed(
-                clock(golden, ClockChange::Later, 5_000),
+                clock(golden, ClockChange::Later, 5_000, None),
                 "\"kind\":\"later\"",
                 "\"kind\":\"never\"",
             ),
@@ -279,7 +297,7 @@ fn words(golden: &Golden) -> Vec<Fault> {
         fault(
             "entry_officer_act_verdict_unknown.json",
             "a verdict that there is not",
-            changed(act(Verdict::Reject, Digest::of(b"x")), "\"reject\"", "\"maybe\""),
+            changed(act(golden, Verdict::Reject, Digest::of(b"x")), "\"reject\"", "\"maybe\""),
         ),
         fault(
             "entry_disposition_order_count_negative.json",

@@ -300,7 +300,7 @@ fn names(golden: &Golden) -> Vec<Fault> {
 
 /// Public keys.
 fn keys(golden: &Golden) -> Vec<Fault> {
-    let good = text(&next(golden, signed(golden, key_set(), &BOTH)).encode());
+    let good = text(&next(golden, signed(golden, key_set(golden), &BOTH)).encode());
     let key = RoleKey::from_seed(&[0x42; 32]);
     let public = b64::encode(key.public().as_bytes());
     let other = RoleKey::from_seed(&[0x43; 32]);

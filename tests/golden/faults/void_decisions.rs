@@ -1,15 +1,16 @@
 //! Decisions without effect: not signed as they must be, not the next of their kind, or of what must not go.
 
 use strongroom_crypto::Digest;
+use strongroom_crypto::claim::Attachment;
 use strongroom_crypto::entry::{
-    ClockChange, DispositionOrder, EntryKind, Locked, Standing, Verdict,
+    ClockChange, DispositionOrder, EntryKind, KeySet, Locked, Standing, Verdict,
 };
 use strongroom_crypto::keys::Role;
 use strongroom_crypto::name::Shard;
 
 use super::claims::{Item, Items, claim, claim_by, closing, range, seal, sealing};
 use super::decisions::{
-    BOTH, act, approval, certificate, clock, hold, key_set, list_of, list_of_nothing, order,
+    BOTH, act, approval, certificate, clock, hold, key_set, list_of, list_of_nothing, lists, order,
     policy, policy_digest, release, set,
 };
 use super::{Fault, Good, fault, next};
@@ -22,29 +23,36 @@ fn decided(golden: &Golden, decisions: Vec<(EntryKind, &[u8])>) -> Vec<u8> {
 }
 
 fn items(golden: &Golden, decisions: Vec<(EntryKind, &[u8])>) -> Items {
-    let entry = |kind, officers: &[u8]| next(golden, signed(golden, kind, officers));
-    decisions.into_iter().map(|(kind, officers)| (entry(kind, officers), None)).collect()
+    let signed = |(kind, officers): (EntryKind, &[u8])| signed(golden, kind, officers);
+    decisions.into_iter().map(|decision| plain(golden, signed(decision))).collect()
 }
 
-/// An entry as it is.
+/// An entry as it is, with the list that it names.
 fn plain(golden: &Golden, kind: EntryKind) -> Item {
-    (next(golden, kind), None)
+    let mut lists = lists(golden).into_iter().map(|(_, list)| list);
+    let beside = kind.list().and_then(|digest| lists.find(|list| list.digest() == digest));
+    (next(golden, kind), beside.map(Attachment::from))
+}
+
+/// The index of an entry of the next claim.
+fn nth(golden: &Golden, n: u64) -> u64 {
+    golden.state.size() + n
 }
 
 pub(super) fn accepted(golden: &Golden) -> Vec<Good> {
-    let mut decisions = items(golden, vec![(set(1, registry()), &BOTH)]);
+    let mut decisions = items(golden, vec![(set(golden, 1, registry()), &BOTH)]);
     decisions.push(plain(golden, approval(golden)));
     decisions.extend(items(
         golden,
         vec![
             (policy(golden, |_| ()), &BOTH),
             (hold(golden, |_| ()), &[4]),
-            (clock(golden, ClockChange::Later, 5_000), &[1]),
-            (clock(golden, ClockChange::Earlier, 9_000), &BOTH),
-            (clock(golden, ClockChange::Reopened, 1_000), &[1]),
-            (key_set(), &[2, 3]),
-            (release(golden), &BOTH),
-            (act(Verdict::Reject, policy_digest()), &[3]),
+            (clock(golden, ClockChange::Later, 5_000, None), &[1]),
+            (clock(golden, ClockChange::Earlier, 9_000, Some(nth(golden, 4))), &BOTH),
+            (clock(golden, ClockChange::Reopened, 1_000, Some(nth(golden, 5))), &[1]),
+            (key_set(golden), &[2, 3]),
+            (release(golden, nth(golden, 3)), &BOTH),
+            (act(golden, Verdict::Reject, policy_digest()), &[3]),
         ],
     ));
     decisions.push(locked(golden, policy_digest(), golden.state.size()));
@@ -67,10 +75,8 @@ fn locked(golden: &Golden, policy: Digest, size: u64) -> Item {
 }
 
 pub(super) fn faults(golden: &Golden) -> Vec<Fault> {
-    [signatures(golden), successions(golden), orders(golden), consequences(golden)]
-        .into_iter()
-        .flatten()
-        .collect()
+    let all = [signatures, successions, unseen, orders, consequences];
+    all.into_iter().flat_map(|faults| faults(golden)).collect()
 }
 
 fn signatures(golden: &Golden) -> Vec<Fault> {
@@ -83,7 +89,7 @@ fn signatures(golden: &Golden) -> Vec<Fault> {
         fault(
             "claim_void_key_set_unsigned.json",
             "a key registered by nobody",
-            claim(golden, vec![plain(golden, key_set())]),
+            claim(golden, vec![plain(golden, key_set(golden))]),
         ),
         fault("claim_void_one_signature.json", "one signature where two are needed", by(&[1])),
         fault("claim_void_one_role_twice.json", "two officers of one role", by(&[1, 2])),
@@ -108,7 +114,7 @@ fn signatures(golden: &Golden) -> Vec<Fault> {
             claim_by(
                 golden,
                 Role::Export,
-                vec![plain(golden, act(Verdict::Refused, policy_digest()))],
+                vec![plain(golden, act(golden, Verdict::Refused, policy_digest()))],
             ),
         ),
     ]
@@ -130,12 +136,12 @@ fn successions(golden: &Golden) -> Vec<Fault> {
         fault(
             "claim_void_officers_number_skipped.json",
             "a registry is left out",
-            decided(golden, vec![(set(2, registry()), &BOTH)]),
+            decided(golden, vec![(set(golden, 2, registry()), &BOTH)]),
         ),
         fault(
             "claim_void_officers_of_one_role.json",
             "officers of one role alone",
-            decided(golden, vec![(set(1, one_role), &BOTH)]),
+            decided(golden, vec![(set(golden, 1, one_role), &BOTH)]),
         ),
         fault(
             "claim_void_policy_version.json",
@@ -150,17 +156,109 @@ fn successions(golden: &Golden) -> Vec<Fault> {
         fault(
             "claim_void_hold_placed_again.json",
             "a hold placed after its release",
-            decided(golden, vec![placed(), (release(golden), &BOTH), placed()]),
+            decided(golden, vec![placed(), (release(golden, nth(golden, 0)), &BOTH), placed()]),
         ),
         fault(
             "claim_void_hold_not_active.json",
             "a hold released that was never placed",
-            decided(golden, vec![(release(golden), &BOTH)]),
+            decided(golden, vec![(release(golden, 0), &BOTH)]),
         ),
         fault(
             "claim_void_clock_earlier_than_nothing.json",
             "an event corrected that was never told",
-            decided(golden, vec![(clock(golden, ClockChange::Earlier, 9_000), &BOTH)]),
+            decided(golden, vec![(clock(golden, ClockChange::Earlier, 9_000, None), &BOTH)]),
+        ),
+        fault(
+            "claim_void_hold_of_the_same.json",
+            "a hold of what it holds already",
+            decided(golden, vec![placed(), placed()]),
+        ),
+        fault(
+            "claim_void_hold_released_as_it_was.json",
+            "a hold released that was widened since",
+            decided(golden, vec![placed(), (release(golden, 0), &BOTH)]),
+        ),
+        fault(
+            "claim_void_clock_replayed.json",
+            "an event that replaces another than the last",
+            decided(
+                golden,
+                vec![
+                    (clock(golden, ClockChange::Later, 5_000, None), &[1]),
+                    (clock(golden, ClockChange::Later, 4_000, None), &[1]),
+                ],
+            ),
+        ),
+        fault(
+            "claim_void_clock_far_back.json",
+            "a clock started over 31 days back by one officer",
+            decided(golden, vec![(clock(golden, ClockChange::Later, 32 * 86_400_000, None), &[1])]),
+        ),
+        fault(
+            "claim_void_last_key_revoked.json",
+            "the last key of a role revoked by one officer",
+            decided(golden, vec![(last_key(golden), &[1])]),
+        ),
+    ]
+}
+
+/// The end of the one key of duty `lock`.
+fn last_key(golden: &Golden) -> EntryKind {
+    let expires_at = golden.state.latest().saturating_add_ms(600_000);
+    let id = golden.keys.role(Role::Lock).id();
+    EntryKind::KeySet(KeySet::revoke(id, Role::Lock, expires_at))
+}
+
+/// Orders of what the officers did not see as it is.
+fn unseen(golden: &Golden) -> Vec<Fault> {
+    let policy = || (policy(golden, |_| ()), &BOTH[..]);
+    let order = |change: fn(&mut DispositionOrder, &Golden)| {
+        (order(golden, |order| change(order, golden)), &BOTH[..])
+    };
+    let statement = order(|_, _| ()).0.statement(golden.state.archive_id());
+    let rejection = act(golden, Verdict::Reject, Digest::of(&statement));
+    let told = clock(golden, ClockChange::Later, 5_000, None);
+    vec![
+        fault(
+            "claim_void_order_within_grace.json",
+            "segments go within their grace",
+            decided(
+                golden,
+                vec![
+                    policy(),
+                    order(|order, golden| {
+                        order.destroyable_from = golden.state.latest().saturating_add_ms(1_001);
+                    }),
+                ],
+            ),
+        ),
+        fault(
+            "claim_void_order_of_a_longer_log.json",
+            "more entries seen than there are",
+            decided(golden, vec![policy(), order(|order, golden| order.size = nth(golden, 2))]),
+        ),
+        fault(
+            "claim_void_order_of_unseen_segments.json",
+            "a segment sealed after the officers looked",
+            decided(
+                golden,
+                vec![
+                    policy(),
+                    order(|order, golden| {
+                        order.size = golden.state.segments().next().unwrap().index
+                    }),
+                ],
+            ),
+        ),
+        fault(
+            "claim_void_order_after_a_clock_event.json",
+            "a clock of its stream set after the officers looked",
+            decided(golden, vec![policy(), (told, &[1]), order(|_, _| ())]),
+        ),
+        fault(
+            "claim_void_order_rejected.json",
+            "an order that an officer rejected",
+            decided(golden, vec![policy(), (rejection, &[2]), order(|_, _| ())]),
         ),
     ]
 }

@@ -59,7 +59,10 @@ fn seals(golden: &Golden) -> Vec<Fault> {
         fault(
             "claim_void_segment_live.json",
             "the id of a live segment",
-            changed(|seal, golden| seal.segment_id = golden.seals[0].seal.segment_id),
+            changed(|seal, golden| {
+                let live = &golden.seals[0].seal;
+                (seal.segment_id, seal.object) = (live.segment_id, live.object.clone());
+            }),
         ),
         fault(
             "claim_void_after_settling.json",

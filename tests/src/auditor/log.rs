@@ -98,7 +98,7 @@ impl Log {
                 Ok(EntryKind::WindowClose(_)) => ahead.snapshot().ok().map(|s| s.root_digest),
                 _ => None,
             };
-            let applied = ahead.apply(item.leaf(), item.ranges(), claim.key_id());
+            let applied = ahead.apply(item.leaf(), item.attachment(), claim.key_id());
             let outcome = applied.map_err(|error| error.to_string())?;
             self.note(index, entry.ok(), &outcome, item.ranges(), snapshot);
             outcomes.push(outcome);

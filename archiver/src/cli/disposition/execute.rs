@@ -11,7 +11,6 @@ use super::read;
 use crate::cli::target::Target;
 use crate::cli::{EXIT_DONE, Failure, Machine, officers, output};
 use crate::disposition::execute::{Clocks, carry_out, order};
-use crate::disposition::history::History;
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
@@ -40,8 +39,7 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
     let (keys, policies) = (place.keys()?, place.policies(&log)?);
     let clocks = Clocks { local: (machine.now)(), store: log.store().now()? };
     let mut fill = machine.fill;
-    let known = History::read(&log, &keys)?.order(&id).is_some();
-    if let (Some(batch), false) = (&batch, known) {
+    if let Some(batch) = &batch {
         order(&mut log, &keys, &policies, batch, clocks, &mut fill)?;
     }
     let done = carry_out(&mut log, &keys, &policies, &id, clocks, &mut fill)?;

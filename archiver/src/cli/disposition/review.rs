@@ -83,6 +83,7 @@ pub(super) fn review(arguments: &Review, machine: &Machine) -> Result<u8, Failur
     let act = EntryKind::OfficerAct(OfficerAct {
         act: kind.as_str().parse().map_err(|_| bad_kind())?,
         digest: statement(&kind, log.state().archive_id()),
+        expires_at: batch.expires_at,
         reason: Some(digest),
         signatures: Signatures::default(),
         verdict,

@@ -11,8 +11,9 @@ use crate::act::{Pending, pending};
 use crate::cli::target::Target;
 use crate::cli::{EXIT_DONE, EXIT_FINDING, Failure, Machine, output};
 use crate::disposition::DispositionError;
+use crate::disposition::certificate::MAX_CERTIFICATE_BYTES;
 use crate::disposition::history::Ordered;
-use crate::disposition::verify::{MAX_CERTIFICATE_BYTES, verify as check};
+use crate::disposition::verify::verify as check;
 use crate::document::Document;
 
 #[derive(Args, Debug)]

@@ -13,10 +13,47 @@ use crate::{
 };
 
 /// An entry that officers signed.
-pub(super) fn signed(ms: i64, mut kind: EntryKind, officers: &[u8]) -> Item {
-    let statement = Digest::of(&kind.statement(ArchiveId::from_bytes([7; 16])));
+pub(super) fn signed(ms: i64, kind: EntryKind, officers: &[u8]) -> Item {
+    let beside = kind.list().map(|digest| known_list(digest).into());
+    (signed_entry(ms, kind, officers), beside)
+}
+
+pub(super) fn signed_entry(ms: i64, mut kind: EntryKind, officers: &[u8]) -> Entry {
+    let statement = statement(&kind);
     sign(&mut kind, signatures(statement, officers));
-    (Entry::new(at(ms), kind), None)
+    Entry::new(at(ms), kind)
+}
+
+fn statement(kind: &EntryKind) -> Digest {
+    Digest::of(&kind.statement(ArchiveId::from_bytes([7; 16])))
+}
+
+/// The list of a digest: one of some segments of the first five, or of one segment.
+fn known_list(digest: Digest) -> SegmentList {
+    let some = (1..32_u64).map(|set| (1..=5).filter(|n| set >> (n - 1) & 1 == 1).collect());
+    let mut lists = some.chain((0..256).map(|n| vec![n])).map(|ids: Vec<u64>| list(&ids));
+    lists.find(|list| list.digest() == digest).unwrap()
+}
+
+pub(super) fn list(ids: &[u64]) -> SegmentList {
+    SegmentList::new(ids.iter().map(|n| id(*n)).collect()).unwrap()
+}
+
+/// A statement that fits what the log says of its hold or clock.
+fn fitting(state: &State, mut kind: EntryKind) -> EntryKind {
+    match &mut kind {
+        EntryKind::HoldRelease(release) => {
+            let known = state.holds().find(|(id, _)| **id == release.hold);
+            release.placed = known.map_or(0, |(_, hold)| hold.placed);
+        }
+        EntryKind::ClockEvent(event) => {
+            let same = |of, name| (of, name) == (&event.stream, &event.event);
+            let known = state.clocks().find(|(of, name, _)| same(*of, *name));
+            event.replaces = known.map(|(_, _, clock)| clock.index);
+        }
+        _ => {}
+    }
+    kind
 }
 
 fn sign(kind: &mut EntryKind, signatures: Signatures) {
@@ -35,6 +72,7 @@ fn sign(kind: &mut EntryKind, signatures: Signatures) {
 
 /// Folds what officers signed, appended by the key of duty `export`.
 pub(super) fn decide(state: &mut State, ms: i64, kind: EntryKind, officers: &[u8]) -> Outcome {
+    let kind = fitting(state, kind);
     fold(state, vec![signed(ms, kind, officers)], 5)
 }
 
@@ -61,7 +99,12 @@ pub(super) fn event(happened: i64, kind: ClockChange) -> EntryKind {
 fn officers_set(number: u64, officers: &[(u8, &str)]) -> EntryKind {
     let officers = officers.iter().map(|(n, role)| officer(*n, role)).collect();
     let (officers, signatures) = (Registry::new(officers).unwrap(), Signatures::default());
-    EntryKind::OfficersSet(OfficersSet { number, officers, signatures })
+    let expires_at = at(1_000_000);
+    EntryKind::OfficersSet(OfficersSet { expires_at, number, officers, signatures })
+}
+
+fn one(n: u8) -> Digest {
+    list(&[u64::from(n)]).digest()
 }
 
 fn digest(n: u8) -> Digest {
@@ -73,12 +116,16 @@ fn each_type_needs_its_officers() {
     let mut held = opened();
     assert_eq!(decide(&mut held, 1, place("h", |_| ()), &[1]), Outcome::Valid);
     assert_eq!(decide(&mut held, 1, event(1, ClockChange::Later), &[1]), Outcome::Valid);
+    let second = KeySet::add(key(9).public(), Role::Remove, at(1_000_000));
+    assert_eq!(decide(&mut held, 1, EntryKind::KeySet(second), &[1, 3]), Outcome::Valid);
+    let last = KeySet::revoke(key(3).id(), Role::Lock, at(1_000_000));
     let two = [
         officers_set(1, &[(1, "legal"), (3, "records")]),
         policy(|_| ()),
         release("h"),
-        EntryKind::KeySet(KeySet::add(key(9).public(), Role::Lock)),
+        EntryKind::KeySet(KeySet::add(key(9).public(), Role::Lock, at(1_000_000))),
         event(0, ClockChange::Earlier),
+        EntryKind::KeySet(last),
     ];
     for kind in two {
         let outcome = |officers: &[u8]| decide(&mut held.clone(), 1, kind.clone(), officers);
@@ -88,10 +135,10 @@ fn each_type_needs_its_officers() {
         assert_eq!(outcome(&[2, 4]), Outcome::Valid, "{}", kind.as_str());
     }
     let one = [
-        place("h", |_| ()),
+        place("i", |_| ()),
         event(1, ClockChange::Later),
         event(1, ClockChange::Reopened),
-        EntryKind::KeySet(KeySet::revoke(key(4).id(), Role::Remove)),
+        EntryKind::KeySet(KeySet::revoke(key(9).id(), Role::Remove, at(1_000_000))),
         EntryKind::OfficerAct(officer_act(Verdict::Reject, digest(1))),
     ];
     for kind in one {
@@ -120,8 +167,8 @@ fn a_signature_is_of_this_archive_this_statement_and_a_registered_officer() {
     assert_eq!(decide(&mut state, 1, release("x"), &[1, 3]), {
         Outcome::Void(Void::HoldNotActive { hold: "x".parse().unwrap() })
     });
-    let revoke = EntryKind::KeySet(KeySet::revoke(key(5).id(), Role::Export));
-    assert_eq!(decide(&mut state, 1, revoke, &[1]), Outcome::Valid);
+    let revoke = EntryKind::KeySet(KeySet::revoke(key(5).id(), Role::Export, at(1_000_000)));
+    assert_eq!(decide(&mut state, 1, revoke, &[1, 3]), Outcome::Valid);
     let outcome = decide(&mut state, 1, policy(|_| ()), &[1, 3]);
     assert!(matches!(void(outcome), Void::Signer { .. }));
 }
@@ -135,7 +182,7 @@ fn a_statement_expires() {
     close.expires_at = at(last);
     for kind in [
         policy(|_| ()),
-        place("h", |_| ()),
+        place("i", |_| ()),
         EntryKind::HoldRelease(close),
         event(1, ClockChange::Later),
     ] {
@@ -170,7 +217,7 @@ fn officers_follow_each_other() {
 fn the_first_officers_of_a_test_archive_sign_for_themselves() {
     let mut state = opened();
     state.officers = Registry::default();
-    let add = EntryKind::KeySet(KeySet::add(key(9).public(), Role::Lock));
+    let add = EntryKind::KeySet(KeySet::add(key(9).public(), Role::Lock, at(1_000_000)));
     let outcome = decide(&mut state, 1, add, &[1, 3]);
     assert!(matches!(void(outcome), Void::Officers(OfficerError::Unregistered { .. })));
     let first = || officers_set(1, &[(1, "legal"), (3, "records")]);
@@ -183,12 +230,85 @@ fn the_first_officers_of_a_test_archive_sign_for_themselves() {
 }
 
 #[test]
-fn production_keeps_three_officers() {
+fn production_keeps_three_officers_or_two_and_a_recovery_key() {
     let mut state = opened();
     state.environment = Environment::Production;
     let two = officers_set(1, &[(1, "legal"), (3, "records")]);
     let too_few = RegistryError::TooFew { officers: 3 };
     assert_eq!(void(decide(&mut state, 1, two, &[1, 3])), Void::Registry(too_few));
+    let one = officers_set(1, &[(1, "legal"), (7, "recovery"), (8, "recovery")]);
+    let too_few = RegistryError::TooFew { officers: 2 };
+    assert_eq!(void(decide(&mut state, 1, one, &[1, 3])), Void::Registry(too_few));
+    let two = officers_set(1, &[(1, "legal"), (3, "records"), (7, "recovery")]);
+    assert_eq!(decide(&mut state, 1, two, &[1, 3]), Outcome::Valid);
+}
+
+#[test]
+fn the_recovery_key_stands_for_a_lost_officer_after_seven_days() {
+    let week = 7 * 24 * HOUR;
+    let mut state = opened();
+    let mut next = officers_set(1, &[(1, "legal"), (5, "records")]);
+    if let EntryKind::OfficersSet(set) = &mut next {
+        set.expires_at = at(2 * week);
+    }
+    let approve = |kind: &EntryKind, officers: &[u8]| {
+        let mut act = EntryKind::OfficerAct(officer_act(Verdict::Approve, statement(kind)));
+        sign(&mut act, signatures(statement(kind), officers));
+        vec![(Entry::new(at(1), act), None)]
+    };
+    let early = Outcome::Void(Void::Officers(OfficerError::Recovery));
+    assert_eq!(decide(&mut state.clone(), week, next.clone(), &[1, 7]), early);
+    assert_eq!(fold(&mut state, approve(&next, &[7]), 5), Outcome::Valid);
+    assert_eq!(state.recoveries().collect::<Vec<_>>(), [(statement(&next), at(1))]);
+    // The second time does not count anew, nor from later on.
+    assert_eq!(fold(&mut state, approve(&next, &[7]), 5), Outcome::Valid);
+    assert_eq!(decide(&mut state.clone(), week, next.clone(), &[1, 7]), early);
+    let alone = Outcome::Void(Void::Officers(OfficerError::TwoRoles));
+    assert_eq!(decide(&mut state.clone(), week + 1, next.clone(), &[7]), alone);
+    assert_eq!(decide(&mut state.clone(), week + 1, next.clone(), &[1]), alone);
+    // It stands for nobody in anything else.
+    assert_eq!(fold(&mut state, approve(&release("h"), &[7]), 5), Outcome::Valid);
+    let mut held = state.clone();
+    assert_eq!(decide(&mut held, 2, place("h", |_| ()), &[1]), Outcome::Valid);
+    let mut unplaced = release("h");
+    if let EntryKind::HoldRelease(release) = &mut unplaced {
+        release.expires_at = at(2 * week);
+    }
+    assert_eq!(decide(&mut held, week + 1, unplaced, &[1, 7]), alone);
+    let unsigned = Outcome::Void(Void::Officers(OfficerError::Unsigned));
+    assert_eq!(decide(&mut state.clone(), 1, place("i", |_| ()), &[7]), unsigned);
+    let reject = EntryKind::OfficerAct(officer_act(Verdict::Reject, digest(1)));
+    assert_eq!(decide(&mut state.clone(), 1, reject, &[7]), unsigned);
+    assert_eq!(decide(&mut state, week + 1, next, &[1, 7]), Outcome::Valid);
+    assert_eq!((state.officers().iter().count(), state.recoveries().count()), (2, 0));
+}
+
+#[test]
+fn a_rejected_statement_is_never_entered() {
+    let mut state = opened();
+    assert_eq!(decide(&mut state, 1, place("h", |_| ()), &[1]), Outcome::Valid);
+    let kind = fitting(&state, release("h"));
+    for verdict in [Verdict::Refused, Verdict::Extend] {
+        assert!(!state.is_rejected(statement(&kind)));
+        let act = EntryKind::OfficerAct(officer_act(verdict, statement(&kind)));
+        assert_eq!(decide(&mut state, 1, act, &[4]), Outcome::Valid);
+    }
+    let rejected = Void::Rejected { statement: statement(&kind) };
+    assert_eq!(void(decide(&mut state, 2, kind.clone(), &[1, 3])), rejected);
+    // What lets nothing go is not an officer's to stop.
+    let next = officers_set(1, &[(1, "legal"), (5, "records")]);
+    let act = EntryKind::OfficerAct(officer_act(Verdict::Reject, statement(&next)));
+    assert_eq!(decide(&mut state, 1, act, &[3]), Outcome::Valid);
+    assert_eq!(decide(&mut state.clone(), 2, next, &[1, 3]), Outcome::Valid);
+    // It is remembered for as long as it could be entered, with a day for the clocks.
+    let day = 24 * HOUR;
+    let window = |number| close_item(1_000_000 + day * i64::from(number > 0), "0/1", number);
+    assert_eq!(fold(&mut state, vec![window(0)], 1), Outcome::Valid);
+    assert!(state.is_rejected(statement(&kind)));
+    assert_eq!(fold(&mut state, vec![window(1)], 1), Outcome::Valid);
+    assert!(state.is_rejected(statement(&kind)));
+    assert_eq!(fold(&mut state, vec![close_item(1_000_001 + day, "0/1", 2)], 1), Outcome::Valid);
+    assert!(!state.is_rejected(statement(&kind)));
 }
 
 #[test]
@@ -235,11 +355,11 @@ fn a_hold_widens_and_ends_once() {
     let not_active = Void::HoldNotActive { hold: "h".parse().unwrap() };
     assert_eq!(void(decide(&mut state, 1, release("h"), &[1, 3])), not_active);
     let steps = [
-        (Some(digest(1)), None, 1, None),
+        (Some(one(1)), None, 1, None),
         (None, streams(&["b"]), 1, streams(&["b"])),
-        (Some(digest(2)), streams(&["a"]), 2, streams(&["a", "b"])),
-        (Some(digest(2)), streams(&[]), 2, streams(&[])),
-        (Some(digest(3)), streams(&["c"]), 3, streams(&[])),
+        (Some(one(2)), streams(&["a"]), 2, streams(&["a", "b"])),
+        (Some(one(2)), streams(&[]), 2, streams(&[])),
+        (Some(one(3)), streams(&["c"]), 3, streams(&[])),
     ];
     for (nth, (list, standing, lists, expected)) in steps.into_iter().enumerate() {
         let kind = place("h", |place| (place.list, place.standing) = (list, standing));
@@ -247,17 +367,30 @@ fn a_hold_widens_and_ends_once() {
         let (_, hold) = state.holds().next().unwrap();
         assert_eq!((hold.lists.len(), hold.standing.clone()), (lists, expected), "{nth}");
     }
+    // What it holds already would be no news.
+    for (list, standing) in
+        [(Some(one(1)), None), (None, streams(&["x"])), (Some(one(3)), streams(&[]))]
+    {
+        let kind = place("h", |place| (place.list, place.standing) = (list, standing));
+        let same = Void::HoldSame { hold: "h".parse().unwrap() };
+        assert_eq!(void(decide(&mut state, 1, kind, &[1])), same);
+    }
     assert_eq!(state.hold_epoch(), 5);
+    // Who releases it has to know of the last placing.
+    let mut early = hold_release("h");
+    (early.hold, early.placed) = ("h".parse().unwrap(), 5);
+    let outcome = fold(&mut state, vec![signed(1, EntryKind::HoldRelease(early), &[1, 3])], 5);
+    assert_eq!(void(outcome), Void::HoldWidened { hold: "h".parse().unwrap(), placed: 6 });
     assert_eq!(decide(&mut state, 1, release("h"), &[1, 3]), Outcome::Valid);
     assert_eq!((state.hold_epoch(), state.holds().count()), (6, 0));
     assert_eq!(void(decide(&mut state, 1, release("h"), &[1, 3])), not_active);
     let released = Void::HoldReleased { hold: "h".parse().unwrap() };
     assert_eq!(void(decide(&mut state, 1, place("h", |_| ()), &[1])), released);
     for n in 0..u8::try_from(MAX_HOLD_LISTS).unwrap() {
-        let kind = place("many", |place| place.list = Some(digest(n)));
+        let kind = place("many", |place| place.list = Some(one(n)));
         assert_eq!(decide(&mut state, 1, kind, &[1]), Outcome::Valid);
     }
-    let kind = place("many", |place| place.list = Some(digest(255)));
+    let kind = place("many", |place| place.list = Some(one(255)));
     let full = Void::Full { what: "lists of one hold", limit: MAX_HOLD_LISTS };
     assert_eq!(void(decide(&mut state, 1, kind, &[1])), full);
 }
@@ -268,16 +401,17 @@ fn a_seal_knows_the_holds_and_policies_of_the_log() {
     let seal = |state: &mut State, stream: &str, holds: &[&str], epoch: u64, policy| {
         let (mut seal, ranges) = sealed_at(1, 1, &[range(1, 0, 0, 9)]);
         (seal.stream, seal.hold_epoch, seal.policy) = (stream.parse().unwrap(), epoch, policy);
+        seal.object = format!("segments/{stream}/{}.parquet", id(1)).parse().unwrap();
         seal.holds = holds.iter().map(|id| id.parse().unwrap()).collect();
         let entry = Entry::new(at(1), EntryKind::SegmentSeal(Box::new(seal)));
-        fold(state, vec![(entry, Some(ranges))], 1)
+        fold(state, vec![(entry, Some(ranges.into()))], 1)
     };
     let of_a = Standing { streams: vec!["a".parse().unwrap()] };
     assert_eq!(
         decide(&mut state, 1, place("a", |hold| hold.standing = Some(of_a)), &[1]),
         Outcome::Valid
     );
-    let listed = place("l", |hold| (hold.list, hold.standing) = (Some(digest(1)), None));
+    let listed = place("l", |hold| (hold.list, hold.standing) = (Some(one(1)), None));
     assert_eq!(decide(&mut state, 1, listed, &[1]), Outcome::Valid);
     let wrong = Outcome::Void(Void::Holds { id: id(1) });
     for (stream, holds, epoch) in
@@ -336,6 +470,41 @@ fn a_clock_goes_by_what_is_known() {
             reopened: false
         }
     );
+}
+
+#[test]
+fn a_clock_event_fits_once_and_far_back_takes_two() {
+    let (day, mut state) = (24 * HOUR, opened());
+    let told = |state: &mut State, ms, happened, kind, replaces, officers: &[u8]| {
+        let mut told = clock_event(happened, kind);
+        (told.replaces, told.expires_at) = (replaces, at(999 * day));
+        fold(state, vec![signed(ms, EntryKind::ClockEvent(Box::new(told)), officers)], 5)
+    };
+    let far = 40 * day;
+    let alone = Outcome::Void(Void::Officers(OfficerError::TwoRoles));
+    let later = ClockChange::Later;
+    assert_eq!(told(&mut state.clone(), far, far - 31 * day - 1, later, None, &[1]), alone);
+    assert_eq!(told(&mut state, far, far - 31 * day, later, None, &[1]), Outcome::Valid);
+    let index = state.size() - 1;
+    let replaced = |last| {
+        let ClockEvent { stream, event, .. } = clock_event(0, later);
+        Void::ClockReplaced { stream, event, last }
+    };
+    for replaces in [None, Some(index - 1)] {
+        let outcome = told(&mut state, far, far, later, replaces, &[1]);
+        assert_eq!(void(outcome), replaced(Some(index)));
+    }
+    // A running one only moves later by it, however far back that is.
+    assert_eq!(
+        told(&mut state, 99 * day, far - 30 * day, later, Some(index), &[1]),
+        Outcome::Valid
+    );
+    let index = state.size() - 1;
+    let undone = told(&mut state, 99 * day, far, ClockChange::Reopened, Some(index), &[1]);
+    assert_eq!(undone, Outcome::Valid);
+    let index = state.size() - 1;
+    assert_eq!(told(&mut state, 99 * day, far + 1, later, Some(index), &[1]), alone);
+    assert_eq!(told(&mut state, 99 * day, far + 1, later, Some(index), &[1, 3]), Outcome::Valid);
 }
 
 #[test]

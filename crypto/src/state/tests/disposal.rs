@@ -1,18 +1,14 @@
 //! Orders and certificates: what goes, and what does not.
 
-use super::decisions::{decide, event, place, policy, release};
+use super::decisions::{decide, event, list, place, policy, release};
 use super::*;
 use crate::{
     entry::{
-        ClockChange, DispositionCertificate, DispositionOrder,
-        tests::{order as one_order, policy_set},
+        ClockChange, DispositionCertificate, DispositionOrder, Verdict,
+        tests::{officer_act, order as one_order, policy_set},
     },
-    officer::OfficerError,
+    officer::{OfficerError, tests::signatures},
 };
-
-fn list(ids: &[u64]) -> SegmentList {
-    SegmentList::new(ids.iter().map(|n| id(*n)).collect()).unwrap()
-}
 
 /// Three segments under a policy whose officers are of roles `legal` and `records`.
 fn sealed() -> State {
@@ -39,23 +35,29 @@ fn certificate(name: &str) -> Item {
 
 /// What becomes of an order of these segments by officers 1 and 3.
 fn ordered(state: &mut State, name: &str, ids: &[u64]) -> Outcome {
-    state.add_list(list(ids));
-    let epoch = state.hold_epoch();
-    decide(state, 2, order(name, ids, |order| order.hold_epoch = epoch), &[1, 3])
+    let (epoch, size) = (state.hold_epoch(), state.size());
+    let kind = order(name, ids, |order| (order.hold_epoch, order.size) = (epoch, size));
+    decide(state, 2, kind, &[1, 3])
 }
 
 /// A state with something in all its parts.
 pub(super) fn decided() -> State {
     let mut state = sealed();
     assert_eq!(ordered(&mut state, "first", &[2]), Outcome::Valid);
+    let next = Digest::of(b"next");
     for (kind, officers) in [
         (place("released", |_| ()), vec![1]),
         (release("released"), vec![1, 3]),
-        (place("active", |place| place.list = Some(Digest::of(b"list"))), vec![1]),
+        (place("active", |place| place.list = Some(list(&[9]).digest())), vec![1]),
         (event(1, ClockChange::Later), vec![1]),
+        (EntryKind::OfficerAct(officer_act(Verdict::Reject, next)), vec![1]),
     ] {
         assert_eq!(decide(&mut state, 2, kind, &officers), Outcome::Valid);
     }
+    let mut recovery = officer_act(Verdict::Approve, next);
+    recovery.signatures = signatures(next, &[7]);
+    let recovery = Entry::new(at(2), EntryKind::OfficerAct(recovery));
+    assert_eq!(fold(&mut state, vec![(recovery, None)], 5), Outcome::Valid);
     state
 }
 
@@ -138,7 +140,6 @@ fn every_rule_of_an_order_has_its_reason() {
     let state = sealed();
     let outcome = |officers: &[u8], change: &dyn Fn(&mut DispositionOrder)| {
         let mut state = state.clone();
-        state.add_list(list(&[1, 2]));
         decide(&mut state, 2, order("o", &[1, 2], change), officers)
     };
     let refused = |change: &dyn Fn(&mut DispositionOrder)| void(outcome(&[1, 3], change));
@@ -148,6 +149,7 @@ fn every_rule_of_an_order_has_its_reason() {
     assert_eq!(refused(&|order| order.expires_at = at(1)), reason);
     let reason = Void::KeptLonger { order: order.clone(), keep_until: at(3), at: at(2) };
     assert_eq!(refused(&|order| order.keep_until = at(3)), reason);
+    assert_eq!(refused(&|order| order.destroyable_from = at(3)), reason);
     let reason = Void::HoldEpoch { expected: 0, found: 1 };
     assert_eq!(refused(&|order| order.hold_epoch = 1), reason);
     let other = Digest::of(b"other");
@@ -173,7 +175,6 @@ fn an_order_is_given_under_the_policy_in_force() {
             (Some(policy_set().policy), ["legal", "risk"].map(|role| role.parse().unwrap()));
     });
     assert_eq!(decide(&mut state, 2, later, &[1, 3]), Outcome::Valid);
-    state.add_list(list(&[1]));
     let mut given = |ms, policy, officers: &[u8]| {
         let kind = order("o", &[1], |order| order.policy = policy);
         decide(&mut state, ms, kind, officers)
@@ -194,20 +195,17 @@ fn the_policy_alone_approves_what_it_names() {
         let (mut seal, ranges) = sealed_at(1, n, &[range(1, 0, n - 1, n)]);
         seal.class = if n == 2 { "kept" } else { "brief" }.parse().unwrap();
         seal.retain_until = retain_until;
-        (Entry::new(at(1), EntryKind::SegmentSeal(Box::new(seal))), Some(ranges))
+        (Entry::new(at(1), EntryKind::SegmentSeal(Box::new(seal))), Some(ranges.into()))
     });
     assert_eq!(fold(&mut state, items.collect(), 1), Outcome::Valid);
     let approves = policy(|set| set.pre_approved = vec!["brief".parse().unwrap()]);
     assert_eq!(decide(&mut state, 1, approves, &[1, 3]), Outcome::Valid);
-    let unsigned = |ids: &[u64]| vec![(Entry::new(at(2), order("o", ids, |_| ())), None)];
+    let unsigned = |ids: &[u64]| vec![signed(2, order("o", ids, |_| ()), &[])];
     let unsure = fold(&mut sealed(), unsigned(&[1]), 4);
     assert_eq!(void(unsure), Void::Officers(OfficerError::Unsigned));
-    state.add_list(list(&[1, 2]));
-    state.add_list(list(&[1]));
     let kept = Void::NotPreApproved { class: "kept".parse().unwrap() };
     assert_eq!(void(fold(&mut state, unsigned(&[1, 2]), 4)), kept);
     for (id, keep_until) in [(3, Instant::MAX), (4, at(3))] {
-        state.add_list(list(&[id]));
         let order = "o".parse().unwrap();
         let kept = Void::KeptLonger { order, keep_until, at: at(2) };
         assert_eq!(void(fold(&mut state, unsigned(&[id]), 4)), kept);
@@ -230,12 +228,11 @@ fn what_is_held_is_not_ordered() {
     let (mut seal, ranges) = sealed_at(1, 4, &[range(1, 0, 3, 4)]);
     (seal.hold_epoch, seal.holds) = (1, vec!["standing".parse().unwrap()]);
     let entry = Entry::new(at(1), EntryKind::SegmentSeal(Box::new(seal)));
-    assert_eq!(fold(&mut state, vec![(entry, Some(ranges))], 1), Outcome::Valid);
+    assert_eq!(fold(&mut state, vec![(entry, Some(ranges.into()))], 1), Outcome::Valid);
     // By a list: too late for what is ordered, and not for the others.
     assert_eq!(ordered(&mut state, "early", &[1]), Outcome::Valid);
     assert_eq!(decide(&mut state, 1, listed(1), &[1]), Outcome::Valid);
     assert_eq!(decide(&mut state, 1, listed(2), &[1]), Outcome::Valid);
-    state.add_list(list(&[2]));
     let held = |n, hold: &str| Void::Held { id: id(n), hold: hold.parse().unwrap() };
     assert_eq!(void(ordered(&mut state, "o", &[2, 3])), held(2, "listed"));
     assert_eq!(void(ordered(&mut state, "o", &[3, 4])), held(4, "standing"));
@@ -254,33 +251,75 @@ fn what_is_held_is_not_ordered() {
 #[test]
 fn a_claim_that_lacks_a_list_or_a_page_changes_nothing() {
     let mut state = sealed();
+    let (held, first, own) = (list(&[3]), list(&[2]), list(&[1]));
+    let hold = place("h", |place| (place.list, place.standing) = (Some(held.digest()), None));
+    assert_eq!(decide(&mut state, 1, hold, &[1]), Outcome::Valid);
+    assert_eq!(ordered(&mut state, "first", &[2]), Outcome::Valid);
     let snapshot = state.snapshot().unwrap();
     state = State::load(&snapshot.root_bytes, snapshot.root_digest).unwrap();
-    let (other, own) = (list(&[3]), list(&[1, 2]));
-    let hold = place("h", |place| (place.list, place.standing) = (Some(other.digest()), None));
     let items = vec![
-        signed(2, hold, &[1]),
-        signed(2, order("o", &[1, 2], |order| order.hold_epoch = 1), &[1, 3]),
+        signed(2, order("o", &[1], |order| order.hold_epoch = 1), &[1, 3]),
         certificate("o"),
+        certificate("first"),
     ];
     let next = claim(&state, items, &key(4));
-    let mut needed = vec![other.digest(), own.digest()];
+    // Its own list stands in the claim; those of the state have to be had from elsewhere.
+    let mut needed = vec![held.digest(), first.digest()];
     needed.sort();
     let before = (state.size(), state.next_claim());
     let lists = FoldError::Undecided(Undecided::Lists(needed));
     assert_eq!(state.apply_claim(&next), Err(lists));
-    state.add_list(other.clone());
-    let missing = FoldError::Undecided(Undecided::Lists(vec![own.digest()]));
+    state.add_list(held.clone());
+    let missing = FoldError::Undecided(Undecided::Lists(vec![first.digest()]));
     assert_eq!(state.apply_claim(&next), Err(missing));
-    state.add_list(own);
+    state.add_list(first);
     let error = state.apply_claim(&next).unwrap_err();
     assert!(matches!(error, FoldError::Undecided(Undecided::Pages(pages)) if pages.len() == 1));
-    assert_eq!((state.size(), state.next_claim(), state.hold_epoch()), (before.0, before.1, 0));
+    assert_eq!((state.size(), state.next_claim(), state.hold_epoch()), (before.0, before.1, 1));
     state.load_page(&snapshot.new_pages[0].1).unwrap();
     assert_eq!(state.apply_claim(&next), Ok(vec![Outcome::Valid; 3]));
-    assert_eq!((state.live_segments(), state.list(other.digest())), (1, Ok(&other)));
+    assert_eq!((state.live_segments(), state.list(own.digest())), (1, Ok(&own)));
     // What is void for another reason asks for nothing.
     let bogus = order("p", &[9], |order| order.hold_epoch = 1);
     let outcome = decide(&mut state, 2, bogus, &[1]);
     assert!(matches!(void(outcome), Void::Officers(_)));
+}
+
+#[test]
+fn what_the_officers_did_not_see_they_did_not_order() {
+    let mut state = sealed();
+    let size = state.size();
+    let given = |state: &State, ids: &[u64], size| {
+        let kind = order("o", ids, |order| order.size = size);
+        decide(&mut state.clone(), 2, kind, &[1, 3])
+    };
+    assert_eq!(given(&state, &[1, 2], size), Outcome::Valid);
+    let unseen = |n, size| Outcome::Void(Void::Unseen { id: id(n), size });
+    assert_eq!(given(&state, &[1, 2], 2), unseen(2, 2));
+    let order: OrderId = "o".parse().unwrap();
+    let longer = Void::OrderSize { order, most: size, found: size + 1 };
+    assert_eq!(void(given(&state, &[1, 2], size + 1)), longer);
+    // Of another stream, a clock changes nothing.
+    let mut other = event(1, ClockChange::Later);
+    if let EntryKind::ClockEvent(event) = &mut other {
+        event.stream = "t".parse().unwrap();
+    }
+    assert_eq!(decide(&mut state, 1, other, &[1]), Outcome::Valid);
+    assert_eq!(given(&state, &[1, 2], size), Outcome::Valid);
+    assert_eq!(decide(&mut state, 1, event(1, ClockChange::Later), &[1]), Outcome::Valid);
+    assert_eq!(given(&state, &[1, 2], size), unseen(1, size));
+    assert_eq!(given(&state, &[1, 2], state.size()), Outcome::Valid);
+}
+
+#[test]
+fn one_officer_stops_an_order_that_others_signed() {
+    let mut state = sealed();
+    let kind = || order("o", &[1], |_| ());
+    let statement = Digest::of(&kind().statement(state.archive_id()));
+    let act = officer_act(Verdict::Reject, statement);
+    assert_eq!(decide(&mut state, 2, EntryKind::OfficerAct(act), &[4]), Outcome::Valid);
+    let rejected = Void::Rejected { statement };
+    assert_eq!(void(decide(&mut state, 2, kind(), &[1, 3])), rejected);
+    assert_eq!(void(fold(&mut state, vec![signed(2, kind(), &[])], 4)), rejected);
+    assert_eq!(decide(&mut state, 2, order("p", &[1], |_| ()), &[1, 3]), Outcome::Valid);
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::decisions::{decide, policy};
+use super::decisions::{decide, policy, signed_entry};
 use super::*;
 use crate::entry::{DispositionCertificate, tests::order};
 
@@ -46,7 +46,7 @@ struct Race {
 impl Race {
     fn new(seed: u64) -> Self {
         let mut state = opened();
-        let remover = KeySet::add(key(1).public(), Role::Remove);
+        let remover = KeySet::add(key(1).public(), Role::Remove, at(1_000_000));
         assert_eq!(fold(&mut state, vec![key_item(1, remover)], 1), Outcome::Valid);
         assert_eq!(decide(&mut state, 1, policy(|_| ()), &[1, 3]), Outcome::Valid);
         Self {
@@ -94,7 +94,7 @@ impl Race {
     }
 
     /// An order of segments that the writer believes to be live.
-    fn order(&mut self, view: &mut State) -> Item {
+    fn order(&mut self, view: &State) -> Item {
         let live: Vec<_> = view.segments().collect();
         let from = usize::try_from(self.dice.below(u64::try_from(live.len()).unwrap())).unwrap();
         let some: Vec<_> = live.into_iter().skip(from).step_by(3).take(4).collect();
@@ -104,9 +104,10 @@ impl Race {
         order.bytes = some.iter().map(|segment| segment.bytes).sum();
         order.count = u64::try_from(some.len()).unwrap();
         order.expires_at = at(self.clock);
+        order.size = view.size();
         self.lists.insert(list.digest(), list.clone());
-        view.add_list(list);
-        signed(self.clock, EntryKind::DispositionOrder(Box::new(order)), &[1, 3])
+        let order = EntryKind::DispositionOrder(Box::new(order));
+        (signed_entry(self.clock, order, &[1, 3]), Some(list.into()))
     }
 
     fn certificate(&mut self, order: OrderId) -> Item {
@@ -114,7 +115,7 @@ impl Race {
         (Entry::new(at(self.clock), EntryKind::DispositionCertificate(certificate)), None)
     }
 
-    fn item(&mut self, view: &mut State) -> Item {
+    fn item(&mut self, view: &State) -> Item {
         self.clock += i64::try_from(self.dice.below(90_000)).unwrap();
         let open = view.orders().next().map(|(order, _)| order.clone());
         match self.dice.below(24) {
@@ -139,7 +140,7 @@ impl Race {
         let mut view = self.views[writer].clone();
         let mut items = Vec::new();
         for _ in 0..=self.dice.below(most) {
-            let item = self.item(&mut view);
+            let item = self.item(&view);
             view.apply(&item.0.encode(), item.1.as_ref(), key(1).id()).unwrap();
             items.push(item);
         }
@@ -172,10 +173,9 @@ impl Race {
     }
 
     fn step(&mut self, item: &ClaimItem, signer: KeyId) {
-        self.lists.values().for_each(|list| self.full.add_list(list.clone()));
-        let outcome = self.full.apply(item.leaf(), item.ranges(), signer).unwrap();
+        let outcome = self.full.apply(item.leaf(), item.attachment(), signer).unwrap();
         let again = loop {
-            match self.resumed.apply(item.leaf(), item.ranges(), signer) {
+            match self.resumed.apply(item.leaf(), item.attachment(), signer) {
                 Ok(outcome) => break outcome,
                 Err(Undecided::Pages(pages)) => self.load(&pages),
                 Err(Undecided::Lists(lists)) => {
