@@ -241,6 +241,7 @@ fn counts_beyond_all_numbers_do_not_overflow() {
         });
         let ranges = RangeList::new(moved.collect()).unwrap();
         seal.segment_id = SegmentId::new(n, &mut entropy(n)).unwrap();
+        seal.object = format!("segments/app/{}.parquet", seal.segment_id).parse().unwrap();
         (seal.events.count, seal.bytes) = (u64::MAX, u64::MAX);
         seal.ranges_sha256 = ranges.digest();
         let item =

@@ -83,6 +83,7 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
             ("deleted", orphans.deleted.into()),
             ("dates_set_before", locked.map(|locked| Value::from(locked.size)).into()),
             ("extended_until", extended.map_or(Value::Null, text)),
+            ("keys_destroyed", orphans.keys.into()),
             ("missing", array(missing.iter().map(text))),
             ("waiting", orphans.waiting.into()),
             ("warnings", array(log.covered().warnings().into_iter().map(Value::Text))),
@@ -105,6 +106,10 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
             output::counted(orphans.deleted, "object", "objects"),
             output::count(orphans.waiting)
         ))?;
+        if orphans.keys > 0 {
+            let keys = output::counted(orphans.keys, "key", "keys");
+            output::line(format!("keys        {keys} of destroyed segments destroyed"))?;
+        }
     }
     for key in &missing {
         let next = "run `strongroom verify` to see what is damaged";

@@ -9,10 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use strongroom_crypto::SegmentId;
 use strongroom_crypto::entry::{Abandon, EntryKind};
 use strongroom_crypto::keys::{Entropy, KeyFile};
+use strongroom_crypto::name::PeriodKeyName;
 use strongroom_crypto::time::Instant;
 
 use super::all;
-use crate::log::{Item, Log, LogError, instant, timestamp, walk};
+use crate::log::{Gone, Item, Log, LogError, Sealed, instant, period_key_object, timestamp, walk};
 use crate::store::{ObjectKey, StoreError};
 
 /// What became of orphans.
@@ -26,6 +27,8 @@ pub struct Orphans {
     pub waiting: u64,
     /// Canaries of `doctor` deleted.
     pub canaries: u64,
+    /// Keys of periods deleted that were locked when the last of their segments was destroyed.
+    pub keys: u64,
 }
 
 /// Abandons orphans and deletes those that may be deleted.
@@ -41,11 +44,13 @@ pub fn remove_orphans(
     log.load_all_pages()?;
     let mut live: BTreeSet<SegmentId> =
         log.state().segments().map(|segment| segment.segment_id).collect();
+    let mut spent = BTreeSet::new();
     if log.state().certified() > 0 {
         // The manifest of a segment that was destroyed lives as long as the log, and the state does
         // not know of it any more.
         let (_, seals) = walk(&**log.store(), keys, log.covered())?;
         live.extend(seals.iter().map(|sealed| sealed.seal.segment_id));
+        spent = spent_keys(&seals);
     }
     let mut uploads: BTreeMap<SegmentId, Vec<ObjectKey>> = BTreeMap::new();
     for key in all(log, "segments/")?.into_iter().chain(all(log, "manifests/")?) {
@@ -86,7 +91,22 @@ pub fn remove_orphans(
     for key in canaries {
         orphans.canaries += u64::from(delete_all_versions(log, &key)?);
     }
+    // A worker locks a key before it seals under it: what is not locked protects nothing to come.
+    for name in spent {
+        let key = period_key_object(&name)?;
+        let there = log.store().head(&key, None)?.is_some();
+        orphans.keys += u64::from(there && delete_all_versions(log, &key)?);
+    }
     Ok(orphans)
+}
+
+/// The keys of periods whose segments are all destroyed.
+fn spent_keys(seals: &[Sealed]) -> BTreeSet<PeriodKeyName> {
+    let (gone, rest): (Vec<_>, Vec<_>) =
+        seals.iter().partition(|sealed| matches!(sealed.gone, Some(Gone::Destroyed(_))));
+    let needed: BTreeSet<_> = rest.into_iter().map(|sealed| sealed.seal.period_key).collect();
+    let destroyed = gone.into_iter().map(|sealed| sealed.seal.period_key);
+    destroyed.filter(|name| !needed.contains(name)).collect()
 }
 
 /// The id that an object of a segment is named by.

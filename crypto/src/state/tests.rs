@@ -3,6 +3,7 @@
 mod decisions;
 mod disposal;
 mod race;
+mod reviews;
 
 use decisions::signed;
 

@@ -24,7 +24,7 @@ pub(super) fn signed_entry(ms: i64, mut kind: EntryKind, officers: &[u8]) -> Ent
     Entry::new(at(ms), kind)
 }
 
-fn statement(kind: &EntryKind) -> Digest {
+pub(super) fn statement(kind: &EntryKind) -> Digest {
     Digest::of(&kind.statement(ArchiveId::from_bytes([7; 16])))
 }
 
@@ -40,7 +40,7 @@ pub(super) fn list(ids: &[u64]) -> SegmentList {
 }
 
 /// A statement that fits what the log says of its hold or clock.
-fn fitting(state: &State, mut kind: EntryKind) -> EntryKind {
+pub(super) fn fitting(state: &State, mut kind: EntryKind) -> EntryKind {
     match &mut kind {
         EntryKind::HoldRelease(release) => {
             let known = state.holds().find(|(id, _)| **id == release.hold);
@@ -56,7 +56,7 @@ fn fitting(state: &State, mut kind: EntryKind) -> EntryKind {
     kind
 }
 
-fn sign(kind: &mut EntryKind, signatures: Signatures) {
+pub(super) fn sign(kind: &mut EntryKind, signatures: Signatures) {
     *match kind {
         EntryKind::KeySet(change) => &mut change.signatures,
         EntryKind::OfficersSet(set) => &mut set.signatures,
@@ -96,7 +96,7 @@ pub(super) fn event(happened: i64, kind: ClockChange) -> EntryKind {
     EntryKind::ClockEvent(Box::new(clock_event(happened, kind)))
 }
 
-fn officers_set(number: u64, officers: &[(u8, &str)]) -> EntryKind {
+pub(super) fn officers_set(number: u64, officers: &[(u8, &str)]) -> EntryKind {
     let officers = officers.iter().map(|(n, role)| officer(*n, role)).collect();
     let (officers, signatures) = (Registry::new(officers).unwrap(), Signatures::default());
     let expires_at = at(1_000_000);
@@ -107,7 +107,7 @@ fn one(n: u8) -> Digest {
     list(&[u64::from(n)]).digest()
 }
 
-fn digest(n: u8) -> Digest {
+pub(super) fn digest(n: u8) -> Digest {
     Digest::of(&[n])
 }
 
@@ -241,74 +241,6 @@ fn production_keeps_three_officers_or_two_and_a_recovery_key() {
     assert_eq!(void(decide(&mut state, 1, one, &[1, 3])), Void::Registry(too_few));
     let two = officers_set(1, &[(1, "legal"), (3, "records"), (7, "recovery")]);
     assert_eq!(decide(&mut state, 1, two, &[1, 3]), Outcome::Valid);
-}
-
-#[test]
-fn the_recovery_key_stands_for_a_lost_officer_after_seven_days() {
-    let week = 7 * 24 * HOUR;
-    let mut state = opened();
-    let mut next = officers_set(1, &[(1, "legal"), (5, "records")]);
-    if let EntryKind::OfficersSet(set) = &mut next {
-        set.expires_at = at(2 * week);
-    }
-    let approve = |kind: &EntryKind, officers: &[u8]| {
-        let mut act = EntryKind::OfficerAct(officer_act(Verdict::Approve, statement(kind)));
-        sign(&mut act, signatures(statement(kind), officers));
-        vec![(Entry::new(at(1), act), None)]
-    };
-    let early = Outcome::Void(Void::Officers(OfficerError::Recovery));
-    assert_eq!(decide(&mut state.clone(), week, next.clone(), &[1, 7]), early);
-    assert_eq!(fold(&mut state, approve(&next, &[7]), 5), Outcome::Valid);
-    assert_eq!(state.recoveries().collect::<Vec<_>>(), [(statement(&next), at(1))]);
-    // The second time does not count anew, nor from later on.
-    assert_eq!(fold(&mut state, approve(&next, &[7]), 5), Outcome::Valid);
-    assert_eq!(decide(&mut state.clone(), week, next.clone(), &[1, 7]), early);
-    let alone = Outcome::Void(Void::Officers(OfficerError::TwoRoles));
-    assert_eq!(decide(&mut state.clone(), week + 1, next.clone(), &[7]), alone);
-    assert_eq!(decide(&mut state.clone(), week + 1, next.clone(), &[1]), alone);
-    // It stands for nobody in anything else.
-    assert_eq!(fold(&mut state, approve(&release("h"), &[7]), 5), Outcome::Valid);
-    let mut held = state.clone();
-    assert_eq!(decide(&mut held, 2, place("h", |_| ()), &[1]), Outcome::Valid);
-    let mut unplaced = release("h");
-    if let EntryKind::HoldRelease(release) = &mut unplaced {
-        release.expires_at = at(2 * week);
-    }
-    assert_eq!(decide(&mut held, week + 1, unplaced, &[1, 7]), alone);
-    let unsigned = Outcome::Void(Void::Officers(OfficerError::Unsigned));
-    assert_eq!(decide(&mut state.clone(), 1, place("i", |_| ()), &[7]), unsigned);
-    let reject = EntryKind::OfficerAct(officer_act(Verdict::Reject, digest(1)));
-    assert_eq!(decide(&mut state.clone(), 1, reject, &[7]), unsigned);
-    assert_eq!(decide(&mut state, week + 1, next, &[1, 7]), Outcome::Valid);
-    assert_eq!((state.officers().iter().count(), state.recoveries().count()), (2, 0));
-}
-
-#[test]
-fn a_rejected_statement_is_never_entered() {
-    let mut state = opened();
-    assert_eq!(decide(&mut state, 1, place("h", |_| ()), &[1]), Outcome::Valid);
-    let kind = fitting(&state, release("h"));
-    for verdict in [Verdict::Refused, Verdict::Extend] {
-        assert!(!state.is_rejected(statement(&kind)));
-        let act = EntryKind::OfficerAct(officer_act(verdict, statement(&kind)));
-        assert_eq!(decide(&mut state, 1, act, &[4]), Outcome::Valid);
-    }
-    let rejected = Void::Rejected { statement: statement(&kind) };
-    assert_eq!(void(decide(&mut state, 2, kind.clone(), &[1, 3])), rejected);
-    // What lets nothing go is not an officer's to stop.
-    let next = officers_set(1, &[(1, "legal"), (5, "records")]);
-    let act = EntryKind::OfficerAct(officer_act(Verdict::Reject, statement(&next)));
-    assert_eq!(decide(&mut state, 1, act, &[3]), Outcome::Valid);
-    assert_eq!(decide(&mut state.clone(), 2, next, &[1, 3]), Outcome::Valid);
-    // It is remembered for as long as it could be entered, with a day for the clocks.
-    let day = 24 * HOUR;
-    let window = |number| close_item(1_000_000 + day * i64::from(number > 0), "0/1", number);
-    assert_eq!(fold(&mut state, vec![window(0)], 1), Outcome::Valid);
-    assert!(state.is_rejected(statement(&kind)));
-    assert_eq!(fold(&mut state, vec![window(1)], 1), Outcome::Valid);
-    assert!(state.is_rejected(statement(&kind)));
-    assert_eq!(fold(&mut state, vec![close_item(1_000_001 + day, "0/1", 2)], 1), Outcome::Valid);
-    assert!(!state.is_rejected(statement(&kind)));
 }
 
 #[test]
@@ -470,70 +402,6 @@ fn a_clock_goes_by_what_is_known() {
             reopened: false
         }
     );
-}
-
-#[test]
-fn a_clock_event_fits_once_and_far_back_takes_two() {
-    let (day, mut state) = (24 * HOUR, opened());
-    let told = |state: &mut State, ms, happened, kind, replaces, officers: &[u8]| {
-        let mut told = clock_event(happened, kind);
-        (told.replaces, told.expires_at) = (replaces, at(999 * day));
-        fold(state, vec![signed(ms, EntryKind::ClockEvent(Box::new(told)), officers)], 5)
-    };
-    let far = 40 * day;
-    let alone = Outcome::Void(Void::Officers(OfficerError::TwoRoles));
-    let later = ClockChange::Later;
-    assert_eq!(told(&mut state.clone(), far, far - 31 * day - 1, later, None, &[1]), alone);
-    assert_eq!(told(&mut state, far, far - 31 * day, later, None, &[1]), Outcome::Valid);
-    let index = state.size() - 1;
-    let replaced = |last| {
-        let ClockEvent { stream, event, .. } = clock_event(0, later);
-        Void::ClockReplaced { stream, event, last }
-    };
-    for replaces in [None, Some(index - 1)] {
-        let outcome = told(&mut state, far, far, later, replaces, &[1]);
-        assert_eq!(void(outcome), replaced(Some(index)));
-    }
-    // A running one only moves later by it, however far back that is.
-    assert_eq!(
-        told(&mut state, 99 * day, far - 30 * day, later, Some(index), &[1]),
-        Outcome::Valid
-    );
-    let index = state.size() - 1;
-    let undone = told(&mut state, 99 * day, far, ClockChange::Reopened, Some(index), &[1]);
-    assert_eq!(undone, Outcome::Valid);
-    let index = state.size() - 1;
-    assert_eq!(told(&mut state, 99 * day, far + 1, later, Some(index), &[1]), alone);
-    assert_eq!(told(&mut state, 99 * day, far + 1, later, Some(index), &[1, 3]), Outcome::Valid);
-}
-
-#[test]
-fn an_act_is_the_officers_own() {
-    let mut state = opened();
-    let act = |verdict| EntryKind::OfficerAct(officer_act(verdict, digest(1)));
-    let entry = |verdict, statement, officers: &[u8]| {
-        let mut kind = act(verdict);
-        sign(&mut kind, signatures(statement, officers));
-        (Entry::new(at(1), kind), None)
-    };
-    // Who approves signs the statement itself, and who says anything else says it here.
-    let approval = entry(Verdict::Approve, digest(1), &[1]);
-    assert_eq!(fold(&mut state, vec![approval], 5), Outcome::Valid);
-    let refused = Void::Officers(OfficerError::Signature { officer: "officer-1".parse().unwrap() });
-    assert_eq!(void(decide(&mut state, 1, act(Verdict::Approve), &[1])), refused);
-    for verdict in [Verdict::Reject, Verdict::Extend, Verdict::Refused] {
-        assert_eq!(void(fold(&mut state, vec![entry(verdict, digest(1), &[1])], 5)), refused);
-        assert_eq!(decide(&mut state, 1, act(verdict), &[1]), Outcome::Valid);
-    }
-    // A program may say that it refused somebody, and nothing else.
-    for (signer, may) in [(1, true), (3, false), (4, true), (5, false)] {
-        let outcome =
-            fold(&mut state, vec![(Entry::new(at(1), act(Verdict::Refused)), None)], signer);
-        assert_eq!(outcome == Outcome::Valid, may, "{signer}: {outcome:?}");
-        let outcome =
-            fold(&mut state, vec![(Entry::new(at(1), act(Verdict::Reject)), None)], signer);
-        assert_eq!(void(outcome), Void::Officers(OfficerError::Unsigned));
-    }
 }
 
 #[test]
