@@ -19,6 +19,7 @@ mod index;
 mod inventory;
 mod keys;
 mod locks;
+mod officers;
 mod published;
 mod replay;
 mod seal;
@@ -378,6 +379,7 @@ impl Audit<'_> {
         let dates = dates::Dates::new(self, &fold);
         locks::check_log(self, &inventory, &fold, &dates)?;
         locks::attested(self, &fold);
+        officers::check(self, &fold);
         index::check(self, &inventory, &fold)?;
         documents::check(self, &inventory, &fold, &dates)?;
         keys::check(self, &inventory, &fold, &dates)?;
