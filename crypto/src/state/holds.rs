@@ -39,7 +39,7 @@ pub(super) struct Holds {
     active: BTreeMap<HoldId, Hold>,
     /// Ids that mean nothing any more, and never again.
     released: BTreeSet<HoldId>,
-    /// Counts what was placed and released: who decided under another epoch saw other holds.
+    /// Counts what was widened and released: who decided under another epoch saw other holds.
     epoch: u64,
 }
 
@@ -84,10 +84,6 @@ impl Holds {
             return full("ids of holds", MAX_HOLD_IDS);
         }
         let hold = known.cloned().unwrap_or_default().widened(place);
-        // It would change the epoch, and void what was approved under the one before, for nothing.
-        if known == Some(&hold) {
-            return Err(Void::HoldSame { hold: place.hold.clone() });
-        }
         if hold.lists.len() > MAX_HOLD_LISTS {
             return full("lists of one hold", MAX_HOLD_LISTS);
         }
@@ -120,9 +116,13 @@ impl Holds {
     }
 
     pub(super) fn place(&mut self, place: &HoldPlace, index: u64) {
-        let hold = self.active.entry(place.hold.clone()).or_default();
-        *hold = Hold { placed: index, ..hold.widened(place) };
-        self.epoch = self.epoch.saturating_add(1);
+        let known = self.active.get(&place.hold);
+        let hold = known.cloned().unwrap_or_default().widened(place);
+        // What it held already is no news for those who decided under the epoch before.
+        if known != Some(&hold) {
+            self.epoch = self.epoch.saturating_add(1);
+        }
+        self.active.insert(place.hold.clone(), Hold { placed: index, ..hold });
     }
 
     pub(super) fn release(&mut self, hold: HoldId) {

@@ -165,7 +165,7 @@ impl State {
         self.holds.active()
     }
 
-    /// Counts what was placed and released.
+    /// Counts what was widened and released.
     pub const fn hold_epoch(&self) -> u64 {
         self.holds.epoch()
     }

@@ -276,12 +276,6 @@ pub enum Void {
         /// The statement.
         statement: Digest,
     },
-    /// A hold that would hold nothing more than it does.
-    #[error("hold `{hold}` holds all of that already")]
-    HoldSame {
-        /// The hold.
-        hold: HoldId,
-    },
     /// A release of less than a hold holds.
     #[error("hold `{hold}` was placed last by entry {placed}: release it as it is now")]
     HoldWidened {

@@ -169,11 +169,6 @@ fn successions(golden: &Golden) -> Vec<Fault> {
             decided(golden, vec![(clock(golden, ClockChange::Earlier, 9_000, None), &BOTH)]),
         ),
         fault(
-            "claim_void_hold_of_the_same.json",
-            "a hold of what it holds already",
-            decided(golden, vec![placed(), placed()]),
-        ),
-        fault(
             "claim_void_hold_released_as_it_was.json",
             "a hold released that was widened since",
             decided(golden, vec![placed(), (release(golden, 0), &BOTH)]),
