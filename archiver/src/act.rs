@@ -3,6 +3,14 @@
 //! The first signature of two is entered as `officer.act`, so that it is on record even if the second
 //! never comes; the second one enters the act itself, with both. What a signature is over is kept
 //! beside the log until then.
+//!
+//! | module | job |
+//! | --- | --- |
+//! | [`dossier`] | what was said of each act, and what became of it |
+//! | [`refusal`] | that somebody was not let |
+
+pub mod dossier;
+pub mod refusal;
 
 use std::collections::BTreeMap;
 
@@ -10,37 +18,19 @@ use strongroom_crypto::Digest;
 use strongroom_crypto::claim::Attachment;
 use strongroom_crypto::entry::{EntryKind, OfficerAct, Verdict};
 use strongroom_crypto::keys::{Entropy, KeyFile};
-use strongroom_crypto::name::OfficerId;
-use strongroom_crypto::officer::{OfficerError, OfficerSignature, Signatures, verify};
+use strongroom_crypto::name::{OfficerId, OfficerRole};
+use strongroom_crypto::officer::{OfficerError, OfficerKey, OfficerSignature, Signatures};
 use strongroom_crypto::state::Void;
 use strongroom_crypto::time::{Instant, MS_PER_HOUR};
 
 use crate::document::Document;
-use crate::log::{Item, Log, LogError, read_list, visit};
+use crate::log::{Item, Log, LogError, read_list};
+
+pub use dossier::{Pending, pending};
 
 /// How long a statement waits for signatures where no policy says it: long enough to reach a second
 /// officer, too short to be signed and kept for a day when it is no longer meant.
 const OPEN_FOR_MS: i64 = 7 * 24 * MS_PER_HOUR;
-
-/// An act that waits for another signature.
-#[derive(Clone, Debug)]
-pub struct Pending {
-    /// The statement's digest.
-    pub digest: Digest,
-    /// What it says, without signatures.
-    pub kind: EntryKind,
-    /// Who has signed, and when that was entered.
-    pub approvals: Vec<(OfficerSignature, Instant)>,
-}
-
-impl Pending {
-    /// The signatures, each officer's once.
-    pub fn signatures(&self) -> Signatures {
-        let signed = self.approvals.iter().map(|(signed, _)| (signed.officer.clone(), signed));
-        let by_officer: BTreeMap<_, _> = signed.collect();
-        Signatures::new(by_officer.into_values().cloned().collect()).unwrap_or_default()
-    }
-}
 
 /// What came of a signature.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -63,6 +53,20 @@ pub enum ActError {
     /// Two signatures are two people's.
     #[error("officer `{0}` has signed this already: it takes another officer in another role")]
     Twice(OfficerId),
+    /// Two signatures are two roles'.
+    #[error("role `{0}` has signed this already: it takes an officer in another role")]
+    SameRole(OfficerRole),
+    /// A disposal is approved by the roles that the policy names.
+    #[error("officer `{officer}` has role `{role}`, and the policy in force does not ask it")]
+    NotAsked {
+        /// Who.
+        officer: OfficerId,
+        /// In which role.
+        role: OfficerRole,
+    },
+    /// Before there are officers nobody's signature can wait, nor can what comes with another.
+    #[error("it takes the signatures of two officers in two roles at once")]
+    AtOnce,
     /// Nobody signs such a thing.
     #[error("no officer signs `{0}`")]
     Kind(String),
@@ -91,53 +95,27 @@ pub fn statement(log: &Log, kind: &EntryKind) -> Result<(Vec<u8>, Digest), ActEr
     Ok((statement, digest))
 }
 
-/// The acts that were signed and are not entered yet, the expired ones included.
-///
-/// # Errors
-///
-/// [`LogError`].
-pub fn pending(log: &Log, keys: &KeyFile) -> Result<Vec<Pending>, LogError> {
-    let archive = log.state().archive_id();
-    let mut approvals: BTreeMap<Digest, Vec<(OfficerSignature, Instant)>> = BTreeMap::new();
-    visit(&**log.store(), keys, log.covered(), |_, entry, _| {
-        let at = entry.at();
-        match entry.into_kind() {
-            EntryKind::OfficerAct(OfficerAct {
-                digest,
-                verdict: Verdict::Approve,
-                signatures,
-                ..
-            }) => {
-                let signed = signatures.iter().map(|signature| (signature, at));
-                approvals.entry(digest).or_default().extend(signed);
-            }
-            kind if kind.signatures().is_some() => {
-                approvals.remove(&Digest::of(&kind.statement(archive)));
-            }
-            _ => {}
-        }
-    })?;
-    // Of those who are not officers any more, or not with that key, nothing counts.
-    let counts = |digest: Digest, signed: &OfficerSignature| {
-        let officer = log.state().officers().get(&signed.officer);
-        officer.is_some_and(|officer| verify(&officer.public, digest, &signed.sig).is_ok())
-    };
-    let mut pending = Vec::new();
-    for (digest, mut approvals) in approvals {
-        approvals.retain(|(signed, _)| counts(digest, signed));
-        if approvals.is_empty() {
-            continue;
-        }
-        let read = Document::Statement.load(&**log.store(), log.covered(), digest)?;
-        // Without its statement nothing can be made of an approval any more.
-        if let Some(kind) = read.and_then(|bytes| EntryKind::from_statement(&bytes, archive).ok()) {
-            pending.push(Pending { digest, kind, approvals });
+/// Refuses a signature that would add nothing to those that an act has.
+fn require_new(log: &Log, kind: &EntryKind, one: &Pending, by: &OfficerId) -> Result<(), ActError> {
+    let registry = log.state().officers();
+    let role = |id: &OfficerId| registry.get(id).map(|officer| officer.role.clone());
+    let mut signed = one.approvals.iter().map(|(signed, _)| &signed.officer);
+    if signed.clone().any(|officer| officer == by) {
+        return Err(ActError::Twice(by.clone()));
+    }
+    let Some(own) = role(by) else { return Ok(()) };
+    if let EntryKind::DispositionOrder(order) = kind {
+        let mut policies = log.state().policies().iter();
+        let policy = policies.find(|policy| policy.policy == order.policy);
+        if policy.is_some_and(|policy| !policy.roles.contains(&own)) {
+            return Err(ActError::NotAsked { officer: by.clone(), role: own });
         }
     }
-    Ok(pending)
+    let same = signed.any(|officer| role(officer).as_ref() == Some(&own));
+    if same { Err(ActError::SameRole(own)) } else { Ok(()) }
 }
 
-/// Enters an act with one more signature, or only the signature if the act takes another.
+/// Enters an act with one more signature than it has, or only the signature if it takes another.
 ///
 /// # Errors
 ///
@@ -149,29 +127,49 @@ pub fn sign(
     signature: OfficerSignature,
     entropy: &mut dyn Entropy,
 ) -> Result<Signed, ActError> {
-    let (_, digest) = statement(log, kind)?;
-    let earlier = pending(log, keys)?.into_iter().find(|pending| pending.digest == digest);
-    let mut signatures: BTreeMap<OfficerId, OfficerSignature> = BTreeMap::new();
-    for (approval, _) in earlier.into_iter().flat_map(|pending| pending.approvals) {
-        signatures.insert(approval.officer.clone(), approval);
+    let earlier = earlier(log, keys, kind)?;
+    let again = waits_for_recovery(log, kind, &earlier, &signature.officer);
+    if !again {
+        require_new(log, kind, &earlier, &signature.officer)?;
     }
-    let again = signatures.insert(signature.officer.clone(), signature.clone()).is_some();
+    let approvals = earlier.approvals.into_iter();
+    let mut signatures: BTreeMap<OfficerId, OfficerSignature> =
+        approvals.map(|(approval, _)| (approval.officer.clone(), approval)).collect();
+    let at_once = log.state().officers().is_empty()
+        || kind.signatures().is_some_and(|signed| !signed.is_empty());
+    signatures.extend(
+        kind.signatures()
+            .iter()
+            .flat_map(|more| more.iter().map(|signed| (signed.officer.clone(), signed))),
+    );
+    signatures.insert(signature.officer.clone(), signature.clone());
     let signatures = Signatures::new(signatures.into_values().collect()).unwrap_or_default();
     let complete = kind.clone().with_signatures(signatures);
     match enter(log, complete, entropy)? {
         None => return Ok(Signed::Entered),
-        Some(Void::Officers(OfficerError::Recovery)) if again => {
-            return Err(ActError::Void(Void::Officers(OfficerError::Recovery)));
-        }
-        Some(Void::Officers(OfficerError::TwoRoles | OfficerError::Role { .. })) if again => {
-            return Err(ActError::Twice(signature.officer));
-        }
+        Some(Void::Officers(OfficerError::TwoRoles)) if at_once => return Err(ActError::AtOnce),
         Some(Void::Officers(
             OfficerError::TwoRoles | OfficerError::Role { .. } | OfficerError::Recovery,
-        )) => {}
+        )) if !again => {}
         Some(reason) => return Err(ActError::Void(reason)),
     }
-    approve(log, kind, signature, None, entropy)
+    put_approval(log, kind, signature, None, entropy)
+}
+
+/// Whether an officer has signed beside the recovery key, and may say so again when its week is over.
+fn waits_for_recovery(log: &Log, kind: &EntryKind, one: &Pending, by: &OfficerId) -> bool {
+    let signed = || one.approvals.iter().map(|(signed, _)| &signed.officer);
+    let registered = |id: &OfficerId| log.state().officers().get(id);
+    matches!(kind, EntryKind::OfficersSet(_))
+        && signed().any(|officer| officer == by)
+        && signed().filter_map(registered).any(OfficerKey::is_recovery)
+}
+
+/// What an act has been signed by so far.
+fn earlier(log: &Log, keys: &KeyFile, kind: &EntryKind) -> Result<Pending, ActError> {
+    let (_, digest) = statement(log, kind)?;
+    let found = pending(log, keys)?.into_iter().find(|pending| pending.digest == digest);
+    Ok(found.unwrap_or_else(|| Pending { digest, kind: kind.clone(), approvals: Vec::new() }))
 }
 
 /// Enters an officer's signature under an act, and not the act, with the digest of the encrypted
@@ -179,8 +177,21 @@ pub fn sign(
 ///
 /// # Errors
 ///
-/// [`ActError`].
+/// [`ActError`], also where the signature would add nothing.
 pub fn approve(
+    log: &mut Log,
+    keys: &KeyFile,
+    kind: &EntryKind,
+    signature: OfficerSignature,
+    reason: Option<Digest>,
+    entropy: &mut dyn Entropy,
+) -> Result<Signed, ActError> {
+    let earlier = earlier(log, keys, kind)?;
+    require_new(log, kind, &earlier, &signature.officer)?;
+    put_approval(log, kind, signature, reason, entropy)
+}
+
+fn put_approval(
     log: &mut Log,
     kind: &EntryKind,
     signature: OfficerSignature,

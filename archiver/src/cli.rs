@@ -37,7 +37,7 @@ use crate::store::{ErrorKind, StoreError};
 pub const EXIT_DONE: u8 = 0;
 /// A finding, or a part failed.
 pub const EXIT_FINDING: u8 = 1;
-/// Bad usage or input.
+/// Bad usage or input; or refused: the archive as it stands, or its officers, do not let it.
 pub const EXIT_INPUT: u8 = 2;
 /// Nothing was acknowledged: try again.
 pub const EXIT_AGAIN: u8 = 75;
@@ -62,7 +62,7 @@ pub struct Machine {
     name = "strongroom",
     version,
     disable_help_subcommand = true,
-    after_help = "Exit codes: 0 done, 1 a finding or a part failed, 2 bad usage or input, 75 nothing acknowledged, try again"
+    after_help = "Exit codes: 0 done, 1 a finding or a part failed, 2 bad usage or input, or refused as the archive stands, 75 nothing acknowledged, try again"
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -224,9 +224,9 @@ impl From<LogError> for Failure {
             LogError::Missing(ref store) => (
                 EXIT_INPUT,
                 Some(if store.starts_with("file:") {
-                    format!("create it with `strongroom init --environment test --to {store}`")
+                    target::create(store)
                 } else {
-                    "check bucket and prefix; `strongroom init` makes an archive".to_owned()
+                    format!("check bucket and prefix; {}", target::create(store))
                 }),
             ),
             LogError::Key(KeyError::Missing(_)) => (

@@ -18,6 +18,12 @@ pub enum Detail {
     Release,
     /// What shows that something happened.
     Evidence,
+    /// Why an officer said yes, no or not yet.
+    Review,
+    /// Who was not let, and why.
+    Refusal,
+    /// Who an officer is.
+    Officer,
 }
 
 /// A detail is not to be had.
@@ -32,11 +38,15 @@ pub enum Unreadable {
 }
 
 impl Detail {
-    const fn kind(self) -> &'static str {
+    /// What its encryption is bound to.
+    pub(crate) const fn kind(self) -> &'static str {
         match self {
             Self::Hold => "hold",
             Self::Release => "release",
             Self::Evidence => "evidence",
+            Self::Review => "review",
+            Self::Refusal => "refusal",
+            Self::Officer => "officers",
         }
     }
 
@@ -73,5 +83,19 @@ impl Detail {
         let open =
             |sealed: Vec<u8>| detail::open(keys.kek(), keys.archive_id(), self.kind(), &sealed);
         Ok(sealed.map(open).transpose()?)
+    }
+
+    /// Reads a detail that is text, or why it cannot be read: one that is spoilt hides nothing else.
+    /// None if it was erased.
+    pub fn read_text(
+        self,
+        store: &dyn LockedStore,
+        covered: &Covered,
+        keys: &KeyFile,
+        digest: Digest,
+    ) -> Option<Result<String, String>> {
+        let read = self.load(store, covered, keys, digest).map_err(|error| error.to_string());
+        let plain = read.transpose()?;
+        Some(plain.map(|plain| String::from_utf8_lossy(&plain).into_owned()))
     }
 }

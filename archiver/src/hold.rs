@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use strongroom_crypto::entry::{EntryKind, Standing};
 use strongroom_crypto::keys::KeyFile;
 use strongroom_crypto::list::SegmentList;
-use strongroom_crypto::name::{HoldId, OrderId};
+use strongroom_crypto::name::{HoldId, OfficerId, OrderId};
 use strongroom_crypto::state::{FoldError, LiveSegment, State};
 use strongroom_crypto::time::Instant;
 use strongroom_crypto::{Digest, SegmentId};
@@ -36,8 +36,21 @@ pub enum Flag {
 pub struct History {
     /// Each time it was placed: it widens.
     pub placed: Vec<Placed>,
-    /// Which entry released it, and when.
-    pub released: Option<(u64, Instant)>,
+    /// That it was released.
+    pub released: Option<Released>,
+}
+
+/// The entry that released a hold.
+#[derive(Clone, Debug)]
+pub struct Released {
+    /// When.
+    pub at: Instant,
+    /// Digest of why.
+    pub detail: Option<Digest>,
+    /// Which entry.
+    pub index: u64,
+    /// Who signed.
+    pub signed: Vec<OfficerId>,
 }
 
 /// An entry that placed a hold.
@@ -51,6 +64,8 @@ pub struct Placed {
     pub index: u64,
     /// Digest of the list of segments.
     pub list: Option<Digest>,
+    /// Who signed.
+    pub signed: Vec<OfficerId>,
     /// Of which streams new segments are held.
     pub standing: Option<Standing>,
 }
@@ -77,11 +92,14 @@ pub fn note(histories: &mut Histories, index: u64, at: Instant, kind: &EntryKind
     match kind {
         EntryKind::HoldPlace(place) => {
             let (detail, list, standing) = (place.detail, place.list, place.standing.clone());
-            let placed = Placed { at, detail, index, list, standing };
+            let signed = place.signatures.iter().map(|one| one.officer).collect();
+            let placed = Placed { at, detail, index, list, signed, standing };
             histories.entry(place.hold.clone()).or_default().placed.push(placed);
         }
         EntryKind::HoldRelease(release) => {
-            histories.entry(release.hold.clone()).or_default().released = Some((index, at));
+            let signed = release.signatures.iter().map(|one| one.officer).collect();
+            let released = Released { at, detail: release.detail, index, signed };
+            histories.entry(release.hold.clone()).or_default().released = Some(released);
         }
         _ => {}
     }

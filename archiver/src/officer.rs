@@ -13,6 +13,7 @@
 pub mod agent;
 pub mod detached;
 pub mod key_file;
+pub mod name;
 mod openssh;
 
 pub use openssh::{public_key, public_line};
@@ -118,6 +119,19 @@ pub enum OfficerError {
 }
 
 impl OfficerError {
+    /// What is wrong, in a file or not.
+    pub fn cause(&self) -> &Self {
+        match self {
+            Self::InFile { source, .. } => source.cause(),
+            error => error,
+        }
+    }
+
+    /// Whether somebody signed something else.
+    pub fn is_of_another_statement(&self) -> bool {
+        matches!(self.cause(), Self::Unverified)
+    }
+
     fn in_file(self, path: &Path) -> Self {
         Self::InFile { path: path.to_owned(), source: Box::new(self) }
     }

@@ -87,6 +87,25 @@ pub struct Setting {
     pub version: u64,
 }
 
+impl Setting {
+    /// The entry that a plan of this digest leads to, without signatures.
+    pub fn entry(&self, plan: Digest) -> PolicySet {
+        let set = self.clone();
+        PolicySet {
+            catalogue: set.catalogue,
+            effective: set.effective,
+            expires_at: set.expires_at,
+            plan,
+            policy: set.policy,
+            pre_approved: set.pre_approved,
+            roles: set.roles,
+            signatures: Signatures::default(),
+            supersedes: set.supersedes,
+            version: set.version,
+        }
+    }
+}
+
 /// A segment whose lock nobody can undo once it is moved.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Irreversible {
@@ -137,19 +156,7 @@ impl Plan {
 
     /// The entry that the plan leads to, without signatures.
     pub fn entry(&self) -> PolicySet {
-        let set = self.set.clone();
-        PolicySet {
-            catalogue: set.catalogue,
-            effective: set.effective,
-            expires_at: set.expires_at,
-            plan: Digest::of(&self.to_json().to_canonical()),
-            policy: set.policy,
-            pre_approved: set.pre_approved,
-            roles: set.roles,
-            signatures: Signatures::default(),
-            supersedes: set.supersedes,
-            version: set.version,
-        }
+        self.set.entry(Digest::of(&self.to_json().to_canonical()))
     }
 
     /// The document.

@@ -1,5 +1,7 @@
 //! The policies that the log orders, read from beside it, and what they decide of a segment.
 
+mod awaited;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,5 +1,6 @@
 //! Destruction by order, as officers and operators do it: on the command line, with keys of their own.
 
+mod reviews;
 mod scene;
 
 use jiff::SignedDuration;
@@ -59,8 +60,8 @@ fn a_signature_that_adds_nothing_is_refused() {
     scene.propose();
     scene.approve("ben", "ben").expect(0);
     for (officer, key, why) in [
-        ("ben", "ben", "officer `ben` has approved this batch already"),
-        ("dee", "dee", "role `legal` has approved this batch already"),
+        ("ben", "ben", "officer `ben` has signed this already"),
+        ("dee", "dee", "role `legal` has signed this already"),
         ("cy", "cy", "officer `cy` has role `risk`"),
         ("eve", "ada", "officer `eve` is not registered"),
         ("ada", "ben", "not by the registered key of officer `ada`"),

@@ -76,6 +76,10 @@ impl Scene {
         scene
     }
 
+    pub(crate) fn officer(id: &str) -> Officer {
+        OFFICERS.into_iter().find(|officer| officer.id == id).unwrap()
+    }
+
     pub(crate) fn folder(&self) -> &Path {
         self.temp.path()
     }

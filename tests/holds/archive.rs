@@ -25,10 +25,20 @@ pub(crate) struct Bench {
 impl Bench {
     /// With one sealed segment of each of the streams `app` and `web`.
     pub(crate) fn new() -> Self {
+        Self::with(&[ALICE, BOB, CAROL])
+    }
+
+    /// The same, and nobody decides.
+    pub(crate) fn without_officers() -> Self {
+        Self::with(&[])
+    }
+
+    fn with(officers: &[Officer]) -> Self {
         let bench = Self { temp: TempDir::in_memory("holds") };
-        let officers = [ALICE, BOB, CAROL].map(|officer| officer.write(bench.path()));
+        let named: Vec<String> =
+            officers.iter().map(|officer| officer.write(bench.path())).collect();
         let mut arguments = vec!["init", "--environment", "test"];
-        arguments.extend(officers.iter().flat_map(|officer| ["--officer", officer]));
+        arguments.extend(named.iter().flat_map(|officer| ["--officer", officer]));
         bench.run(&arguments).expect(0);
         bench.seal("app", "one\ntwo\n");
         bench.seal("web", "get\n");

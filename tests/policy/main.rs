@@ -24,7 +24,7 @@ fn locks_follow_the_policy_in_force() {
     office.apply(1, &[]).refused("two officers in two roles have to sign");
     office.approve(1, "bob", "ann").refused("not by the registered key of officer `bob`");
     office.approve(1, "eve", "ann").refused("officer `eve` is not registered");
-    office.approve(1, "cid", "cid").expect(DONE);
+    office.approve(1, "cid", "cid").refused("role `records-manager` has signed this already");
     office.apply(1, &[]).refused("two officers in two roles have to sign");
     office.approve(1, "bob", "bob").expect(DONE);
     office.apply(1, &[]).expect(DONE);
@@ -147,6 +147,66 @@ fn a_plan_is_refused_when_something_moved() {
     office.approve_both(2);
     office.write_policy(2, today(), &[Stream::governance("P4Y")]);
     office.apply(2, &[]).refused("the plan is of another policy file");
+    // Each of these is on record, and so is a plan whose approvals have lapsed.
+    office.plan(2, &[Stream::governance("P3Y")]).expect(DONE);
+    office.let_plan_expire(2);
+    office.approve(2, "ann", "ann").refused("the plan's approvals counted until 2020-01-01");
+    let refused = office.refusals();
+    let whys = ["another policy was set", "of another policy file", "counted until 2020-01-01"];
+    assert_eq!(refused.len(), whys.len(), "{refused:?}");
+    for ((act, why), expected) in refused.iter().zip(whys) {
+        assert!(act == "policy.set" && why.contains(expected), "{act}: {why}");
+    }
+    assert_eq!(office.verify(), "PASS");
+}
+
+#[test]
+fn what_a_policy_does_not_reach_is_counted() {
+    let office = Office::new();
+    office.archive("a", 3);
+    let status = || office.command(&["status", "--json"]).expect(DONE);
+    assert_eq!(status().number("unclassified"), 1);
+    let plan = office.plan(1, &[Stream::backfilled("P1Y")]).expect(DONE);
+    let warned = plan.output.stderr;
+    assert!(warned.contains("`app`: 1 segment of its streams do not say when"), "{warned}");
+    let approved = |officer, more: &[&str]| {
+        let signed = ["--officer", officer, "--officer-key", officer];
+        let approve = ["policy", "approve", "plan-1", "--policy", "policy-1.yaml", "--json"];
+        office.command(&[&approve[..], &signed, more].concat())
+    };
+    let waits = approved("ann", &[]).expect(DONE);
+    assert_eq!((waits.text("act"), waits.text("outcome")), ("policy.set".into(), "waiting".into()));
+    let digest = waits.text("digest");
+    // Nobody signs what is not there to be read.
+    let blind = ["officers", "sign", &digest, "--officer", "bob", "--officer-key", "bob"];
+    let blind = office.command(&blind).expect(INPUT);
+    assert!(blind.stderr.contains("sign with `strongroom policy approve"), "{}", blind.stderr);
+    approved("bob", &[]).expect(DONE);
+    let entered = office.apply(1, &["--json"]).expect(DONE);
+    assert_eq!((entered.text("outcome"), entered.text("digest")), ("entered".into(), digest));
+
+    assert_eq!(status().number("unclassified"), 0);
+    let shown = String::from_utf8(status().stdout).unwrap();
+    let policy = office.policy_in_force();
+    assert!(shown.contains(&format!("\"policy\":{{\"digest\":\"{policy}\"")), "{shown}");
+    let copy = office.command_on_a_copy(&["policy", "show", "--json"]).expect(DONE);
+    assert_eq!(copy.text("in_force"), policy);
+    let yaml = office.command_on_a_copy(&["policy", "show", "--yaml"]).expect(DONE);
+    assert!(String::from_utf8(yaml.stdout).unwrap().contains("strongroom.policy/v1"));
+}
+
+#[test]
+fn a_clock_that_the_policy_does_not_know_is_refused() {
+    let office = Office::new();
+    office.archive("a", 3);
+    office.in_force(1, &[Stream::from_closing()]);
+    let event = ["clock", "record", "--stream", "app", "--event", "acount_closed"];
+    let signed = ["--at", "2026-01-01T00:00:00Z", "--officer", "ann", "--officer-key", "ann"];
+    let refused = office.command(&[&event[..], &signed].concat()).expect(INPUT);
+    let said = &refused.stderr;
+    assert!(said.contains("no policy waits for `acount_closed` of stream `app`"), "{said}");
+    assert!(said.contains("`account_closed`"), "{said}");
+    office.close_account();
 }
 
 #[test]

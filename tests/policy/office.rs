@@ -34,20 +34,26 @@ pub(crate) struct Stream {
     period: &'static str,
     /// Its periods count from the closing of an account.
     closing: bool,
+    /// Old events count from their own time.
+    backfill: bool,
 }
 
 impl Stream {
     pub(crate) fn governance(period: &'static str) -> Self {
-        Self { lock: "governance", period, closing: false }
+        Self { lock: "governance", period, closing: false, backfill: false }
     }
 
     /// Six years from the closing of an account (17 CFR 240.17a-4(c)).
     pub(crate) fn from_closing() -> Self {
-        Self { lock: "compliance", period: "P6Y", closing: true }
+        Self { lock: "compliance", period: "P6Y", closing: true, backfill: false }
+    }
+
+    pub(crate) fn backfilled(period: &'static str) -> Self {
+        Self { backfill: true, ..Self::governance(period) }
     }
 
     pub(crate) fn compliance(period: &'static str) -> Self {
-        Self { lock: "compliance", period, closing: false }
+        Self { lock: "compliance", period, closing: false, backfill: false }
     }
 }
 
@@ -138,6 +144,19 @@ impl Office {
         self.run(&["archive", "--stream", "app", &file]).expect(DONE);
     }
 
+    /// A command on the archive.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Output {
+        self.run(arguments).output
+    }
+
+    /// The same on a copy of it, which only may be read.
+    pub(crate) fn command_on_a_copy(&self, arguments: &[&str]) -> Output {
+        let copy = self.path().join("copy");
+        copy_below(&self.path().join("store"), &copy);
+        let to = format!("file://{}", copy.display());
+        strongroom(self.path(), &[arguments, &["--to", &to, "--key", "store.key"]].concat())
+    }
+
     pub(crate) fn sweep(&self) {
         self.run(&["sweep", "--duty", "lock"]).expect(DONE);
     }
@@ -205,6 +224,32 @@ impl Office {
         self.run(&["policy", "apply", name, "--policy", &format!("{name}.yaml")])
     }
 
+    /// Makes of a plan one whose approvals counted until 2020.
+    pub(crate) fn let_plan_expire(&self, version: u64) {
+        let path = self.path().join(format!("plan-{version}"));
+        let Ok(Value::Object(mut plan)) = parse(&fs::read(&path).unwrap(), 1 << 20) else {
+            panic!("no plan")
+        };
+        plan.insert("expires_at", "2020-01-01T00:00:00.000Z");
+        fs::write(path, Value::Object(plan).to_canonical()).unwrap();
+    }
+
+    /// What was refused, and why.
+    pub(crate) fn refusals(&self) -> Vec<(String, String)> {
+        let Value::Object(shown) = self.run(&["officers", "list", "--json"]).output.json() else {
+            panic!("no object")
+        };
+        let Some(Value::Array(refused)) = shown.get("refused") else { panic!("no refusals") };
+        let of = |value: &Value, name: &str| match value {
+            Value::Object(members) => match members.get(name) {
+                Some(Value::Text(text)) => text.clone(),
+                other => panic!("{other:?}"),
+            },
+            other => panic!("{other:?}"),
+        };
+        refused.iter().map(|one| (of(one, "act"), of(one, "why"))).collect()
+    }
+
     pub(crate) fn policy_in_force(&self) -> String {
         self.run(&["policy", "show", "--json"]).expect(DONE).text("in_force")
     }
@@ -257,6 +302,19 @@ impl Office {
     }
 }
 
+fn copy_below(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy_below(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
 pub(crate) fn today() -> Date {
     now().to_zoned(TimeZone::UTC).date()
 }
@@ -298,7 +356,7 @@ pub(crate) fn policy_text(
          approval_ttl: P30D, certificate_retain: P1Y}}\nstreams:\n"
     )
     .unwrap();
-    for Stream { lock, period, closing } in streams {
+    for Stream { lock, period, closing, backfill } in streams {
         let (clock, citation) = if *closing {
             ("{event: account_closed}", "{reg: us-sec-17a-4-c}".to_owned())
         } else {
@@ -313,6 +371,10 @@ pub(crate) fn policy_text(
              lock: {lock}\n    citations:\n      - {citation}\n"
         )
         .unwrap();
+        if *backfill {
+            let counts = "received_before: 2100-01-01, count_from: event_time";
+            writeln!(policy, "    backfill: {{{counts}, rationale: moved here}}").unwrap();
+        }
     }
     policy
 }

@@ -10,9 +10,9 @@ use strongroom_crypto::keys::KeyFile;
 use strongroom_crypto::name::{EventName, StreamName};
 use strongroom_crypto::officer::Signatures;
 
-use super::officers::open;
-use super::signing::{Outcome, Signing, report};
-use super::target::Target;
+use super::officers::{open, require_readable};
+use super::signing::{Act, Outcome, Signing};
+use super::target::{Place, Target};
 use super::{EXIT_DONE, Failure, Machine, output};
 use crate::act::{expires, pending};
 use crate::detail::Detail;
@@ -51,6 +51,10 @@ struct Record {
     /// It was undone: the period has not begun
     #[arg(long)]
     reopened: bool,
+    /// Record it though no policy waits for such an event there, or nothing is known of the stream:
+    /// a policy that comes later may count from it
+    #[arg(long)]
+    force: bool,
     /// A file that shows it, of at most 1 MiB; it is sealed
     #[arg(long, value_name = "FILE")]
     evidence: Option<PathBuf>,
@@ -85,21 +89,74 @@ fn record(arguments: &Record, machine: &Machine) -> Result<u8, Failure> {
             let message = "another officer has signed this with evidence of their own";
             return Err(Failure::input(message, "sign it without `--evidence`"));
         }
-        Some(kind) => kind,
+        Some(kind) => {
+            require_readable(&log, &keys, &kind, &arguments.signing)?;
+            kind
+        }
         None => {
             arguments.signing.require_no_signature()?;
+            if !arguments.force {
+                require_awaited(&place, &log, &keys, arguments)?;
+            }
             let mut fill = machine.fill;
             let seal = |bytes: Vec<u8>| Detail::Evidence.store(&log, &keys, &bytes, &mut fill);
             let evidence = evidence.map(seal).transpose()?;
             EntryKind::ClockEvent(Box::new(arguments.event(&log, evidence)?))
         }
     };
-    let outcome = arguments.signing.act(&mut log, &keys, &kind, place.url.file_path(), machine)?;
-    let code = report(outcome, "clock")?;
-    if outcome == Outcome::Entered {
-        output::line(format!("next        strongroom sweep --duty lock --to {}", place.to()))?;
+    let mut act = Act { log: &mut log, place: &place, kind: &kind, machine };
+    let done = arguments.signing.enter(&mut act)?;
+    let next = match done.outcome {
+        Outcome::Entered => format!("strongroom sweep --duty lock --to {}", place.to()),
+        _ => format!(
+            "another officer in another role: strongroom officers sign {} --to {} --officer ID --officer-key FILE",
+            done.digest,
+            place.to()
+        ),
+    };
+    let more = [
+        ("event", text(&arguments.event)),
+        ("happened", text(instant(arguments.at))),
+        ("kind", arguments.kind().as_str().into()),
+        ("stream", text(&arguments.stream)),
+    ];
+    done.report(arguments.signing.json, Some(next), more)
+}
+
+/// Refuses an event that nothing counts from: a name with a slip of the pen would start no period,
+/// and nobody would see it.
+fn require_awaited(
+    place: &Place,
+    log: &Log,
+    keys: &KeyFile,
+    arguments: &Record,
+) -> Result<(), Failure> {
+    let Record { stream, event, .. } = arguments;
+    let mut configured = place.config.iter().flat_map(|config| &config.streams);
+    let mut known = configured.any(|one| one.name == stream.as_str());
+    if !known {
+        visit(&**log.store(), keys, log.covered(), |_, entry, _| {
+            known |= matches!(entry.kind(), EntryKind::SegmentSeal(seal) if seal.stream == *stream);
+        })?;
     }
-    Ok(code)
+    if !known {
+        let message =
+            format!("nothing is known of stream `{stream}`: no segment, no configuration");
+        let next = "`strongroom status` shows the streams; give `--config FILE` if it is a new one, or `--force` to record it all the same";
+        return Err(Failure::input(message, next));
+    }
+    let awaited = place.policies(log)?.awaited(stream);
+    if awaited.contains(event.as_str()) {
+        return Ok(());
+    }
+    let names: Vec<String> = awaited.iter().map(|name| format!("`{name}`")).collect();
+    let message = if names.is_empty() {
+        format!("no policy waits for an event of stream `{stream}`")
+    } else {
+        format!("no policy waits for `{event}` of stream `{stream}`, but for {}", names.join(", "))
+    };
+    let next = "correct `--event`, put the policy in force first, or give `--force` to record it all the same";
+    Err(Failure::input(message, next))
 }
 
 impl Record {
@@ -174,6 +231,7 @@ fn list(arguments: &List, machine: &Machine) -> Result<u8, Failure> {
         for (stream, event, clock) in state.clocks() {
             let word = if clock.reopened { "reopened" } else { "happened" };
             let (happened, recorded, index) = (clock.happened, clock.recorded, clock.index);
+            let (stream, event) = (stream.as_str(), event.as_str());
             output::line(format!(
                 "{stream:<20} {event:<20} {word} {happened}, recorded {recorded}, entry {index}"
             ))?;

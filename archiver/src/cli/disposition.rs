@@ -1,14 +1,17 @@
 //! `strongroom disposition`
 
 mod execute;
+mod list;
 mod propose;
 mod review;
 mod show;
+mod verify;
 
 use std::path::Path;
 
 use clap::{Args, Subcommand};
 
+use super::signing::Stop;
 use super::target::{Place, Target};
 use super::{EXIT_AGAIN, EXIT_FINDING, EXIT_INPUT, Failure, Machine};
 use crate::disposition::DispositionError;
@@ -33,9 +36,11 @@ enum Command {
     /// Destroy an approved batch, or go on with an order, and certify it
     Execute(execute::Arguments),
     /// Check that what an order destroyed is gone, and show its certificate
-    Verify(show::Verify),
-    /// Show orders, certificates and what waits for approval
-    List(show::List),
+    Verify(verify::Arguments),
+    /// Show orders, certificates, what waits for approval, what never came to be, and who was refused
+    List(list::Arguments),
+    /// Show a batch or an order: who said what of it, when and why
+    Show(show::Arguments),
 }
 
 pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failure> {
@@ -44,14 +49,22 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
         Command::Review(arguments) => review::review(arguments, machine),
         Command::Approve(arguments) => review::approve(arguments, machine),
         Command::Execute(arguments) => execute::run(arguments, machine),
-        Command::Verify(arguments) => show::verify(arguments, machine),
-        Command::List(arguments) => show::list(arguments, machine),
+        Command::Verify(arguments) => verify::run(arguments, machine),
+        Command::List(arguments) => list::run(arguments, machine),
+        Command::Show(arguments) => show::run(arguments, machine),
     }
 }
 
 /// Opens an archive and reads what its log says of disposals.
 fn open(target: &Target, machine: &Machine) -> Result<(Place, Log, History), Failure> {
     let (place, log) = super::officers::open(target, machine)?;
+    let history = History::read(&log, &*place.keys()?)?;
+    Ok((place, log, history))
+}
+
+/// The same of an archive that is only read.
+fn open_to_read(target: &Target, machine: &Machine) -> Result<(Place, Log, History), Failure> {
+    let (place, log) = super::officers::open_to_read(target, machine)?;
     let history = History::read(&log, &*place.keys()?)?;
     Ok((place, log, history))
 }
@@ -63,6 +76,22 @@ fn read(path: &Path) -> Result<Batch, Failure> {
     })?;
     Batch::parse(&bytes)
         .map_err(|error| Failure::input(format!("`{}` is no batch: {error}", path.display()), next))
+}
+
+impl From<DispositionError> for Stop {
+    fn from(error: DispositionError) -> Self {
+        // The rest says nothing about whether the batch may go: it is too early, or nobody knows.
+        let refused = matches!(
+            error,
+            DispositionError::Moved(_)
+                | DispositionError::Unfit { .. }
+                | DispositionError::Expired(_)
+                | DispositionError::Refused { .. }
+                | DispositionError::Void(_)
+        );
+        let failure = Failure::from(error);
+        if refused { Self::Refused(failure) } else { Self::Failed(failure) }
+    }
 }
 
 impl From<DispositionError> for Failure {

@@ -3,15 +3,18 @@
 mod list;
 mod place;
 
+pub(super) use list::standing;
+
 use clap::{Args, Subcommand};
 use strongroom_crypto::entry::{EntryKind, HoldRelease};
+use strongroom_crypto::json::text;
 use strongroom_crypto::name::HoldId;
 use strongroom_crypto::officer::Signatures;
 
-use super::officers::open;
-use super::signing::{Outcome, Signing, report};
+use super::officers::{open, require_readable};
+use super::signing::{Act, Outcome, Signing};
 use super::target::Target;
-use super::{Failure, Machine, output};
+use super::{Failure, Machine};
 use crate::act::{expires, pending};
 use crate::detail::Detail;
 use crate::log::Log;
@@ -70,7 +73,10 @@ fn release(arguments: &Release, machine: &Machine) -> Result<u8, Failure> {
             let message = format!("another officer has given a reason to release `{hold}`");
             return Err(Failure::input(message, "sign it without `--reason`"));
         }
-        Some(kind) => kind,
+        Some(kind) => {
+            require_readable(&log, &keys, &kind, &arguments.signing)?;
+            kind
+        }
         None => {
             arguments.signing.require_no_signature()?;
             let mut fill = machine.fill;
@@ -85,12 +91,16 @@ fn release(arguments: &Release, machine: &Machine) -> Result<u8, Failure> {
             })
         }
     };
-    let outcome = arguments.signing.act(&mut log, &keys, &kind, place.url.file_path(), machine)?;
-    let code = report(outcome, "release")?;
-    if outcome == Outcome::Entered {
-        output::line(format!("next        strongroom sweep --duty hold --to {}", place.to()))?;
-    }
-    Ok(code)
+    let mut act = Act { log: &mut log, place: &place, kind: &kind, machine };
+    let done = arguments.signing.enter(&mut act)?;
+    let next = match done.outcome {
+        Outcome::Entered => format!("strongroom sweep --duty hold --to {}", place.to()),
+        _ => format!(
+            "another officer in another role: strongroom hold release {hold} --to {} --officer ID --officer-key FILE",
+            place.to()
+        ),
+    };
+    done.report(arguments.signing.json, Some(next), [("hold", text(hold))])
 }
 
 /// The release that another officer has signed, if it still counts: a second statement would say the

@@ -86,6 +86,11 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
     output::line(
         "         Give your auditor the vkey and log.open: all later trust begins with them.",
     )?;
+    if log.state().officers().is_empty() {
+        output::line(
+            "officers none: until there are some nobody can hold, approve a policy or a disposal; `strongroom officers list` says how they get in",
+        )?;
+    }
     let archive = place.config_path.as_ref().map_or_else(
         || match place.url {
             StoreUrl::File(_) => format!("--to {} --stream NAME PATH...", place.to()),

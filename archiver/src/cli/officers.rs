@@ -1,22 +1,27 @@
 //! `strongroom officers`
 
+mod list;
+mod statement;
+
+pub(super) use list::{Refused, describe_act, refusals};
+use statement::Words;
+
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use strongroom_crypto::ArchiveId;
 use strongroom_crypto::entry::{EntryKind, OfficersSet};
-use strongroom_crypto::json::{Value, array, object, text};
 use strongroom_crypto::keys::KeyFile;
 use strongroom_crypto::name::OfficerId;
 use strongroom_crypto::officer::{OfficerKey, Registry, Signatures};
-use strongroom_crypto::time::MS_PER_HOUR;
+use strongroom_crypto::time::{Instant, MS_PER_HOUR};
+use strongroom_crypto::{ArchiveId, Digest};
 
-use super::signing::{Signing, officer, report};
+use super::signing::{Act, Outcome, Signing, cosigned, officer};
 use super::target::Target;
 use super::{EXIT_DONE, Failure, Machine, output};
-use crate::act::{Pending, pending};
+use crate::act::pending;
 use crate::log::Log;
-use crate::officer::public_line;
+use crate::officer::name::{self, MAX_NAME_BYTES};
 
 /// How long a change of officers waits for signatures: where the recovery key stands for an officer
 /// who is lost, it has to stand in the log for seven days.
@@ -30,23 +35,16 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Show who decides, and what waits for a second signature
-    List(List),
-    /// Register officers; two officers in two roles sign
+    /// Show who decides, what waits for a signature, what never came to be, and who was refused
+    List(list::Arguments),
+    /// Register officers; two officers in two roles sign, each with this command
     Add(Add),
-    /// Take officers off the registry; two officers in two roles sign
+    /// Take officers off the registry; two officers in two roles sign, each with this command
     Remove(Remove),
-    /// Sign a statement that waits for another officer, or one that was written to a file
+    /// Say who an officer is; the name is sealed, and never stands in the log
+    Name(Name),
+    /// Show in plain words a statement that waits or was written to a file, and sign it
     Sign(Sign),
-}
-
-#[derive(Args, Debug)]
-struct List {
-    #[command(flatten)]
-    target: Target,
-    /// Print one JSON object
-    #[arg(long)]
-    json: bool,
 }
 
 #[derive(Args, Debug)]
@@ -54,10 +52,29 @@ struct Add {
     /// Each as `ID:ROLE:FILE` with an OpenSSH public key (ssh-ed25519)
     #[arg(required = true, value_name = "ID:ROLE:FILE")]
     officers: Vec<String>,
+    /// Who an added officer is; sealed, and never in the log; may be repeated
+    #[arg(long = "name", value_name = "ID=NAME")]
+    names: Vec<String>,
+    /// The signature of another officer over the same statement, made with ssh-keygen -Y sign: an
+    /// archive gets its first officers by two signatures at once
+    #[arg(long = "with", value_name = "ID=FILE")]
+    cosigned: Vec<String>,
     #[command(flatten)]
     target: Target,
     #[command(flatten)]
     signing: Signing,
+}
+
+#[derive(Args, Debug)]
+struct Name {
+    /// The officer's id
+    #[arg(value_name = "ID")]
+    officer: OfficerId,
+    /// The name
+    #[arg(value_name = "NAME")]
+    person: String,
+    #[command(flatten)]
+    target: Target,
 }
 
 #[derive(Args, Debug)]
@@ -80,6 +97,12 @@ struct Sign {
     /// with `--signature`, also if nobody has signed it before
     #[arg(long, value_name = "FILE")]
     statement_file: Option<PathBuf>,
+    /// Why, where the statement is approved and entered by a command of its own; sealed
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    /// Show what would be signed, and do nothing
+    #[arg(long)]
+    preview: bool,
     #[command(flatten)]
     target: Target,
     #[command(flatten)]
@@ -88,22 +111,64 @@ struct Sign {
 
 pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failure> {
     match &arguments.command {
-        Command::List(arguments) => list(arguments, machine),
+        Command::List(arguments) => list::run(arguments, machine),
         Command::Add(arguments) => {
             let named = arguments.officers.iter().map(|text| officer(text));
             let added = named.collect::<Result<Vec<OfficerKey>, _>>()?;
-            change(&arguments.target, &arguments.signing, machine, |registry| {
+            let named = named_among(&arguments.names, &added)?;
+            let more = More { named, cosigned: &arguments.cosigned };
+            change(&arguments.target, &arguments.signing, machine, &more, |registry| {
                 registry.iter().cloned().chain(added).collect()
             })
         }
         Command::Remove(arguments) => {
-            change(&arguments.target, &arguments.signing, machine, |registry| {
+            let more = More { named: Vec::new(), cosigned: &[] };
+            change(&arguments.target, &arguments.signing, machine, &more, |registry| {
                 let stays = |key: &&OfficerKey| !arguments.officers.contains(&key.id);
                 registry.iter().filter(stays).cloned().collect()
             })
         }
+        Command::Name(arguments) => name_of(arguments, machine),
         Command::Sign(arguments) => sign(arguments, machine),
     }
+}
+
+/// The officers whose names were given as `ID=NAME`.
+fn named_among(
+    names: &[String],
+    added: &[OfficerKey],
+) -> Result<Vec<(OfficerKey, String)>, Failure> {
+    let each = names.iter().map(|text| {
+        let next = "write `--name ID=NAME`, with the id of an officer that is added";
+        let wrong = || Failure::input(format!("`{text}` names no officer that is added"), next);
+        let (id, name) = text.split_once('=').ok_or_else(wrong)?;
+        let officer = added.iter().find(|one| one.id.as_str() == id).ok_or_else(wrong)?;
+        Ok((officer.clone(), checked(name)?))
+    });
+    each.collect()
+}
+
+fn checked(name: &str) -> Result<String, Failure> {
+    let name = name.trim();
+    if name.is_empty() || name.len() > MAX_NAME_BYTES {
+        let message = format!("a name has 1 to {MAX_NAME_BYTES} bytes");
+        return Err(Failure::input(message, "give a shorter one"));
+    }
+    Ok(name.to_owned())
+}
+
+fn name_of(arguments: &Name, machine: &Machine) -> Result<u8, Failure> {
+    let name = checked(&arguments.person)?;
+    let (place, log) = open(&arguments.target, machine)?;
+    let id = &arguments.officer;
+    let Some(officer) = log.state().officers().get(id) else {
+        let next = "`strongroom officers list` shows who is registered";
+        return Err(Failure::input(format!("officer `{id}` is not registered"), next));
+    };
+    let mut fill = machine.fill;
+    name::store(&log, &*place.keys()?, officer, &name, &mut fill)?;
+    output::line(format!("named       {id}: sealed below `records/officers/`"))?;
+    Ok(EXIT_DONE)
 }
 
 /// Opens an archive for an officer's act.
@@ -117,11 +182,31 @@ pub(super) fn open(
     Ok((place, log))
 }
 
+/// Opens an archive to read its log: a copy too, and nothing is written.
+pub(super) fn open_to_read(
+    target: &Target,
+    machine: &Machine,
+) -> Result<(super::target::Place, Log), Failure> {
+    let place = target.resolve()?;
+    place.key()?;
+    let log = Log::open_to_read(place.store_read_only(machine)?, place.keys()?)?;
+    Ok((place, log))
+}
+
+/// What comes with a registry.
+struct More<'a> {
+    /// Who the officers are.
+    named: Vec<(OfficerKey, String)>,
+    /// Signatures made before, each as `ID=FILE`.
+    cosigned: &'a [String],
+}
+
 /// Sets the registry that `change` makes of the one there is.
 fn change(
     target: &Target,
     signing: &Signing,
     machine: &Machine,
+    more: &More<'_>,
     change: impl FnOnce(&Registry) -> Vec<OfficerKey>,
 ) -> Result<u8, Failure> {
     let (place, mut log) = open(target, machine)?;
@@ -136,47 +221,97 @@ fn change(
     }
     officers.check_enough(state.environment()).map_err(refused)?;
     let number = state.officers_number().saturating_add(1);
-    let (keys, now) = (place.keys()?, log.now()?);
     // A second statement would say the same with another date, and never be signed by two.
+    let now = log.now()?;
     let same = |kind: &EntryKind| match kind {
         EntryKind::OfficersSet(known) => {
             (known.number, &known.officers) == (number, &officers) && known.expires_at >= now
         }
         _ => false,
     };
-    let waiting = pending(&log, &keys)?.into_iter().map(|one| one.kind).find(same);
+    let waiting = pending(&log, &*place.keys()?)?.into_iter().map(|one| one.kind).find(same);
     let kind = match waiting {
         Some(kind) => kind,
         None => {
-            signing.require_no_signature()?;
-            EntryKind::OfficersSet(OfficersSet {
-                expires_at: now.saturating_add_ms(OPEN_FOR_MS),
-                number,
-                officers,
-                signatures: Signatures::default(),
-            })
+            // The first officers of a test archive sign at once, each where the statement is written anew.
+            let expires_at = if state.officers().is_empty() {
+                Instant::MAX
+            } else {
+                signing.require_no_signature()?;
+                now.saturating_add_ms(OPEN_FOR_MS)
+            };
+            let signatures = Signatures::default();
+            EntryKind::OfficersSet(OfficersSet { expires_at, number, officers, signatures })
         }
     };
-    let outcome = signing.act(&mut log, &keys, &kind, place.url.file_path(), machine)?;
-    report(outcome, "officers")
+    let cosigned = more.cosigned.iter().map(|text| cosigned(text, &log, &kind));
+    let cosigned = Signatures::new(cosigned.collect::<Result<_, _>>()?).ok_or_else(|| {
+        let next = "give at most eight, each officer's once";
+        Failure::input("`--with` names an officer twice, or too many", next)
+    })?;
+    let kind = kind.with_signatures(cosigned);
+    let mut act = Act { log: &mut log, place: &place, kind: &kind, machine };
+    let done = signing.enter(&mut act)?;
+    let (keys, mut fill) = (place.keys()?, machine.fill);
+    for (officer, name) in &more.named {
+        // A crash before this leaves an officer without a name: `officers name` gives one.
+        name::store(&log, &keys, officer, name, &mut fill)?;
+    }
+    let next = (done.outcome == Outcome::Waiting).then(|| {
+        let (digest, to) = (done.digest, place.to());
+        format!("another officer in another role: strongroom officers sign {digest} --to {to} --officer ID --officer-key FILE")
+    });
+    done.report(signing.json, next, [("number", number.into())])
 }
 
 fn sign(arguments: &Sign, machine: &Machine) -> Result<u8, Failure> {
-    let (place, mut log) = open(&arguments.target, machine)?;
+    let (place, mut log) = if arguments.preview {
+        open_to_read(&arguments.target, machine)?
+    } else {
+        open(&arguments.target, machine)?
+    };
     let keys = place.keys()?;
     let kind = match &arguments.statement_file {
         Some(path) => written(path, log.state().archive_id())?,
         None => waiting(&log, &keys, arguments.digest.as_deref().unwrap_or_default())?,
     };
-    let (signing, root) = (&arguments.signing, place.url.file_path());
-    let outcome = match kind {
+    let signing = &arguments.signing;
+    require_readable(&log, &keys, &kind, signing)?;
+    if arguments.preview {
+        return Ok(EXIT_DONE);
+    }
+    let mut act = Act { log: &mut log, place: &place, kind: &kind, machine };
+    let done = match kind {
         // These stand on more than their signatures: a command of their own looks at it and enters them.
         EntryKind::PolicySet(_) | EntryKind::DispositionOrder(_) => {
-            signing.approve(&mut log, &kind, root, machine)?
+            signing.approve(&mut act, arguments.reason.as_deref(), |_| Ok(()))?
         }
-        _ => signing.act(&mut log, &keys, &kind, root, machine)?,
+        _ if arguments.reason.is_some() => {
+            let message = format!("`{}` has its reason in the statement", kind.as_str());
+            return Err(Failure::input(message, "sign it without `--reason`"));
+        }
+        _ => signing.enter(&mut act)?,
     };
-    report(outcome, kind.as_str())
+    done.report(signing.json, None, [])
+}
+
+/// Shows in plain words what is about to be signed, and refuses what cannot be read.
+pub(super) fn require_readable(
+    log: &Log,
+    keys: &KeyFile,
+    kind: &EntryKind,
+    signing: &Signing,
+) -> Result<(), Failure> {
+    let words = Words::of(log, keys, kind)?;
+    if !signing.json {
+        words.print(kind, Digest::of(&kind.statement(log.state().archive_id())))?;
+    }
+    let (true, Some(what)) = (signing.signs_here(), words.unreadable.first()) else {
+        return Ok(());
+    };
+    let message = format!("nothing was signed: of what would be, not all can be read: {what}");
+    let next = "put back what is missing from a copy, or have the statement made again by the command that made it";
+    Err(Failure::input(message, next))
 }
 
 /// The one statement that waits under a digest that begins so.
@@ -199,54 +334,4 @@ fn written(path: &Path, archive: ArchiveId) -> Result<EntryKind, Failure> {
     EntryKind::from_statement(&bytes, archive).map_err(|error| {
         Failure::input(format!("`{shown}` is no statement of this archive: {error}"), next)
     })
-}
-
-fn list(arguments: &List, machine: &Machine) -> Result<u8, Failure> {
-    let (place, log) = open(&arguments.target, machine)?;
-    let waiting = pending(&log, &*place.keys()?)?;
-    let officers = log.state().officers();
-    if arguments.json {
-        output::json(&object([
-            ("number", log.state().officers_number().into()),
-            ("officers", array(officers.iter().map(describe))),
-            ("waiting", array(waiting.iter().map(describe_waiting))),
-        ]))?;
-        return Ok(EXIT_DONE);
-    }
-    output::line(format!("{:<20} {:<20} PUBLIC KEY", "ID", "ROLE"))?;
-    for OfficerKey { id, role, public } in officers.iter() {
-        let (id, role) = (id.as_str(), role.as_str());
-        output::line(format!("{id:<20} {role:<20} {}", public_line(public)))?;
-    }
-    for one in &waiting {
-        let by: Vec<String> =
-            one.approvals.iter().map(|(signed, _)| signed.officer.to_string()).collect();
-        output::line(format!(
-            "waiting    {} {}, signed by {}",
-            one.kind.as_str(),
-            one.digest,
-            by.join(", ")
-        ))?;
-    }
-    Ok(EXIT_DONE)
-}
-
-fn describe(officer: &OfficerKey) -> Value {
-    object([
-        ("id", text(&officer.id)),
-        ("public", public_line(&officer.public).into()),
-        ("role", text(&officer.role)),
-    ])
-}
-
-fn describe_waiting(one: &Pending) -> Value {
-    let signed = one
-        .approvals
-        .iter()
-        .map(|(signed, at)| object([("at", text(at)), ("officer", text(&signed.officer))]));
-    object([
-        ("signed", array(signed)),
-        ("statement", text(one.digest)),
-        ("type", one.kind.as_str().into()),
-    ])
 }

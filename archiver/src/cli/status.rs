@@ -6,12 +6,14 @@ use std::sync::Arc;
 use clap::Args;
 use strongroom_crypto::json::{Value, array, object, text};
 use strongroom_crypto::origin::OriginHandle;
-use strongroom_crypto::state::State;
+use strongroom_crypto::state::{LiveSegment, PolicyRecord, State};
 
-use super::target::Target;
+use super::target::{Place, Target};
 use super::{EXIT_DONE, Failure, Machine, output};
 use crate::log::{Gone, Keyring, Sealed, instant, newest_checkpoint, walk};
+use crate::policies::Policies;
 use crate::read::{OriginStatus, origins};
+use crate::store::{Covered, LockedStore};
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
@@ -43,6 +45,7 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
     let sum = |of: fn(&Sealed) -> u64| seals.iter().map(of).fold(0, u64::saturating_add);
     let (events, bytes) = (sum(|sealed| sealed.seal.events.count), sum(|sealed| sealed.seal.bytes));
     let size = head.as_ref().map_or(0, |head| head.size);
+    let retention = Retention::of(&place, &*store, covered, &state)?;
     if arguments.json {
         let origins = array(origins.iter().map(describe_origin));
         let listed =
@@ -58,9 +61,11 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
             ("latest", text(state.latest())),
             ("log_open_sha256", text(state.log_open_sha256())),
             ("origins", origins),
+            ("policy", retention.policy.as_ref().map(describe_policy).into()),
             ("segment_list", listed),
             ("segments", state.live_segments().into()),
             ("store", state.store().into()),
+            ("unclassified", retention.unclassified.into()),
             ("vkey", vkey.into()),
             ("warnings", array(covered.warnings().into_iter().map(Value::Text))),
         ]))?;
@@ -75,16 +80,62 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
             output::counted(u64::try_from(gone).unwrap_or(u64::MAX), "segment", "segments")
         ))?;
     }
-    let policy = state.policy_in_force(instant(store.now()?));
-    output::line(match policy {
-        None => "retention   no policy in force: every segment is unclassified, under a rolling settling lock".to_owned(),
-        Some(policy) => format!("retention   policy version {} sha256:{}", policy.version, policy.policy),
-    })?;
+    retention.show()?;
     show_origins(origins)?;
     if arguments.segments {
         show_segments(&seals)?;
     }
     Ok(EXIT_DONE)
+}
+
+/// What decides how long segments are kept.
+struct Retention {
+    /// The policy in force.
+    policy: Option<PolicyRecord>,
+    /// How many live segments no policy speaks of: none is in force, or its streams are others.
+    unclassified: u64,
+}
+
+impl Retention {
+    fn of(
+        place: &Place,
+        store: &dyn LockedStore,
+        covered: &Covered,
+        state: &State,
+    ) -> Result<Self, Failure> {
+        let now = store.now()?;
+        let policies = Policies::load(store, covered, state, place.labels())?;
+        let governed = |segment: &LiveSegment| policies.decide(segment, &[], now).governed_by;
+        let without = state.segments().filter(|segment| governed(segment).is_none()).count();
+        let unclassified = u64::try_from(without).unwrap_or(u64::MAX);
+        Ok(Self { policy: state.policy_in_force(instant(now)).cloned(), unclassified })
+    }
+
+    fn show(&self) -> Result<(), Failure> {
+        let Some(policy) = &self.policy else {
+            output::line(
+                "retention   no policy in force: every segment is unclassified, under a rolling settling lock",
+            )?;
+            return Ok(());
+        };
+        let (version, digest) = (policy.version, policy.policy);
+        output::line(format!("retention   policy version {version} sha256:{digest}"))?;
+        if self.unclassified > 0 {
+            let segments = output::counted(self.unclassified, "segment", "segments");
+            output::line(format!(
+                "unclassified {segments}, under a rolling settling lock: `strongroom policy plan` shows of which streams"
+            ))?;
+        }
+        Ok(())
+    }
+}
+
+fn describe_policy(policy: &PolicyRecord) -> Value {
+    object([
+        ("digest", text(policy.policy)),
+        ("effective", text(policy.effective)),
+        ("version", policy.version.into()),
+    ])
 }
 
 fn describe_origin((handle, origin): (&OriginHandle, &OriginStatus)) -> Value {

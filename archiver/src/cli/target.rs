@@ -16,7 +16,7 @@ use super::{EXIT_INPUT, Failure, Machine};
 use crate::config::Config;
 use crate::limits::Limits;
 use crate::log::Log;
-use crate::policies::{Policies, labels};
+use crate::policies::{Labels, Policies, labels};
 use crate::store::file::FileStore;
 use crate::store::{LockedStore, StoreError, StoreUrl};
 
@@ -48,6 +48,13 @@ pub(super) struct Place {
     /// The store's address as it was given, with its options.
     pub(super) address: String,
     key: Option<PathBuf>,
+}
+
+/// How an archive is made at an address.
+pub(super) fn create(to: &str) -> String {
+    format!(
+        "`strongroom init --environment production --officer ID:ROLE:FILE ... --to {to}` makes an archive, `strongroom init --environment test --to {to}` one to try things out, whose locks last ten minutes at most"
+    )
 }
 
 /// What every configuration is called where none is named.
@@ -154,18 +161,21 @@ impl Place {
 
     /// There is no archive here, and perhaps a reason.
     fn missing(&self, why: &str) -> Failure {
-        let init = format!("`strongroom init --environment test --to {}`", self.to());
         let next = match self.url {
-            StoreUrl::File(_) => format!("create it with {init}"),
-            StoreUrl::S3(_) => format!("check bucket and prefix, or create it with {init}"),
+            StoreUrl::File(_) => create(&self.to()),
+            StoreUrl::S3(_) => format!("check bucket and prefix; {}", create(&self.to())),
         };
         Failure::input(format!("no archive at `{}`{why}", self.url), next)
     }
 
     /// The policies of an archive, with the labels that the configuration gives its streams.
     pub(super) fn policies(&self, log: &Log) -> Result<Policies, Failure> {
-        let labels = self.config.as_ref().map(|config| labels(&config.streams)).unwrap_or_default();
-        Ok(Policies::load(&**log.store(), log.covered(), log.state(), labels)?)
+        Ok(Policies::load(&**log.store(), log.covered(), log.state(), self.labels())?)
+    }
+
+    /// The labels that the configuration gives its streams.
+    pub(super) fn labels(&self) -> Labels {
+        self.config.as_ref().map(|config| labels(&config.streams)).unwrap_or_default()
     }
 
     /// The store's address as a shell takes it.

@@ -1,6 +1,7 @@
 //! What a hold is asked to cover, and what that takes in beside it.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use strongroom_crypto::SegmentId;
 use strongroom_crypto::detail::MAX_DETAIL_BYTES;
@@ -75,9 +76,43 @@ impl Scope {
             && (segment.event_time.is_some_and(meets) || meets(segment.receive_time))
     }
 
+    /// The live segments of its streams that it may miss: they came at another time than it asks for,
+    /// and do not say when their events happened.
+    pub fn untimed<'a>(&self, state: &'a State) -> Vec<&'a LiveSegment> {
+        let timed = self.from.is_some() || self.to.is_some();
+        let missed = |segment: &&LiveSegment| {
+            timed
+                && segment.event_time.is_none()
+                && (self.streams.is_empty() || self.streams.contains(&segment.stream))
+                && !self.covers(segment)
+        };
+        state.segments().filter(missed).collect()
+    }
+
     /// The live segments in it, in order of the log.
     pub fn select<'a>(&self, state: &'a State) -> Vec<&'a LiveSegment> {
         state.segments().filter(|segment| self.covers(segment)).collect()
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self.streams.iter().map(StreamName::as_str).collect();
+        if names.is_empty() && self.asks() {
+            f.write_str("all streams")?;
+        } else {
+            write!(
+                f,
+                "streams {}",
+                if names.is_empty() { "none".into() } else { names.join(", ") }
+            )?;
+        }
+        self.from.map_or(Ok(()), |from| write!(f, ", from {from}"))?;
+        self.to.map_or(Ok(()), |to| write!(f, ", until {to}"))?;
+        if !self.segments.is_empty() {
+            write!(f, ", segments by id: {}", self.segments.len())?;
+        }
+        if self.standing { f.write_str(", and new ones") } else { Ok(()) }
     }
 }
 
@@ -92,6 +127,15 @@ impl Collateral {
                 bytes: sum.bytes.saturating_add(segment.bytes),
             }
         })
+    }
+
+    /// As commands print it.
+    pub fn to_json(self) -> Value {
+        object([
+            ("bytes", self.bytes.into()),
+            ("events", self.events.into()),
+            ("segments", self.segments.into()),
+        ])
     }
 }
 

@@ -15,6 +15,7 @@ use strongroom_crypto::tile::{
 };
 
 use super::claims::{Claims, open_next};
+use super::walk::visit;
 use super::{Log, LogError, checkpoint_key, claim_key, page_key, root_key, tile_key};
 use crate::store::{Covered, LockedStore, ObjectKey, StoreError, get_bounded};
 
@@ -215,6 +216,19 @@ impl Log {
         log.now()?;
         log.publish()?;
         Ok(log)
+    }
+
+    /// Reads the log of a store from its beginning, and writes nothing, not even what an interrupted
+    /// run left unpublished: of a copy, or for who may only read. Nothing is appended to it.
+    ///
+    /// # Errors
+    ///
+    /// [`LogError`].
+    pub fn open_to_read(store: Arc<dyn LockedStore>, keys: Arc<KeyFile>) -> Result<Self, LogError> {
+        let covered = Covered::default();
+        let state = visit(&*store, &keys, &covered, |_, _, _| {})?;
+        let (fresh, head, duty) = (Vec::new(), Head::empty(), Role::Archive);
+        Ok(Self { store, keys, covered, state, fresh, head, extended: None, dated: None, duty })
     }
 
     /// Goes on from the snapshot of the last closed window, if one is near `head` and all that it

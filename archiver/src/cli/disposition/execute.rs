@@ -3,14 +3,19 @@
 use std::path::Path;
 
 use clap::Args;
-use strongroom_crypto::json::{object, text};
+use strongroom_crypto::entry::EntryKind;
+use strongroom_crypto::json::{Value, object, text};
 use strongroom_crypto::keys::Role;
 use strongroom_crypto::name::OrderId;
 
 use super::read;
+use crate::cli::signing::{Act, Stop};
 use crate::cli::target::Target;
 use crate::cli::{EXIT_DONE, Failure, Machine, officers, output};
+use crate::disposition::DispositionError;
 use crate::disposition::execute::{Clocks, carry_out, order};
+use crate::disposition::history::History;
+use crate::disposition::propose::statement;
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
@@ -40,20 +45,41 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
     let clocks = Clocks { local: (machine.now)(), store: log.store().now()? };
     let mut fill = machine.fill;
     if let Some(batch) = &batch {
-        order(&mut log, &keys, &policies, batch, clocks, &mut fill)?;
+        let kind = batch.entry().map_err(DispositionError::Batch)?;
+        let ordered = order(&mut log, &keys, &policies, batch, clocks, &mut fill);
+        match ordered.map_err(Stop::from) {
+            Ok(()) => {}
+            Err(Stop::Failed(failure)) => return Err(failure),
+            Err(Stop::Refused(failure)) => {
+                let mut act = Act { log: &mut log, place: &place, kind: &kind, machine };
+                return Err(act.refused(None, false, failure));
+            }
+        }
     }
     let done = carry_out(&mut log, &keys, &policies, &id, clocks, &mut fill)?;
+    let next = format!("strongroom disposition verify {id} --to {}", place.to());
     if arguments.json {
+        let history = History::read(&log, &keys)?;
+        let archive = log.state().archive_id();
+        let digest = history.order(&id).map(|ordered| {
+            let kind = EntryKind::DispositionOrder(Box::new(ordered.order.clone()));
+            text(statement(&kind, archive))
+        });
         output::json(&object([
+            ("act", "disposition.order".into()),
             ("at", text(done.at)),
             ("certificate", text(done.certificate)),
+            ("digest", digest.into()),
             ("entry", done.index.into()),
+            ("next", next.into()),
+            ("officer", Value::Null),
             ("order", text(&id)),
+            ("outcome", "certified".into()),
         ]))?;
         return Ok(EXIT_DONE);
     }
     output::line(format!("order       {id} is carried out"))?;
     output::line(format!("certificate sha256:{} in entry {}", done.certificate, done.index))?;
-    output::line(format!("next        strongroom disposition verify {id} --to {}", place.to()))?;
+    output::line(format!("next        {next}"))?;
     Ok(EXIT_DONE)
 }

@@ -5,13 +5,18 @@ use std::path::PathBuf;
 use clap::Args;
 use jiff::Timestamp;
 use strongroom_crypto::Digest;
-use strongroom_crypto::name::StreamName;
+use strongroom_crypto::entry::EntryKind;
+use strongroom_crypto::json::{Value, array, object, text};
+use strongroom_crypto::name::{OrderId, StreamName};
 
 use super::open;
-use crate::cli::target::Target;
+use crate::act::dossier::{Standing, dossiers};
+use crate::cli::target::{Place, Target};
 use crate::cli::{EXIT_DONE, Failure, Machine, output};
+use crate::disposition::DispositionError;
 use crate::disposition::batch::{Batch, MAX_BATCH_SEGMENTS};
-use crate::disposition::propose::{Selection, propose};
+use crate::disposition::propose::{Selection, propose, statement};
+use crate::log::{Log, LogError, read_list};
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
@@ -29,7 +34,7 @@ pub(super) struct Arguments {
     /// Write the batch here
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
-    /// Print the batch as JSON
+    /// Print one JSON object, with the batch in it
     #[arg(long)]
     json: bool,
 }
@@ -48,28 +53,110 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
     for (id, why) in &proposal.left {
         output::complain(&format!("segment {id} {why}: it was left out"), None);
     }
+    let left = proposal
+        .left
+        .iter()
+        .map(|(id, why)| object([("segment", text(id)), ("why", why.to_string().into())]));
+    let left = array(left);
     let Some(batch) = proposal.batch else {
-        output::line("nothing may go")?;
+        if arguments.json {
+            output::json(&object([
+                ("act", "disposition.order".into()),
+                ("batch", Value::Null),
+                ("digest", Value::Null),
+                ("left", left),
+                ("next", Value::Null),
+                ("outcome", "nothing may go".into()),
+                ("rejected_before", array::<Value>([])),
+            ]))?;
+        } else {
+            output::line("nothing may go")?;
+        }
         return Ok(EXIT_DONE);
     };
-    let document = batch.to_json().map_err(crate::disposition::DispositionError::Batch)?;
+    let document = batch.to_json().map_err(DispositionError::Batch)?;
     let bytes = document.to_canonical();
     let path = &arguments.output;
     std::fs::write(path, &bytes).map_err(|error| {
         let message = format!("cannot write `{}`: {error}", path.display());
         Failure::input(message, "name another file with `--output FILE`")
     })?;
+    let before = rejected_before(&log, &place, &batch)?;
+    before.iter().for_each(Rejected::complain);
+    let next = format!(
+        "strongroom disposition approve {} --to {} --officer ID --officer-key FILE",
+        path.display(),
+        place.to()
+    );
     if arguments.json {
-        output::json(&document)?;
+        let kind = batch.entry().map_err(DispositionError::Batch)?;
+        output::json(&object([
+            ("act", kind.as_str().into()),
+            ("batch", document),
+            ("digest", text(statement(&kind, log.state().archive_id()))),
+            ("left", left),
+            ("next", next.into()),
+            ("order", text(&batch.order)),
+            ("outcome", "proposed".into()),
+            ("rejected_before", array(before.iter().map(Rejected::to_json))),
+            ("sha256", text(Digest::of(&bytes))),
+        ]))?;
         return Ok(EXIT_DONE);
     }
     show(&batch, Digest::of(&bytes))?;
-    output::line(format!(
-        "next        strongroom disposition approve {} --to {} --officer ID --officer-key FILE",
-        path.display(),
-        place.to()
-    ))?;
+    output::line(format!("next        {next}"))?;
     Ok(EXIT_DONE)
+}
+
+/// An earlier batch with some of these segments that an officer said no to.
+struct Rejected {
+    order: OrderId,
+    segments: u64,
+    why: String,
+}
+
+impl Rejected {
+    fn complain(&self) {
+        let Self { order, segments, why } = self;
+        let segments = output::counted(*segments, "segment", "segments");
+        let message = format!("{segments} of this batch stood in batch `{order}`: {why}");
+        let next = format!("`strongroom disposition show {order}` shows who said what and why");
+        output::complain(&message, Some(&next));
+    }
+
+    fn to_json(&self) -> Value {
+        let Self { order, segments, why } = self;
+        let (segments, why) = ((*segments).into(), why.as_str().into());
+        object([("order", text(order)), ("segments", segments), ("why", why)])
+    }
+}
+
+/// What officers said no to before, and is proposed again.
+fn rejected_before(log: &Log, place: &Place, batch: &Batch) -> Result<Vec<Rejected>, Failure> {
+    let (store, covered) = (&**log.store(), log.covered());
+    let (state, found) = dossiers(store, &*place.keys()?, covered)?;
+    let now = log.now()?;
+    let mut rejected = Vec::new();
+    for dossier in &found {
+        let standing = dossier.standing(&state, now);
+        let (Standing::Rejected { .. }, Some(EntryKind::DispositionOrder(before))) =
+            (&standing, &dossier.kind)
+        else {
+            continue;
+        };
+        let list = match read_list(store, covered, before.list) {
+            // Of a list that is gone nobody can say which segments it had.
+            Err(LogError::Damaged { .. }) => continue,
+            list => list?,
+        };
+        let again = batch.segments.iter().filter(|segment| list.contains(&segment.id)).count();
+        if again > 0 {
+            let segments = u64::try_from(again).unwrap_or(u64::MAX);
+            let why = standing.why().unwrap_or_default();
+            rejected.push(Rejected { order: before.order.clone(), segments, why });
+        }
+    }
+    Ok(rejected)
 }
 
 fn show(batch: &Batch, digest: Digest) -> Result<(), Failure> {

@@ -3,25 +3,23 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use strongroom_crypto::detail;
+use strongroom_crypto::Digest;
 use strongroom_crypto::entry::{EntryKind, OfficerAct, Verdict};
+use strongroom_crypto::json::text;
 use strongroom_crypto::officer::Signatures;
 
 use super::{open, read};
-use crate::act::pending;
-use crate::cli::signing::{Signing, report};
+use crate::cli::signing::{Act, Outcome, Signing};
 use crate::cli::target::{Place, Target};
 use crate::cli::{Failure, Machine};
+use crate::detail::Detail;
 use crate::disposition::DispositionError;
 use crate::disposition::batch::Batch;
 use crate::disposition::execute::needs_officers;
 use crate::disposition::history::History;
-use crate::disposition::propose::{check, statement};
+use crate::disposition::propose::check;
 use crate::document::Document;
 use crate::log::Log;
-
-/// The kind of the encrypted record of a reason.
-const REASON: &str = "review";
 
 #[derive(Args, Debug)]
 pub(super) struct Review {
@@ -64,109 +62,80 @@ pub(super) fn review(arguments: &Review, machine: &Machine) -> Result<u8, Failur
     let (place, mut log, history) = open(&arguments.target, machine)?;
     let verdict = match arguments.verdict {
         Said::Approve => {
-            return sign(
-                &place,
-                &mut log,
-                &history,
-                &batch,
-                &arguments.signing,
-                Some(&arguments.reason),
-                machine,
-            );
+            let mut desk = Desk { place, log, history, batch, machine };
+            return desk.sign(&arguments.signing, Some(&arguments.reason));
         }
         Said::Reject => Verdict::Reject,
         Said::Extend => Verdict::Extend,
     };
+    // The reason is sealed anew each time, and its digest stands in what is signed.
+    arguments.signing.require_no_signature()?;
     let kind = batch.entry().map_err(DispositionError::Batch)?;
-    let reason = seal(&place, &log, &arguments.reason, machine)?;
-    let digest = Document::Detail.store(&log, &reason)?;
-    let act = EntryKind::OfficerAct(OfficerAct {
+    let (keys, mut fill) = (place.keys()?, machine.fill);
+    // A crash here leaves documents that no entry names: who reads the review finds the batch by them.
+    let list = batch.list().map_err(DispositionError::Batch)?;
+    Document::List.store(&log, &list.encode())?;
+    let about = kind.statement(log.state().archive_id());
+    Document::Statement.store(&log, &about)?;
+    let reason = Detail::Review.store(&log, &keys, arguments.reason.as_bytes(), &mut fill)?;
+    let review = EntryKind::OfficerAct(OfficerAct {
         act: kind.as_str().parse().map_err(|_| bad_kind())?,
-        digest: statement(&kind, log.state().archive_id()),
+        digest: Digest::of(&about),
         expires_at: batch.expires_at,
-        reason: Some(digest),
+        reason: Some(reason),
         signatures: Signatures::default(),
         verdict,
     });
-    let (keys, store) = (place.keys()?, place.url.file_path());
-    let outcome = arguments.signing.act(&mut log, &keys, &act, store, machine)?;
-    report(outcome, "review")
+    let mut act = Act { log: &mut log, place: &place, kind: &review, machine };
+    let done = arguments.signing.enter(&mut act)?;
+    let next = format!("strongroom disposition show {} --to {}", batch.order, place.to());
+    let more = [("order", text(&batch.order)), ("verdict", verdict.as_str().into())];
+    done.report(arguments.signing.json, Some(next), more)
 }
 
 pub(super) fn approve(arguments: &Approve, machine: &Machine) -> Result<u8, Failure> {
     let batch = read(&arguments.batch)?;
-    let (place, mut log, history) = open(&arguments.target, machine)?;
-    sign(&place, &mut log, &history, &batch, &arguments.signing, None, machine)
+    let (place, log, history) = open(&arguments.target, machine)?;
+    let mut desk = Desk { place, log, history, batch, machine };
+    desk.sign(&arguments.signing, None)
 }
 
-fn sign(
-    place: &Place,
-    log: &mut Log,
-    history: &History,
-    batch: &Batch,
-    signing: &Signing,
-    reason: Option<&str>,
-    machine: &Machine,
-) -> Result<u8, Failure> {
-    let now = log.store().now()?;
-    check(log, history, &place.policies(log)?, batch, now)?;
-    if !needs_officers(history, batch) {
-        let next = "run `strongroom disposition execute` with it";
-        return Err(Failure::input("the policy itself approves this batch", next));
-    }
-    may_sign(place, log, history, batch, signing)?;
-    let kind = batch.entry().map_err(DispositionError::Batch)?;
-    let reason = match reason {
-        None => None,
-        Some(reason) => Some(Document::Detail.store(log, &seal(place, log, reason, machine)?)?),
-    };
-    // A crash here leaves a list that no entry names.
-    let list = batch.list().map_err(DispositionError::Batch)?;
-    Document::List.store(log, &list.encode())?;
-    let outcome = signing.approve_because(log, &kind, reason, place.url.file_path(), machine)?;
-    report(outcome, "batch")
+/// A batch that an officer approves.
+struct Desk<'a> {
+    place: Place,
+    log: Log,
+    history: History,
+    batch: Batch,
+    machine: &'a Machine,
 }
 
-/// Refuses a signature that would add nothing: the policy names two roles, each signs once.
-fn may_sign(
-    place: &Place,
-    log: &Log,
-    history: &History,
-    batch: &Batch,
-    signing: &Signing,
-) -> Result<(), Failure> {
-    let policy = history.state.policies().iter().find(|policy| policy.policy == batch.policy);
-    let registry = log.state().officers();
-    let (Some(policy), Some(officer)) = (policy, &signing.officer) else { return Ok(()) };
-    let Some(registered) = registry.get(officer) else { return Ok(()) };
-    let [one, other] = &policy.roles;
-    let next = format!("the policy demands an officer of role `{one}` and one of role `{other}`");
-    if !policy.roles.contains(&registered.role) {
-        let message = format!("officer `{officer}` has role `{}`", registered.role);
-        return Err(Failure::input(message, next));
-    }
-    let kind = batch.entry().map_err(DispositionError::Batch)?;
-    let digest = statement(&kind, log.state().archive_id());
-    let approved = pending(log, &*place.keys()?)?.into_iter().find(|one| one.digest == digest);
-    for (signed, _) in approved.into_iter().flat_map(|one| one.approvals) {
-        if signed.officer == *officer {
-            let message = format!("officer `{officer}` has approved this batch already");
-            return Err(Failure::input(message, next));
+impl Desk<'_> {
+    fn sign(&mut self, signing: &Signing, reason: Option<&str>) -> Result<u8, Failure> {
+        let Self { place, log, history, batch, machine } = self;
+        if !needs_officers(history, batch) {
+            let next = "run `strongroom disposition execute` with it";
+            return Err(Failure::input("the policy itself approves this batch", next));
         }
-        let role = registry.get(&signed.officer).map(|key| &key.role);
-        if role == Some(&registered.role) {
-            let message = format!("role `{}` has approved this batch already", registered.role);
-            return Err(Failure::input(message, next));
-        }
+        let kind = batch.entry().map_err(DispositionError::Batch)?;
+        let now = log.store().now()?;
+        let policies = place.policies(log)?;
+        let list = batch.list().map_err(DispositionError::Batch)?;
+        let mut act = Act { log, place, kind: &kind, machine };
+        let done = signing.approve(&mut act, reason, |log| {
+            check(log, history, &policies, batch, now)?;
+            // A crash here leaves a list that no entry names.
+            Document::List.store(log, &list.encode()).map_err(Failure::from)?;
+            Ok(())
+        })?;
+        let next = match done.outcome {
+            Outcome::Written => None,
+            _ => Some(format!(
+                "with both roles: strongroom disposition execute BATCH --to {}",
+                place.to()
+            )),
+        };
+        done.report(signing.json, next, [("order", text(&batch.order))])
     }
-    Ok(())
-}
-
-fn seal(place: &Place, log: &Log, reason: &str, machine: &Machine) -> Result<Vec<u8>, Failure> {
-    let (keys, mut fill) = (place.keys()?, machine.fill);
-    let archive = log.state().archive_id();
-    detail::seal(keys.kek(), archive, REASON, reason.as_bytes(), &mut fill)
-        .map_err(|error| Failure::input(error.to_string(), "give a shorter `--reason`"))
 }
 
 fn bad_kind() -> Failure {

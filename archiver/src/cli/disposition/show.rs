@@ -1,26 +1,28 @@
-//! `strongroom disposition verify` and `list`
+//! `strongroom disposition show`
+
+use std::path::Path;
 
 use clap::Args;
-use strongroom_crypto::Digest;
-use strongroom_crypto::entry::EntryKind;
-use strongroom_crypto::json::{Value, array, object, parse, text};
-use strongroom_crypto::name::OrderId;
+use strongroom_crypto::entry::{EntryKind, Verdict};
+use strongroom_crypto::json::{Value, array, object, text};
+use strongroom_crypto::keys::KeyFile;
+use strongroom_crypto::name::{OfficerId, OrderId};
 
-use super::open;
-use crate::act::{Pending, pending};
+use super::list::{describe, describe_batch, order_of, show};
+use super::{open_to_read, read};
+use crate::act::dossier::{Dossier, Said, Standing, dossiers};
+use crate::cli::officers::{Refused, refusals};
 use crate::cli::target::Target;
-use crate::cli::{EXIT_DONE, EXIT_FINDING, Failure, Machine, output};
-use crate::disposition::DispositionError;
-use crate::disposition::certificate::MAX_CERTIFICATE_BYTES;
+use crate::cli::{EXIT_DONE, Failure, Machine, output};
+use crate::detail::Detail;
 use crate::disposition::history::Ordered;
-use crate::disposition::verify::verify as check;
-use crate::document::Document;
+use crate::log::Log;
 
 #[derive(Args, Debug)]
-pub(super) struct Verify {
-    /// The order
-    #[arg(value_name = "ORDER-ID")]
-    order: OrderId,
+pub(super) struct Arguments {
+    /// The batch; or the id of the order that it becomes
+    #[arg(value_name = "BATCH|ORDER-ID")]
+    what: String,
     #[command(flatten)]
     target: Target,
     /// Print one JSON object
@@ -28,128 +30,112 @@ pub(super) struct Verify {
     json: bool,
 }
 
-#[derive(Args, Debug)]
-pub(super) struct List {
-    #[command(flatten)]
-    target: Target,
-    /// Print one JSON object
-    #[arg(long)]
-    json: bool,
+/// What an officer said of a batch.
+struct Opinion<'a> {
+    said: &'a Said,
+    officer: Option<OfficerId>,
+    /// Why, or why that cannot be read; none if nobody gave a reason or it was erased.
+    reason: Option<Result<String, String>>,
 }
 
-pub(super) fn verify(arguments: &Verify, machine: &Machine) -> Result<u8, Failure> {
-    let (place, log, history) = open(&arguments.target, machine)?;
-    let none = || DispositionError::NoOrder(arguments.order.clone());
-    let ordered = history.order(&arguments.order).ok_or_else(none)?;
-    let findings = check(&log, &history, &place.policies(&log)?, ordered)?;
-    let certificate = ordered.certified.map(|done| done.certificate);
-    let certificate = certificate.map(|digest| certificate_of(&log, digest)).transpose()?;
-    if arguments.json {
-        output::json(&object([
-            ("certificate", certificate.flatten().into()),
-            ("findings", array(findings.iter().map(String::as_str))),
-            ("order", describe(ordered)),
-        ]))?;
+pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failure> {
+    let path = Path::new(&arguments.what);
+    let id: OrderId = if path.exists() {
+        read(path)?.order
     } else {
-        show(ordered)?;
-        if let Some(certificate) = certificate.flatten() {
-            output::pretty(&certificate)?;
-        }
-    }
-    for finding in &findings {
-        output::complain(finding, None);
-    }
-    Ok(if findings.is_empty() { EXIT_DONE } else { EXIT_FINDING })
-}
-
-/// The certificate, where it is there and readable: if not, the check has said so.
-fn certificate_of(log: &crate::log::Log, digest: Digest) -> Result<Option<Value>, Failure> {
-    let read = match Document::Certificate.load(&**log.store(), log.covered(), digest) {
-        Err(crate::log::LogError::Damaged { .. }) => None,
-        read => read?,
+        arguments.what.parse().map_err(|_| {
+            let message = format!("`{}` is no batch and no order", arguments.what);
+            Failure::input(message, "`strongroom disposition list` shows orders and batches")
+        })?
     };
-    Ok(read.and_then(|bytes| parse(&bytes, MAX_CERTIFICATE_BYTES).ok()))
-}
-
-pub(super) fn list(arguments: &List, machine: &Machine) -> Result<u8, Failure> {
-    let (place, log, history) = open(&arguments.target, machine)?;
-    let waiting = pending(&log, &*place.keys()?)?;
-    let waiting: Vec<(&Pending, &OrderId)> = waiting.iter().filter_map(of_order).collect();
+    let (place, log, history) = open_to_read(&arguments.target, machine)?;
+    let (keys, now) = (place.keys()?, log.now()?);
+    let (state, mut found) = dossiers(&**log.store(), &keys, log.covered())?;
+    found.retain(|dossier| order_of(dossier) == Some(&id));
+    let ordered = history.order(&id);
+    if found.is_empty() && ordered.is_none() {
+        let message = format!("nobody has said anything of `{id}`, and the log has no such order");
+        let next = "officers say what they think with `strongroom disposition review` and `approve`; `strongroom disposition list` shows what the log has";
+        return Err(Failure::input(message, next));
+    }
+    let refused = refusals(&**log.store(), log.covered(), &keys, &found);
     if arguments.json {
+        let batches = found.iter().map(|dossier| {
+            let said = opinions(&log, &keys, dossier);
+            let batch = describe_batch(dossier, &dossier.standing(&state, now), &state);
+            let Value::Object(mut members) = batch else { return Value::Null };
+            members.insert("said", array(said.iter().map(Opinion::to_json)));
+            Value::Object(members)
+        });
         output::json(&object([
-            ("orders", array(history.orders.iter().map(describe))),
-            ("waiting", array(waiting.iter().map(|(one, order)| describe_waiting(one, order)))),
+            ("batches", array(batches)),
+            ("order", ordered.map(describe).into()),
+            ("refused", array(refused.iter().map(Refused::to_json))),
         ]))?;
+        output::warn(log.covered());
         return Ok(EXIT_DONE);
     }
-    if history.orders.is_empty() && waiting.is_empty() {
-        output::line("no orders, and nothing waits for approval")?;
+    for dossier in &found {
+        print(dossier, &dossier.standing(&state, now), ordered)?;
+        opinions(&log, &keys, dossier).iter().try_for_each(Opinion::print)?;
     }
-    for ordered in &history.orders {
-        show(ordered)?;
-    }
-    for (one, order) in waiting {
-        let by: Vec<String> =
-            one.approvals.iter().map(|(signed, _)| signed.officer.to_string()).collect();
-        output::line(format!("waiting     {order}, approved by {}", by.join(", ")))?;
-    }
+    ordered.map_or(Ok(()), show)?;
+    refused.iter().try_for_each(Refused::print)?;
+    output::warn(log.covered());
     Ok(EXIT_DONE)
 }
 
-fn of_order(one: &Pending) -> Option<(&Pending, &OrderId)> {
-    match &one.kind {
-        EntryKind::DispositionOrder(order) => Some((one, &order.order)),
-        _ => None,
+fn print(dossier: &Dossier, standing: &Standing, ordered: Option<&Ordered>) -> Result<(), Failure> {
+    let why = standing.why().map(|why| format!(": {why}")).unwrap_or_default();
+    let id = order_of(dossier).map(ToString::to_string).unwrap_or_default();
+    output::line(format!("batch       {id}"))?;
+    output::line(format!("statement   sha256:{}", dossier.digest))?;
+    output::line(format!("standing    {}{why}", standing.as_str()))?;
+    if let (Some(EntryKind::DispositionOrder(order)), None) = (&dossier.kind, ordered) {
+        let segments = output::counted(order.count, "segment", "segments");
+        output::line(format!("destroys    {segments}, {}", output::size(order.bytes)))?;
+        output::line(format!("kept until  {} at the latest", order.keep_until))?;
+        output::line(format!("approvals   count until {}", order.expires_at))?;
     }
-}
-
-fn show(ordered: &Ordered) -> Result<(), Failure> {
-    let order = &ordered.order;
-    let segments = output::counted(order.count, "segment", "segments");
-    output::line(format!(
-        "order       {} of {segments}, {}, entry {} at {}",
-        order.order,
-        output::size(order.bytes),
-        ordered.index,
-        ordered.at
-    ))?;
-    output::line(match &ordered.certified {
-        Some(done) => format!(
-            "certified   entry {} at {}, sha256:{}",
-            done.index, done.at, done.certificate
-        ),
-        None => "open        no certificate yet: run `strongroom disposition execute` with the order's id"
-            .to_owned(),
-    })?;
     Ok(())
 }
 
-fn describe(ordered: &Ordered) -> Value {
-    let order = &ordered.order;
-    let certified = ordered.certified.map(|done| {
-        object([
-            ("at", text(done.at)),
-            ("certificate", text(done.certificate)),
-            ("entry", done.index.into()),
-        ])
-    });
-    object([
-        ("at", text(ordered.at)),
-        ("bytes", order.bytes.into()),
-        ("certified", certified.into()),
-        ("entry", ordered.index.into()),
-        ("list", text(order.list)),
-        ("order", text(&order.order)),
-        ("policy", text(order.policy)),
-        ("segments", order.count.into()),
-        ("signed", array(order.signatures.iter().map(|signed| text(&signed.officer)))),
-    ])
+/// What was said of a batch but by the program, in order.
+fn opinions<'a>(log: &Log, keys: &KeyFile, dossier: &'a Dossier) -> Vec<Opinion<'a>> {
+    let by_officers = dossier.said.iter().filter(|said| said.act.verdict != Verdict::Refused);
+    let read = |said: &'a Said| Opinion {
+        said,
+        officer: said.act.signatures.iter().next().map(|signed| signed.officer),
+        reason: said.act.reason.and_then(|digest| {
+            Detail::Review.read_text(&**log.store(), log.covered(), keys, digest)
+        }),
+    };
+    by_officers.map(read).collect()
 }
 
-fn describe_waiting(one: &Pending, order: &OrderId) -> Value {
-    let signed = one
-        .approvals
-        .iter()
-        .map(|(signed, at)| object([("at", text(at)), ("officer", text(&signed.officer))]));
-    object([("order", text(order)), ("signed", array(signed)), ("statement", text(one.digest))])
+impl Opinion<'_> {
+    fn print(&self) -> Result<(), Failure> {
+        let Said { index, at, act } = self.said;
+        let officer = self.officer.as_ref().map_or("?", OfficerId::as_str);
+        let reason = match (&self.reason, act.reason) {
+            (Some(Ok(reason)), _) => reason.clone(),
+            (Some(Err(error)), _) => format!("(the reason is unreadable: {error})"),
+            (None, Some(_)) => "(the reason was erased)".to_owned(),
+            (None, None) => "(no reason)".to_owned(),
+        };
+        let verdict = act.verdict.as_str();
+        output::line(format!("  {at}  {officer:<12} {verdict:<8} entry {index}: {reason}"))?;
+        Ok(())
+    }
+
+    fn to_json(&self) -> Value {
+        let reason = self.reason.as_ref().and_then(|reason| reason.as_deref().ok());
+        object([
+            ("at", text(self.said.at)),
+            ("entry", self.said.index.into()),
+            ("officer", self.officer.as_ref().map(text).into()),
+            ("reason", reason.into()),
+            ("verdict", self.said.act.verdict.as_str().into()),
+        ])
+    }
 }

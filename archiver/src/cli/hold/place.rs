@@ -6,6 +6,7 @@ use clap::Args;
 use jiff::Timestamp;
 use strongroom_crypto::SegmentId;
 use strongroom_crypto::entry::{EntryKind, HoldPlace, Standing};
+use strongroom_crypto::json::{Value, array, object, text};
 use strongroom_crypto::keys::KeyFile;
 use strongroom_crypto::list::{MAX_LIST_SEGMENTS, SegmentList};
 use strongroom_crypto::name::{HoldId, StreamName};
@@ -13,7 +14,7 @@ use strongroom_crypto::officer::Signatures;
 
 use crate::act::expires;
 use crate::cli::officers::open;
-use crate::cli::signing::{Outcome, Signing, report};
+use crate::cli::signing::{Act, Done, Outcome, Signing};
 use crate::cli::target::{Place, Target};
 use crate::cli::{EXIT_DONE, EXIT_FINDING, Failure, Machine, output};
 use crate::detail::Detail;
@@ -65,6 +66,37 @@ struct Selection {
     collateral: Collateral,
     /// What was ordered away before.
     late: Vec<Late>,
+    /// What the hold may miss: nobody knows when its events happened.
+    untimed: Collateral,
+}
+
+impl Selection {
+    /// Says what the times that were asked for may miss.
+    fn warn(&self) {
+        let Collateral { segments, events, .. } = self.untimed;
+        if segments == 0 {
+            return;
+        }
+        let message = format!(
+            "{} of these streams, with {}, came at another time and do not say when their events happened: they are not held",
+            output::counted(segments, "segment", "segments"),
+            output::counted(events, "event", "events"),
+        );
+        let next = "hold the streams without `--from` and `--until`, or add segments with `--segment ID`; `strongroom status --segments` shows them";
+        output::complain(&message, Some(next));
+    }
+
+    fn members(&self, hold: &HoldId) -> [(&'static str, Value); 6] {
+        let Collateral { segments, events, bytes } = self.collateral;
+        [
+            ("bytes", bytes.into()),
+            ("events", events.into()),
+            ("hold", text(hold)),
+            ("late", array(self.late.iter().map(|late| text(late.id)))),
+            ("segments", segments.into()),
+            ("untimed", self.untimed.to_json()),
+        ]
+    }
 }
 
 pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failure> {
@@ -74,7 +106,13 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
         place.key()?;
         let (store, covered) = (place.store_read_only(machine)?, Covered::default());
         let selection = select(&*store, &covered, &*place.keys()?, arguments, &scope)?;
-        show(arguments, &selection)?;
+        if arguments.signing.json {
+            output::json(&object(selection.members(&arguments.hold)))?;
+        } else {
+            show(arguments, &selection)?;
+        }
+        complain(&selection.late);
+        selection.warn();
         output::warn(&covered);
         return Ok(EXIT_DONE);
     }
@@ -83,24 +121,28 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
     let (store, covered) = (Arc::clone(log.store()), log.covered().clone());
     let keys = place.keys()?;
     let selection = select(&*store, &covered, &keys, arguments, &scope)?;
-    show(arguments, &selection)?;
+    if !arguments.signing.json {
+        show(arguments, &selection)?;
+    }
+    complain(&selection.late);
+    selection.warn();
     if selection.list.is_none() && !scope.standing {
-        let next = "what is ordered cannot be held any more; the entry says by whom it was ordered";
-        let message = format!("nothing is left for hold `{}`", arguments.hold);
-        return Err(Failure { code: EXIT_FINDING, message, next: Some(next.to_owned()) });
+        let next = "what is ordered cannot be held any more: `strongroom disposition list` shows the orders";
+        return Err(Failure::input(format!("nothing is left for hold `{}`", arguments.hold), next));
     }
-    let outcome = enter(arguments, scope, &selection, &place, &mut log, machine)?;
-    let code = report(outcome, "hold")?;
-    if outcome != Outcome::Entered {
-        return Ok(code);
+    let done = enter(arguments, scope, &selection, &place, &mut log, machine)?;
+    let mut late = selection.late.clone();
+    if done.outcome == Outcome::Entered {
+        // Whatever was ordered between the two looks at the log came first.
+        let ids = selection.list.as_ref().map_or(&[][..], SegmentList::as_slice);
+        let meanwhile = self::late(&*store, &covered, log.state(), ids)?;
+        complain(&meanwhile);
+        late.extend(meanwhile);
     }
-    // Whatever was ordered between the two looks at the log came first.
-    let ids = selection.list.as_ref().map_or(&[][..], SegmentList::as_slice);
-    let meanwhile = late(&*store, &covered, log.state(), ids)?;
-    complain(&meanwhile);
-    output::line(format!("next        strongroom sweep --duty hold --to {}", place.to()))?;
-    let whole = selection.late.is_empty() && meanwhile.is_empty();
-    Ok(if whole { EXIT_DONE } else { EXIT_FINDING })
+    let next = format!("strongroom sweep --duty hold --to {}", place.to());
+    let more = Selection { late, ..selection };
+    let code = done.report(arguments.signing.json, Some(next), more.members(&arguments.hold))?;
+    Ok(if more.late.is_empty() { code } else { EXIT_FINDING })
 }
 
 impl Arguments {
@@ -153,8 +195,17 @@ fn select(
     }
     let ids: Vec<SegmentId> = segments.iter().map(|segment| segment.segment_id).collect();
     if ids.is_empty() && !scope.standing {
-        let next = "`strongroom status --segments` shows the live segments; new ones are held with `--standing`";
-        return Err(Failure::input("no live segment is in scope", next));
+        let untimed = u64::try_from(scope.untimed(ledger.state()).len()).unwrap_or(u64::MAX);
+        let message = if untimed == 0 {
+            "no live segment is in scope".to_owned()
+        } else {
+            let segments = output::counted(untimed, "segment", "segments");
+            format!(
+                "no live segment is in scope; {segments} of these streams came at another time and do not say when their events happened"
+            )
+        };
+        let next = "`strongroom status --segments` shows the live segments, `--segment ID` holds one; new ones are held with `--standing`";
+        return Err(Failure::input(message, next));
     }
     let late = late(store, covered, ledger.state(), &ids)?;
     segments.retain(|segment| late.iter().all(|late| late.id != segment.segment_id));
@@ -165,7 +216,8 @@ fn select(
     }
     let collateral = Collateral::of(&segments, &events);
     let list = SegmentList::new(segments.iter().map(|segment| segment.segment_id).collect());
-    Ok(Selection { list, collateral, late })
+    let untimed = Collateral::of(&scope.untimed(ledger.state()), &events);
+    Ok(Selection { list, collateral, late, untimed })
 }
 
 fn show(arguments: &Arguments, selection: &Selection) -> Result<(), Failure> {
@@ -180,7 +232,6 @@ fn show(arguments: &Arguments, selection: &Selection) -> Result<(), Failure> {
     if arguments.standing {
         output::line(format!("standing    {}", super::list::standing(&arguments.streams)))?;
     }
-    complain(&selection.late);
     Ok(())
 }
 
@@ -199,7 +250,7 @@ fn enter(
     place: &Place,
     log: &mut Log,
     machine: &Machine,
-) -> Result<Outcome, Failure> {
+) -> Result<Done, Failure> {
     let keys = place.keys()?;
     let mut fill = machine.fill;
     let standing =
@@ -221,5 +272,5 @@ fn enter(
         signatures: Signatures::default(),
         standing,
     });
-    arguments.signing.act(log, &keys, &kind, place.url.file_path(), machine)
+    arguments.signing.enter(&mut Act { log, place, kind: &kind, machine })
 }

@@ -7,6 +7,7 @@ use clap::Args;
 use jiff::Timestamp;
 use strongroom_crypto::Digest;
 use strongroom_crypto::entry::EntryKind;
+use strongroom_crypto::json::{array, text};
 use strongroom_crypto::name::{ClassName, OfficerId, OfficerRole};
 use strongroom_crypto::time::Instant;
 use strongroom_retention::catalogue::Catalogue;
@@ -17,7 +18,7 @@ use strongroom_retention::schedule::Dated;
 use super::{Law, read};
 use crate::act::{ActError, enter, pending};
 use crate::cli::officers::open;
-use crate::cli::signing::{Signing, report};
+use crate::cli::signing::{Act, Done, Outcome, Signing, Stop};
 use crate::cli::target::{Place, Target};
 use crate::cli::{EXIT_DONE, EXIT_FINDING, Failure, Machine, output};
 use crate::document::Document;
@@ -69,6 +70,9 @@ pub(super) struct Apply {
     /// How many locks nobody can undo: the number that the plan shows, where it is not 0
     #[arg(long, value_name = "N")]
     confirm_count: Option<u64>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
 }
 
 /// A policy that can be planned for, and what it takes.
@@ -165,6 +169,7 @@ pub(super) fn plan(arguments: &Plan, machine: &Machine) -> Result<u8, Failure> {
             Failure::input(message, "name another file with `--output FILE`")
         })?;
     }
+    warn_of_untimed(&log, &candidate.policy);
     if arguments.json {
         output::json(&document)?;
         return Ok(EXIT_DONE);
@@ -180,6 +185,27 @@ pub(super) fn plan(arguments: &Plan, machine: &Machine) -> Result<u8, Failure> {
         None => "next        write it down with `--output FILE` to have it approved".to_owned(),
     })?;
     Ok(EXIT_DONE)
+}
+
+/// Says which segments a backfill misses: it counts from what events say, and these say nothing.
+fn warn_of_untimed(log: &Log, policy: &Policy) {
+    for rule in policy.streams.iter().filter(|rule| rule.backfill.is_some()) {
+        let named = &rule.matches.streams;
+        let of_rule = |stream| named.is_empty() || named.contains(stream);
+        let segments = log.state().segments();
+        let untimed = segments.filter(|one| one.event_time.is_none() && of_rule(&one.stream));
+        let count = u64::try_from(untimed.count()).unwrap_or(u64::MAX);
+        if count == 0 {
+            continue;
+        }
+        let segments = output::counted(count, "segment", "segments");
+        let message = format!(
+            "`{}`: {segments} of its streams do not say when their events happened: `backfill` does not reach them, they are kept from their receipt",
+            rule.id
+        );
+        let next = "leave it so, which keeps longer; times are mapped for CloudTrail and Kubernetes audit alone";
+        output::complain(&message, Some(next));
+    }
 }
 
 fn show(plan: &plan::Plan) -> Result<(), Failure> {
@@ -225,71 +251,106 @@ fn show(plan: &plan::Plan) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Reads a plan and makes it again from the archive as it is now: refused if anything moved.
-fn again(
-    file: &Path,
-    place: &Place,
-    log: &mut Log,
-    candidate: &Candidate,
-    now: Timestamp,
-) -> Result<plan::Plan, Failure> {
-    let bytes = std::fs::read(file).map_err(|error| {
-        let message = format!("cannot read `{}`: {error}", file.display());
-        Failure::input(message, "name the plan that `strongroom policy plan --output FILE` wrote")
-    })?;
-    let next = "make a new plan with `strongroom policy plan` and have it approved";
-    let (set, size, as_of) = plan::Plan::read(&bytes).map_err(|error| {
-        Failure::input(format!("`{}` is no plan: {error}", file.display()), next)
-    })?;
-    if set.policy != candidate.digest {
-        return Err(Failure::input("the plan is of another policy file", next));
+/// A plan as its file has it.
+struct Written {
+    bytes: Vec<u8>,
+    set: Setting,
+    size: u64,
+    as_of: Instant,
+}
+
+/// What to do about a plan that cannot be used.
+const AGAIN: &str = "make a new plan with `strongroom policy plan` and have it approved";
+
+impl Written {
+    fn read(file: &Path) -> Result<Self, Failure> {
+        let bytes = std::fs::read(file).map_err(|error| {
+            let message = format!("cannot read `{}`: {error}", file.display());
+            Failure::input(
+                message,
+                "name the plan that `strongroom policy plan --output FILE` wrote",
+            )
+        })?;
+        let (set, size, as_of) = plan::Plan::read(&bytes).map_err(|error| {
+            Failure::input(format!("`{}` is no plan: {error}", file.display()), AGAIN)
+        })?;
+        Ok(Self { bytes, set, size, as_of })
     }
-    if timestamp(set.expires_at) < now {
-        let message = format!("the plan's approvals counted until {}", set.expires_at);
-        return Err(Failure::input(message, next));
+
+    /// What the plan leads to.
+    fn entry(&self) -> EntryKind {
+        EntryKind::PolicySet(Box::new(self.set.entry(Digest::of(&self.bytes))))
     }
-    let made = make(place, log, candidate, set, size, as_of)?;
-    if made.to_json().to_canonical() != bytes {
-        return Err(Failure::input("the archive is not as it was when the plan was made", next));
+
+    /// Makes the plan again from the archive as it is now: refused if anything moved.
+    fn again(
+        &self,
+        place: &Place,
+        log: &mut Log,
+        (file, law): (&Path, &Law),
+        now: Timestamp,
+    ) -> Result<(plan::Plan, Candidate), Stop> {
+        let refused = |message: String| Stop::Refused(Failure::input(message, AGAIN));
+        if timestamp(self.set.expires_at) < now {
+            let until = self.set.expires_at;
+            return Err(refused(format!("the plan's approvals counted until {until}")));
+        }
+        let newest = log.state().policies().last().map(|record| record.policy);
+        if self.set.supersedes != newest {
+            return Err(refused("another policy was set since the plan was made".to_owned()));
+        }
+        let candidate = Candidate::read(file, law, log, now)?;
+        if self.set.policy != candidate.digest {
+            return Err(refused("the plan is of another policy file".to_owned()));
+        }
+        let made = make(place, log, &candidate, self.set.clone(), self.size, self.as_of)?;
+        if made.to_json().to_canonical() != self.bytes {
+            return Err(refused("the archive is not as it was when the plan was made".to_owned()));
+        }
+        Ok((made, candidate))
     }
-    Ok(made)
 }
 
 pub(super) fn approve(arguments: &Approve, machine: &Machine) -> Result<u8, Failure> {
     let (place, mut log) = open(&arguments.target, machine)?;
     let now = log.store().now()?;
-    let candidate = Candidate::read(&arguments.policy, &arguments.law, &log, now)?;
-    let plan = again(&arguments.plan, &place, &mut log, &candidate, now)?;
-    let kind = EntryKind::PolicySet(Box::new(plan.entry()));
-    let (keys, digest) = (place.keys()?, Digest::of(&kind.statement(log.state().archive_id())));
-    let signers = |log: &Log| -> Result<Vec<OfficerId>, Failure> {
-        let waiting = pending(log, &keys)?.into_iter().find(|one| one.digest == digest);
-        let signed = waiting.map(|one| one.signatures()).unwrap_or_default();
-        Ok(signed.iter().map(|signed| signed.officer).collect())
-    };
-    if let Some(officer) = &arguments.signing.officer
-        && signers(&log)?.contains(officer)
-    {
-        return Err(ActError::Twice(officer.clone()).into());
+    let written = Written::read(&arguments.plan)?;
+    let about = (arguments.policy.as_path(), &arguments.law);
+    let (keys, kind) = (place.keys()?, written.entry());
+    let mut act = Act { log: &mut log, place: &place, kind: &kind, machine };
+    let done = arguments
+        .signing
+        .approve(&mut act, None, |log| written.again(&place, log, about, now).map(|_| ()))?;
+    let waiting = pending(&log, &keys)?.into_iter().find(|one| one.digest == done.digest);
+    let signed = waiting.map(|one| one.signatures()).unwrap_or_default();
+    let by: Vec<OfficerId> = signed.iter().map(|signed| signed.officer).collect();
+    if !arguments.signing.json {
+        let by: Vec<&str> = by.iter().map(OfficerId::as_str).collect();
+        output::line(format!("signed      {}", by.join(", ")))?;
     }
-    let outcome = arguments.signing.approve(&mut log, &kind, place.url.file_path(), machine)?;
-    let code = report(outcome, "plan")?;
-    let by: Vec<String> = signers(&log)?.iter().map(ToString::to_string).collect();
-    output::line(format!("signed      {}", by.join(", ")))?;
-    output::line(format!(
-        "next        with two officers in two roles: strongroom policy apply {} --policy {} --to {}",
+    let next = format!(
+        "with two officers in two roles: strongroom policy apply {} --policy {} --to {}",
         arguments.plan.display(),
         arguments.policy.display(),
         place.to()
-    ))?;
-    Ok(code)
+    );
+    done.report(arguments.signing.json, Some(next), [("signed", array(by.iter().map(text)))])
 }
 
 pub(super) fn apply(arguments: &Apply, machine: &Machine) -> Result<u8, Failure> {
     let (place, mut log) = open(&arguments.target, machine)?;
     let now = log.store().now()?;
-    let candidate = Candidate::read(&arguments.policy, &arguments.law, &log, now)?;
-    let plan = again(&arguments.plan, &place, &mut log, &candidate, now)?;
+    let written = Written::read(&arguments.plan)?;
+    let about = (arguments.policy.as_path(), &arguments.law);
+    let kind = written.entry();
+    let (plan, candidate) = match written.again(&place, &mut log, about, now) {
+        Ok(made) => made,
+        Err(Stop::Failed(failure)) => return Err(failure),
+        Err(Stop::Refused(failure)) => {
+            let mut act = Act { log: &mut log, place: &place, kind: &kind, machine };
+            return Err(act.refused(None, false, failure));
+        }
+    };
     let irreversible = plan.irreversible();
     if irreversible > 0 && arguments.confirm_count != Some(irreversible) {
         let message = format!("{irreversible} locks would be moved that nobody can undo");
@@ -297,7 +358,6 @@ pub(super) fn apply(arguments: &Apply, machine: &Machine) -> Result<u8, Failure>
         return Err(Failure::input(message, next));
     }
     let keys = place.keys()?;
-    let kind = EntryKind::PolicySet(Box::new(plan.entry()));
     let digest = Digest::of(&kind.statement(log.state().archive_id()));
     let approved = pending(&log, &keys)?.into_iter().find(|one| one.digest == digest);
     let signatures = approved.map(|one| one.signatures()).unwrap_or_default();
@@ -305,19 +365,28 @@ pub(super) fn apply(arguments: &Apply, machine: &Machine) -> Result<u8, Failure>
     Document::Catalogue.store(&log, arguments.law.text()?.as_bytes())?;
     Document::Policy.store(&log, candidate.text.as_bytes())?;
     let mut fill = machine.fill;
-    if let Some(reason) = enter(&mut log, kind.with_signatures(signatures), &mut fill)? {
+    if let Some(reason) = enter(&mut log, kind.clone().with_signatures(signatures), &mut fill)? {
         let next = "have it approved with `strongroom policy approve` by two officers in two roles";
-        return Err(Failure { next: Some(next.to_owned()), ..ActError::Void(reason).into() });
+        let failure = Failure { next: Some(next.to_owned()), ..ActError::Void(reason).into() };
+        let mut act = Act { log: &mut log, place: &place, kind: &kind, machine };
+        return Err(act.refused(None, false, failure));
     }
     let record = log.state().policies().last().map(|record| record.policy);
     if record != Some(candidate.digest) {
-        output::complain("another policy was set in this moment", None);
+        output::complain(
+            "another policy was set in this moment",
+            Some("`strongroom policy show` shows which is in force"),
+        );
         return Ok(EXIT_FINDING);
     }
-    output::line(format!(
-        "policy      version {} is entered, in force from {}",
-        plan.set.version, plan.set.effective
-    ))?;
-    output::line(format!("next        strongroom sweep --duty lock --to {}", place.to()))?;
-    Ok(EXIT_DONE)
+    let entry = log.state().policies().last().map(|record| record.index);
+    let (act, officer) = (kind.as_str().to_owned(), None);
+    let done = Done { act, digest, entry, officer, outcome: Outcome::Entered };
+    let more = [("effective", text(plan.set.effective)), ("version", plan.set.version.into())];
+    let next = format!("strongroom sweep --duty lock --to {}", place.to());
+    if !arguments.json {
+        let (version, from) = (plan.set.version, plan.set.effective);
+        output::line(format!("policy      version {version} is entered, in force from {from}"))?;
+    }
+    done.report(arguments.json, Some(next), more)
 }

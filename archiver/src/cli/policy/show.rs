@@ -6,7 +6,7 @@ use strongroom_crypto::json::{Value, array, object, text};
 use strongroom_crypto::state::PolicyRecord;
 use strongroom_crypto::time::Instant;
 
-use crate::cli::officers::open;
+use crate::cli::officers::open_to_read;
 use crate::cli::target::Target;
 use crate::cli::{EXIT_DONE, Failure, Machine, output};
 use crate::document::Document;
@@ -28,7 +28,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failure> {
-    let (_, log) = open(&arguments.target, machine)?;
+    let (_, log) = open_to_read(&arguments.target, machine)?;
     let at = instant(arguments.at.unwrap_or_else(|| (machine.now)()));
     let state = log.state();
     let in_force = state.policy_in_force(at).filter(|record| record.approved <= at);
