@@ -1,6 +1,7 @@
 //! Destruction by order, as officers and operators do it: on the command line, with keys of their own.
 
 mod scene;
+mod unattended;
 
 use jiff::SignedDuration;
 use strongroom_archiver::disposition::DispositionError;

@@ -1,9 +1,10 @@
 //! `strongroom status`
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use clap::Args;
+use strongroom_crypto::SegmentId;
 use strongroom_crypto::json::{Value, array, object, text};
 use strongroom_crypto::origin::OriginHandle;
 use strongroom_crypto::state::State;
@@ -11,7 +12,10 @@ use strongroom_crypto::state::State;
 use super::target::Target;
 use super::{EXIT_DONE, Failure, Machine, output};
 use crate::log::{Gone, Keyring, Sealed, instant, newest_checkpoint, walk};
+use crate::policies::{Labels, Policies};
+use crate::quarantine::is_quarantined;
 use crate::read::{OriginStatus, origins};
+use crate::store::{Covered, LockedStore};
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
@@ -42,11 +46,17 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
     output::warn(covered);
     let sum = |of: fn(&Sealed) -> u64| seals.iter().map(of).fold(0, u64::saturating_add);
     let (events, bytes) = (sum(|sealed| sealed.seal.events.count), sum(|sealed| sealed.seal.bytes));
+    let ahead = quarantine(&*store, covered, &state, &seals);
+    let in_quarantine = seals.iter().filter(|sealed| ahead.contains(&sealed.seal.segment_id));
+    let quarantined: u64 = in_quarantine.map(|sealed| sealed.seal.events.count).sum();
     let size = head.as_ref().map_or(0, |head| head.size);
     if arguments.json {
         let origins = array(origins.iter().map(describe_origin));
-        let listed =
-            if arguments.segments { array(seals.iter().map(describe)) } else { Value::Null };
+        let listed = if arguments.segments {
+            array(seals.iter().map(|sealed| describe(sealed, &ahead)))
+        } else {
+            Value::Null
+        };
         output::json(&object([
             ("archive_id", text(state.archive_id())),
             ("bytes_segments", bytes.into()),
@@ -58,6 +68,7 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
             ("latest", text(state.latest())),
             ("log_open_sha256", text(state.log_open_sha256())),
             ("origins", origins),
+            ("quarantined", quarantined.into()),
             ("segment_list", listed),
             ("segments", state.live_segments().into()),
             ("store", state.store().into()),
@@ -69,10 +80,11 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
     show_head(&state, &vkey, size)?;
     let (segments, events) = (output::count(state.live_segments()), output::count(events));
     output::line(format!("segments    {segments} live, {events} events, {}", output::size(bytes)))?;
+    show_quarantined(quarantined, ahead.len())?;
     if gone > 0 {
         output::line(format!(
             "destroyed   {}: `strongroom disposition list`",
-            output::counted(u64::try_from(gone).unwrap_or(u64::MAX), "segment", "segments")
+            output::counted(count_of(gone), "segment", "segments")
         ))?;
     }
     let policy = state.policy_in_force(instant(store.now()?));
@@ -85,6 +97,38 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
         show_segments(&seals)?;
     }
     Ok(EXIT_DONE)
+}
+
+fn show_quarantined(events: u64, segments: usize) -> Result<(), Failure> {
+    if events > 0 {
+        let events = output::counted(events, "event", "events");
+        let segments = output::counted(count_of(segments), "segment", "segments");
+        output::line(format!(
+            "quarantined {events} in {segments}, ahead of the receipt: `status --segments --json`"
+        ))?;
+    }
+    Ok(())
+}
+
+fn count_of(number: usize) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
+}
+
+/// The segments whose events lie too far ahead of their receipt.
+fn quarantine(
+    store: &dyn LockedStore,
+    covered: &Covered,
+    state: &State,
+    seals: &[Sealed],
+) -> BTreeSet<SegmentId> {
+    let policies = Policies::load(store, covered, state, Labels::new()).unwrap_or_else(|error| {
+        let next = "run `strongroom verify`; until then PT5M counts as `max_future_skew`";
+        output::complain(&error.to_string(), Some(next));
+        Policies::default()
+    });
+    let seals = seals.iter().map(|sealed| &sealed.seal);
+    let ahead = seals.filter(|seal| is_quarantined(seal, policies.future_skew(seal.policy)));
+    ahead.map(|seal| seal.segment_id).collect()
 }
 
 fn describe_origin((handle, origin): (&OriginHandle, &OriginStatus)) -> Value {
@@ -114,12 +158,13 @@ fn show_head(state: &State, vkey: &str, size: u64) -> Result<(), Failure> {
     Ok(())
 }
 
-fn describe(sealed: &Sealed) -> Value {
+fn describe(sealed: &Sealed, quarantined: &BTreeSet<SegmentId>) -> Value {
     let seal = &sealed.seal;
     object([
         ("bytes", seal.bytes.into()),
         ("events", seal.events.count.into()),
         ("object", seal.object.as_str().into()),
+        ("quarantined", quarantined.contains(&seal.segment_id).into()),
         ("segment_id", text(seal.segment_id)),
         ("settle_until", text(seal.settle_until)),
         ("stream", seal.stream.as_str().into()),
