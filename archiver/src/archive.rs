@@ -77,6 +77,8 @@ pub struct Report {
     pub events_rejected: u64,
     /// Repeats of a native id within a segment.
     pub duplicates: u64,
+    /// Events that lie too far ahead of their receipt, of each stream that was sealed.
+    pub quarantined: BTreeMap<String, u64>,
     /// Decoded bytes in claimed segments.
     pub bytes_raw: u64,
     /// Bytes of claimed segments and manifests.
@@ -225,7 +227,12 @@ pub fn archive(
     let covered = [log.covered().clone(), keyring.covered().clone()];
     let labels = labels(&request.streams);
     let policies = Policies::load(&**log.store(), log.covered(), log.state(), labels)?;
-    let missing = crate::sweep::extend_overdue(log, &policies)?;
+    let (missing, refused) = crate::sweep::extend_as_permitted(log, &policies)?;
+    let refused = refused.map(|detail| {
+        format!(
+            "the store lets these credentials set no dates ({detail}): `sweep --duty lock` has to"
+        )
+    });
     let origin_key = keyring.origin()?;
     keyring.lock_origin(log.birth_lock()?.until, log.key_lock()?)?;
     let failures = missing
@@ -246,7 +253,11 @@ pub fn archive(
         stop,
         progress,
         shared: Mutex::new(Shared {
-            report: Report { failures, ..Report::default() },
+            report: Report {
+                failures,
+                warnings: refused.into_iter().collect(),
+                ..Report::default()
+            },
             ..Shared::default()
         }),
         // Columns hold about 0.6 of the bytes of their records; the rest is for encoding one of them.
@@ -394,6 +405,9 @@ impl Report {
         self.events_sealed += gain.events_sealed;
         self.events_rejected += gain.events_rejected;
         self.duplicates += gain.duplicates;
+        for (stream, events) in &gain.quarantined {
+            *self.quarantined.entry(stream.clone()).or_default() += events;
+        }
         self.bytes_raw += gain.bytes_raw;
         self.bytes_stored += gain.bytes_stored;
         self.segments += gain.segments;

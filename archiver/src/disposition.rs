@@ -8,6 +8,7 @@
 //! | [`batch`] | the document that officers approve |
 //! | [`execute`] | the order, and what it destroys |
 //! | [`certificate`] | what is certified |
+//! | [`unattended`] | what goes without anybody at hand |
 //! | [`verify`] | whether it is so |
 
 pub mod batch;
@@ -15,6 +16,7 @@ pub mod certificate;
 pub mod execute;
 pub mod history;
 pub mod propose;
+pub mod unattended;
 pub mod verify;
 
 use jiff::Timestamp;

@@ -11,12 +11,10 @@ use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
 use strongroom_crypto::Digest;
+use strongroom_retention::LATEST_LOCK;
 
 use crate::store::s3::S3Store;
-use crate::store::{
-    Lock, LockMode, LockedStore, MAX_LOCK_UNTIL_SECOND, ObjectKey, PutOptions, StoreError,
-    VersionId,
-};
+use crate::store::{Lock, LockMode, LockedStore, ObjectKey, PutOptions, StoreError, VersionId};
 
 pub use attest::{Check, attest};
 pub use duty::examine_duty;
@@ -374,7 +372,7 @@ impl Examination<'_> {
                           `--far-dates` tries one, whose canary then stays";
             return self.note(NAME, false, Outcome::NotProven, detail);
         };
-        let far = Timestamp::from_second(MAX_LOCK_UNTIL_SECOND + 86_400).unwrap_or(Timestamp::MAX);
+        let far = LATEST_LOCK.saturating_add(SignedDuration::from_hours(24)).unwrap_or(LATEST_LOCK);
         let tried = self.put(NAME, true, Some(LockMode::Governance)).and_then(|(key, version)| {
             let lock = Lock { mode: LockMode::Governance, until: far };
             let done = bucket.try_lock(&key, &version, lock, false);

@@ -5,6 +5,7 @@
 //! | [`source`] | files become records, byte for byte |
 //! | [`segment`] | records become an encrypted Parquet file, and come back |
 //! | [`batch`] | which segment a record goes to |
+//! | [`quarantine`] | which events say that they happened after they were received |
 //! | [`store`] | where objects live: versions, locks, holds |
 //! | [`log`] | claims, tiles, checkpoints, the state |
 //! | [`archive`] | one run over all sources |
@@ -36,6 +37,7 @@ pub mod officer;
 pub mod plan;
 pub mod policies;
 pub mod pool;
+pub mod quarantine;
 pub mod read;
 pub mod sample;
 pub mod segment;

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use strongroom_crypto::Digest;
 use strongroom_crypto::entry::{self, ClockChange, Seal, TimeRange};
 use strongroom_crypto::name::{ClassName, HoldId, StreamName};
@@ -19,7 +19,7 @@ use strongroom_retention::decision::{Decision, Governance};
 use strongroom_retention::facts::{Facts, Stage, Times};
 use strongroom_retention::hold::Holds;
 use strongroom_retention::period::Period;
-use strongroom_retention::policy::{Context, LockDemand, Policy, StreamRule};
+use strongroom_retention::policy::{Context, Defaults, LockDemand, Policy, StreamRule};
 use strongroom_retention::schedule::{Dated, Schedule};
 
 use crate::config::Stream;
@@ -53,7 +53,7 @@ pub fn labels(streams: &[Stream]) -> Labels {
 }
 
 /// Everything of an archive that decides, but for the segment and the time.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Policies {
     schedule: Schedule,
     clocks: Clocks,
@@ -193,6 +193,12 @@ impl Policies {
         let mode = self.mode(&governed)?;
         let retain_until = decision.keep_until.instant();
         Some(Sealing { class: governed.class, policy: governed.digest, mode, retain_until })
+    }
+
+    /// How far ahead of its receipt an event may say it happened: by the policy that its seal names, else by the language.
+    pub fn future_skew(&self, policy: Option<Digest>) -> SignedDuration {
+        let dated = self.schedule.iter().find(|dated| Some(dated.digest()) == policy);
+        dated.map_or(Defaults::MAX_FUTURE_SKEW, |dated| dated.policy().defaults.max_future_skew)
     }
 
     /// The mode in which a policy wants what it governs to be locked.

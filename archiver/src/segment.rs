@@ -50,6 +50,13 @@ impl Shaper {
         self.0.shape(raw)
     }
 
+    /// The shape of a record that was not framed as JSON: it is kept raw, and says when it happened all the same.
+    pub(crate) fn unframed(&mut self, raw: &[u8]) -> Shape {
+        let tokens = &mut self.0.tokens;
+        let time_us = Meaning::read(raw, tokens).time_us(raw, &tokens.leaves);
+        Shape { template: None, json: false, time_us }
+    }
+
     /// True when no new shape fits.
     pub(crate) fn is_full(&self) -> bool {
         self.0.is_full()

@@ -17,6 +17,7 @@ use std::{fmt, str::FromStr, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};
 use strongroom_crypto::Digest;
+use strongroom_retention::LATEST_LOCK;
 
 use self::counted::Counts;
 pub use self::covered::Covered;
@@ -27,10 +28,6 @@ pub use self::url::{S3Access, S3Url, StoreUrl};
 /// The largest object: far above a segment's bound, and small enough that a planted giant is
 /// refused before it is read into memory.
 pub const MAX_OBJECT_BYTES: u64 = 1 << 30;
-
-/// The last second a lock may reach, 2106-02-07T06:28:15Z: stores that keep the date in 32 bits
-/// wrap beyond it, and the object could be deleted at once.
-pub const MAX_LOCK_UNTIL_SECOND: i64 = u32::MAX as i64;
 
 /// Who may lift a lock before its date.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -89,7 +86,7 @@ impl Lock {
             let detail = format!("a lock until {} has already passed at {now}", self.until);
             return Err(StoreError::invalid(detail));
         }
-        if self.until.as_second() > MAX_LOCK_UNTIL_SECOND {
+        if self.until > LATEST_LOCK {
             let detail =
                 format!("a lock until {} is past 2106-02-07, where dates wrap", self.until);
             return Err(StoreError::invalid(detail));

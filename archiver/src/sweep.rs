@@ -18,7 +18,7 @@ use strongroom_retention::Settling;
 use crate::document::Document;
 use crate::log::{Log, LogError, extend_from, manifest_key, period_key_object, timestamp};
 use crate::policies::Policies;
-use crate::store::{Lock, LockMode, ObjectKey, VersionId};
+use crate::store::{Lock, LockMode, ObjectKey, StoreError, VersionId};
 
 pub use holds::{Flags, sweep_holds};
 pub use orphans::{Orphans, remove_orphans};
@@ -37,6 +37,25 @@ pub fn extend_overdue(log: &mut Log, policies: &Policies) -> Result<Vec<ObjectKe
     let dated = dates::set_dates(log, policies);
     let rolled = roll(log, policies)?;
     Ok(dated?.into_iter().chain(rolled).collect())
+}
+
+/// Extends locks as a run does that seals, and returns what is missing and what the store refused: where
+/// duties are apart, credentials that seal may not lock until the date of a policy. That is left to
+/// `sweep --duty lock`, and what is sealed is not lost for it; settling locks roll on all the same.
+///
+/// # Errors
+///
+/// As [`extend_overdue`], but for dates that the store refuses.
+pub fn extend_as_permitted(
+    log: &mut Log,
+    policies: &Policies,
+) -> Result<(Vec<ObjectKey>, Option<String>), LogError> {
+    let (dated, refused) = match dates::set_dates(log, policies) {
+        Err(LogError::Store(StoreError::Denied { detail })) => (Ok(Vec::new()), Some(detail)),
+        dated => (dated, None),
+    };
+    let rolled = roll(log, policies)?;
+    Ok((dated?.into_iter().chain(rolled).collect(), refused))
 }
 
 /// Moves every lock on that is about to lapse, if they are due.

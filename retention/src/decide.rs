@@ -18,6 +18,7 @@ use crate::facts::{Facts, Stage};
 use crate::hold::Holds;
 use crate::period::{Counting, Cutoff, tzdata_version};
 use crate::schedule::{Dated, Schedule};
+use crate::settling::LATEST_LOCK;
 use evaluation::Evaluation;
 use ruling::{Ruling, ruling};
 
@@ -133,6 +134,7 @@ impl Lock {
         let defaults = &evaluation.dated.policy().defaults;
         let counting = Counting { zone: defaults.zone.clone(), cutoff: Cutoff::None };
         let longest = counting.until(now, defaults.max_lock).unwrap_or(Timestamp::MAX);
+        let longest = longest.min(LATEST_LOCK);
         self.capped |= target > longest;
         self.until = self.until.max(Some(target.min(longest)));
     }

@@ -50,8 +50,8 @@ pub struct Decision {
     pub fast_until: Option<KeepUntil>,
     /// Where its lock has to end. The settling lock rolls on beside it while `keep_until` is open.
     pub lock_until: Option<Timestamp>,
-    /// The lock ends earlier than the law wants, because the policy allows no longer one. It has
-    /// to be moved again.
+    /// The lock ends earlier than the law wants, because the policy allows no longer one, or no store
+    /// does ([`LATEST_LOCK`](crate::LATEST_LOCK)). It has to be moved again.
     pub lock_capped: bool,
     /// When its period, its lock and the last hold were over.
     pub eligible_at: Option<Timestamp>,

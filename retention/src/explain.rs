@@ -8,6 +8,7 @@ use strongroom_crypto::json::{Members, Value, array, object, text};
 use crate::decision::{Count, Decision, Flag, Governance, KeepUntil, Note, RuleResult};
 use crate::facts::{Facts, Stage, Times};
 use crate::period::{BeyondCalendar, Counting, Period, Zone};
+use crate::settling::LATEST_LOCK;
 
 /// Version of the JSON form.
 const VERSION: u32 = 1;
@@ -204,10 +205,10 @@ impl Display for Explanation<'_> {
             }
         }
         if one.lock_capped {
-            writeln!(
-                f,
-                "the lock ends early, at the policy's `max_lock`: it has to be moved again"
-            )?;
+            let of_stores = one.lock_until == Some(LATEST_LOCK);
+            let limit =
+                if of_stores { "where stores' dates end" } else { "at the policy's `max_lock`" };
+            writeln!(f, "the lock ends early, {limit}: it has to be moved again")?;
         }
         if let Some(lock) = one.locked_beyond_schedule {
             writeln!(f, "locked beyond schedule: {} days, {}", lock.days, clock.at(lock.until))?;

@@ -16,4 +16,4 @@ mod settling;
 mod yaml;
 
 pub use decide::decide;
-pub use settling::Settling;
+pub use settling::{LATEST_LOCK, Settling};

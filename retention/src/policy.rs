@@ -83,6 +83,11 @@ pub struct Defaults {
     pub disposal: Disposal,
 }
 
+impl Defaults {
+    /// How far ahead of its receipt an event may say it happened, where no policy says so.
+    pub const MAX_FUTURE_SKEW: SignedDuration = SignedDuration::from_mins(5);
+}
+
 /// Who approves a disposal.
 #[derive(Clone, Debug)]
 pub struct Disposal {

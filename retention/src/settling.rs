@@ -5,8 +5,9 @@ use strongroom_crypto::name::Environment;
 
 /// No lock of a test archive lasts longer, whatever it was created with.
 const TEST_CAP: SignedDuration = SignedDuration::from_mins(10);
-/// 2106-01-01T00:00:00Z: shortly afterwards dates wrap in stores that keep them in 32 bits.
-const FURTHEST: Timestamp = Timestamp::constant(4_291_747_200, 0);
+/// No lock ends later than 2106-02-07T06:28:15Z: stores that keep the date in 32 bits wrap beyond it,
+/// and what is locked could be deleted at once.
+pub const LATEST_LOCK: Timestamp = Timestamp::constant(4_294_967_295, 0);
 /// How much longer a key is locked than the segments that it opens: less than the day that duty
 /// `archive` may lock beyond the settling period.
 const KEY_MARGIN: SignedDuration = SignedDuration::from_hours(12);
@@ -50,7 +51,7 @@ impl Settling {
     /// The end of a lock that should last until a date: no lock of a test archive lasts longer than
     /// ten minutes from now, and none lasts beyond what stores can date.
     pub fn capped(self, until: Timestamp, now: Timestamp) -> Timestamp {
-        until.min(whole(now, self.cap)).min(FURTHEST)
+        until.min(whole(now, self.cap)).min(LATEST_LOCK)
     }
 
     /// True when less than half the period is left of a lock: it is extended before anything else.
@@ -118,12 +119,21 @@ mod tests {
         let day = SignedDuration::from_hours(24);
         assert_eq!(Settling::new(day, Environment::Test).capped(at(86_400), at(10)), at(610));
         assert_eq!(Settling::new(day, Environment::Test).capped(at(20), at(10)), at(20));
-        let far = at(9_000_000_000);
-        assert!(Settling::new(day, Environment::Production).capped(far, at(10)) < far);
         assert_eq!(
             Settling::new(day, Environment::Production).capped(at(86_400), at(10)),
             at(86_400)
         );
+    }
+
+    #[test]
+    fn no_lock_ends_where_dates_wrap() {
+        let settling = Settling::new(SignedDuration::from_hours(24), Environment::Production);
+        let capped = |second| settling.capped(at(second), at(10)).to_string();
+        let last = i64::from(u32::MAX);
+        assert_eq!(capped(last - 1), "2106-02-07T06:28:14Z");
+        assert_eq!(capped(last), "2106-02-07T06:28:15Z");
+        assert_eq!(capped(last + 1), "2106-02-07T06:28:15Z");
+        assert_eq!(settling.capped(Timestamp::MAX, at(10)), LATEST_LOCK);
     }
 
     #[test]

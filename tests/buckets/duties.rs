@@ -27,7 +27,7 @@ const EMPTY: [&str; 6] = [
 ];
 
 /// Runs a command with the credentials of a duty: those that `tests/servers/rgw` gives to its user.
-fn run_as(bench: &Bench, duty: &str, arguments: &[&str]) -> Output {
+pub(crate) fn run_as(bench: &Bench, duty: &str, arguments: &[&str]) -> Output {
     let of = |name: &str| format!("{}-{duty}", env::var(name).unwrap());
     let (id, secret) = (of("AWS_ACCESS_KEY_ID"), of("AWS_SECRET_ACCESS_KEY"));
     let variables =
@@ -38,7 +38,7 @@ fn run_as(bench: &Bench, duty: &str, arguments: &[&str]) -> Output {
 }
 
 /// The policy of the bucket that gives each duty to the user of its name.
-fn policy(bench: &Bench) -> String {
+pub(crate) fn policy(bench: &Bench) -> String {
     let principals = DUTIES.map(|duty| format!("{duty}=arn:aws:iam:::user/{duty}"));
     let mut arguments = vec![
         "duties",

@@ -17,6 +17,7 @@ mod requests;
 mod scene;
 mod seeds;
 mod sweeps;
+mod unattended;
 
 use std::{
     env, fs,

@@ -2,6 +2,7 @@
 
 mod reviews;
 mod scene;
+mod unattended;
 
 use jiff::SignedDuration;
 use strongroom_archiver::disposition::DispositionError;

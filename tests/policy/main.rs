@@ -2,7 +2,10 @@
 //! what the locks of the archive then are.
 
 mod office;
+mod quarantine;
 mod scale;
+
+use jiff::Timestamp;
 
 use office::{Office, Stream, days_ahead, first_day_after_years, in_minutes, today};
 
@@ -51,6 +54,22 @@ fn locks_follow_the_policy_in_force() {
 
     // What is sealed from now on has its date in the log.
     office.archive("b", 2);
+    office.sweep();
+    assert!(office.locks("segments/").values().all(|(_, until)| *until == date));
+    assert_eq!(office.verify(), "PASS");
+}
+
+#[test]
+fn a_run_that_may_set_no_dates_seals_all_the_same() {
+    let office = Office::new();
+    office.in_force(1, &[Stream::governance("P1Y")]);
+    office.archive("a", 3);
+    // The dates of what the run before sealed are still to be set.
+    let warned = office.archive_without_dates("b");
+    assert_eq!(warned.len(), 1, "{warned:?}");
+    assert!(warned[0].contains("`sweep --duty lock` has to"), "{warned:?}");
+    let date = first_day_after_years(1);
+    assert!(office.locks("segments/").values().all(|(_, until)| *until < date));
     office.sweep();
     assert!(office.locks("segments/").values().all(|(_, until)| *until == date));
     assert_eq!(office.verify(), "PASS");
@@ -207,6 +226,20 @@ fn a_clock_that_the_policy_does_not_know_is_refused() {
     assert!(said.contains("no policy waits for `acount_closed` of stream `app`"), "{said}");
     assert!(said.contains("`account_closed`"), "{said}");
     office.close_account();
+}
+
+#[test]
+fn a_lock_ends_where_the_dates_of_stores_do_and_nothing_more_is_asked_of_it() {
+    let office = Office::new();
+    office.in_force_for_long(&[Stream::governance("P90Y")]);
+    office.archive("a", 3);
+    office.sweep();
+    let last: Timestamp = "2106-02-07T06:28:15Z".parse().unwrap();
+    assert!(office.locks("segments/").values().all(|(_, until)| *until == last));
+    assert!(office.locks("").values().all(|(_, until)| *until <= last));
+    let findings = office.findings();
+    assert!(!findings.contains("sweep --duty lock"), "{findings}");
+    assert_eq!(office.verify(), "PASS");
 }
 
 #[test]

@@ -5,13 +5,23 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
+use strongroom_archiver::archive::{Silent, archive};
+use strongroom_archiver::log::{Keyring, Log};
+use strongroom_archiver::store::LockedStore;
+use strongroom_archiver::store::file::FileStore;
 use strongroom_crypto::Digest;
 use strongroom_crypto::json::{Value, array, object, parse, text};
+use strongroom_crypto::keys::KeyFile;
+use strongroom_tests::archive::{request, stream};
 use strongroom_tests::clock::now;
+use strongroom_tests::entropy::Dice;
+use strongroom_tests::faulty_store::{Fault, FaultyStore, Mode, Point};
 use strongroom_tests::officers::Officer;
 use strongroom_tests::program::{Output, strongroom};
 use strongroom_tests::temp::TempDir;
@@ -157,6 +167,39 @@ impl Office {
         strongroom(self.path(), &[arguments, &["--to", &to, "--key", "store.key"]].concat())
     }
 
+    /// The same in a run whose credentials may set no date of a policy; what it warns of.
+    pub(crate) fn archive_without_dates(&self, name: &str) -> Vec<String> {
+        let path = self.path().join(format!("{name}.ndjson"));
+        fs::write(&path, "{\"event\":\"undated\"}\n").unwrap();
+        let (root, keys) = (self.path().join("store"), self.path().join("store.key"));
+        let store = FileStore::open(&root, Box::new(now), Dice::new(5, 6).into_closure()).unwrap();
+        let denied = Fault { point: Point::Lock, nth: 1, mode: Mode::Denied };
+        let store: Arc<dyn LockedStore> = Arc::new(FaultyStore::new(store, vec![denied]));
+        let keys = Arc::new(KeyFile::parse(&fs::read_to_string(keys).unwrap()).unwrap());
+        let mut log = Log::open(Arc::clone(&store), Arc::clone(&keys)).unwrap();
+        let (keyring, go_on) = (Keyring::new(store, keys), AtomicBool::new(false));
+        let request = request(vec![stream("app", &path, false)], 1_000);
+        let mut dice = Dice::new(7, 8);
+        let report = archive(&mut log, &keyring, &request, &mut dice, &go_on, &Silent).unwrap();
+        assert_eq!(report.events_sealed, 1);
+        report.warnings
+    }
+
+    /// Archives a file of these lines.
+    pub(crate) fn archive_lines(&self, name: &str, lines: &str) -> Said {
+        fs::write(self.path().join(name), lines).unwrap();
+        self.run(&["archive", "--stream", "app", name, "--json"]).expect(DONE)
+    }
+
+    /// The bytes of an origin.
+    pub(crate) fn origin(&self, name: &str) -> Vec<u8> {
+        self.run(&["cat", "--origin", &format!("file:{name}")]).expect(DONE).output.stdout
+    }
+
+    pub(crate) fn status(&self) -> Said {
+        self.run(&["status", "--segments", "--json"]).expect(DONE)
+    }
+
     pub(crate) fn sweep(&self) {
         self.run(&["sweep", "--duty", "lock"]).expect(DONE);
     }
@@ -210,6 +253,25 @@ impl Office {
         self.plan(version, streams).expect(DONE);
         self.approve_both(version);
         self.apply(version, &[]).expect(DONE);
+    }
+
+    /// Puts a policy in force whose locks may last longer than stores can say.
+    pub(crate) fn in_force_for_long(&self, streams: &[Stream]) {
+        self.write_policy(1, today(), streams);
+        let path = self.path().join("policy-1.yaml");
+        let policy = fs::read_to_string(&path).unwrap().replace("max_lock: P12Y", "max_lock: P99Y");
+        fs::write(&path, policy).unwrap();
+        let checked = strongroom(self.path(), &["policy", "check", "policy-1.yaml"]).expect(DONE);
+        let advice = String::from_utf8(checked.stdout).unwrap();
+        assert!(advice.contains("A6 streams[0].citations[0]"), "{advice}");
+        self.run(&["policy", "plan", "policy-1.yaml", "-o", "plan-1"]).expect(DONE);
+        self.approve_both(1);
+        self.apply(1, &[]).expect(DONE);
+    }
+
+    /// What `verify` finds.
+    pub(crate) fn findings(&self) -> String {
+        String::from_utf8(self.run(&["verify", "--json"]).expect(DONE).output.stdout).unwrap()
     }
 
     /// Keeps a plan and its policy under another name.

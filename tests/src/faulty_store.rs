@@ -27,6 +27,8 @@ pub enum Mode {
     Before,
     /// As `Before`, for want of room.
     Full,
+    /// As `Before`, for want of a permission.
+    Denied,
     /// Stored, but reported as a failure that leaves it open.
     StoredButFailed,
     /// Stored and reported so; then every call fails, as if the process had died.
@@ -220,6 +222,9 @@ impl<S: LockedStore> FaultyStore<S> {
         match self.planned(point, nth, false) {
             None | Some(Mode::Truncated { .. }) => change.apply(&self.inner),
             Some(Mode::Before) => Err(failed(false)),
+            Some(Mode::Denied) => {
+                Err(StoreError::Denied { detail: format!("fault at {point} {nth}") })
+            }
             Some(Mode::Full) => Err(StoreError::Full { detail: format!("fault at {point} {nth}") }),
             Some(Mode::StoredButFailed) => {
                 change.apply(&self.inner)?;

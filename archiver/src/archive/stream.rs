@@ -1,16 +1,19 @@
 //! One stream of a run: its files in order, its open segments in a row.
 
+use std::fmt::Display;
 use std::sync::atomic::Ordering;
 
+use jiff::{SignedDuration, Timestamp};
 use strongroom_crypto::SegmentId;
 use strongroom_crypto::keys::DataKey;
+use strongroom_retention::facts::Times;
 
 use super::inputs::{Job, prefix_mac};
 use super::upload::Identity;
 use super::{ArchiveError, Pending, Run, lock};
 use crate::batch::{Placed, Row, Way};
 use crate::config::Stream;
-use crate::segment::{NewRecord, OpenSegment, Shape, Shaper};
+use crate::segment::{NewRecord, OpenSegment, Shaper};
 use crate::source::{Follow, Framed, Options, PREFIX_BYTES, Reader};
 
 /// Bytes between two looks at the stop flag and two reports of progress.
@@ -51,7 +54,7 @@ impl Run<'_> {
             stream,
             index,
             received_us,
-            row: Row::new(received_us.div_euclid(86_400_000_000)),
+            row: Row::new(received_us, self.skew(stream, received_us)?),
             shaper: Shaper::default(),
             identities: Vec::new(),
             stored: Vec::new(),
@@ -69,6 +72,15 @@ impl Run<'_> {
         work.hand_over()?;
         lock(&self.shared).report.events_read += work.read;
         Ok(())
+    }
+
+    /// How far ahead of a receipt then an event of a stream may lie, by the policy that its seals will name.
+    fn skew(&self, stream: &Stream, received_us: i64) -> Result<SignedDuration, ArchiveError> {
+        let bug = |error: &dyn Display| ArchiveError::Format(error.to_string());
+        let name = stream.name.parse().map_err(|error| bug(&error))?;
+        let now = Timestamp::from_microsecond(received_us).map_err(|error| bug(&error))?;
+        let sealing = self.policies.sealing(&name, None, Times::at(now), now);
+        Ok(self.policies.future_skew(sealing.map(|sealing| sealing.policy)))
     }
 
     fn open_segment(&self, stream: &str, received_us: i64) -> Result<OpenSegment, ArchiveError> {
@@ -145,7 +157,7 @@ impl Work<'_, '_> {
         let Some(record) = file.reader.next_record()? else { return Ok(false) };
         let shape = match record.parse {
             Framed::Json => self.shaper.shape(record.raw),
-            Framed::Text | Framed::Broken => Shape { template: None, json: false, time_us: None },
+            Framed::Text | Framed::Broken => self.shaper.unframed(record.raw),
         };
         let rejected = match record.parse {
             Framed::Json => !shape.json,

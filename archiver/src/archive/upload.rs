@@ -1,5 +1,7 @@
 //! A sealed segment goes to the store: segment, manifest, each read back as asked.
 
+use std::collections::BTreeMap;
+
 use strongroom_crypto::entry::{EntryKind, EventTree, Seal, TimeRange};
 use strongroom_crypto::keys::KeyMaterial;
 use strongroom_crypto::manifest::{Counts, Manifest};
@@ -82,15 +84,14 @@ impl Run<'_> {
         };
         let period_id = hex::encode(&period.id);
         let material = KeyMaterial::new(&period_id, period.generation, wrapped).map_err(bug)?;
-        let late = placed.day == Day::Late;
+        let (late, ahead) = (placed.day == Day::Late, placed.ahead);
         let sealed = placed.segment.seal(shaper, &material.to_string())?;
         let key = segment_key(&name, day.date(), &id)?;
         let until = Instant::from_unix_ms(lock_now.until.as_millisecond()).unwrap_or(Instant::MAX);
         // A crash here, or anywhere before the claim, leaves an orphan: no claim names it, its lock lapses.
         let stored = self.put(&key, &sealed.encoded.bytes, lock_now)?;
         let ranges = self.ranges(&name, &sealed, identities)?;
-        let policy = before.map(|sealing| sealing.policy);
-        let about = Classified { class, policy, period };
+        let about = Classified { class, policy: before.map(|sealing| sealing.policy), period };
         let manifest = self.manifest(&sealed, &key, &stored, &about, lock_now, ranges.clone())?;
         let times =
             |range: TimeRange| Times::between(timestamp(range.min()), timestamp(range.max()));
@@ -111,7 +112,7 @@ impl Run<'_> {
             object: manifest.object,
             object_sha256: manifest.sha256,
             period_key: period,
-            policy,
+            policy: manifest.policy,
             ranges_sha256: ranges.digest(),
             receive_time: manifest.receive_time,
             retain_until,
@@ -123,6 +124,7 @@ impl Run<'_> {
             events_sealed: sealed.rows,
             events_rejected: sealed.counts.rejected,
             duplicates: sealed.counts.duplicates,
+            quarantined: BTreeMap::from([(name, ahead)]),
             bytes_raw: sealed.counts.bytes,
             bytes_stored: manifest.bytes + u64::try_from(manifest_bytes.len()).unwrap_or(0),
             segments: 1,

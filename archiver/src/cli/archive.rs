@@ -62,6 +62,7 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
     let mut report = archive(&mut log, &keyring, &request, &mut fill, &machine.stop, &bar)?;
     drop(bar);
     report.warnings.extend(misfit(&request, &report));
+    report.warnings.extend(ahead(&report));
     print(&report, &log, &counted.counts(), arguments.json)?;
     for failure in &report.failures {
         output::complain(&failure.message, Some(failure.next));
@@ -91,6 +92,19 @@ fn misfit(request: &Request, report: &Report) -> Option<String> {
             output::count(report.events_sealed)
         )
     })
+}
+
+/// A warning for each stream with events whose clock is wrong.
+fn ahead(report: &Report) -> Vec<String> {
+    let streams = report.quarantined.iter().filter(|(_, events)| **events > 0);
+    let warning = |(stream, events): (&String, &u64)| {
+        let events = output::counted(*events, "event says that it", "events say that they");
+        format!(
+            "stream `{stream}`: {events} happened later than `max_future_skew` (PT5M without a policy) after the receipt: \
+             quarantined in segments of their own and kept from the receipt; correct the clock of the source"
+        )
+    };
+    streams.map(warning).collect()
 }
 
 fn request(arguments: &Arguments, place: &Place) -> Result<Request, Failure> {
@@ -178,6 +192,7 @@ fn print(report: &Report, log: &Log, counts: &Counts, as_json: bool) -> Result<(
             ("events_sealed", report.events_sealed.into()),
             ("failures", failures),
             ("interrupted", report.interrupted.into()),
+            ("quarantined", report.quarantined.values().sum::<u64>().into()),
             ("requests", counts.requests().into()),
             ("requests_by_kind", by_kind(counts)),
             ("segments", report.segments.into()),

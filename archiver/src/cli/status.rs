@@ -1,9 +1,10 @@
 //! `strongroom status`
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use clap::Args;
+use strongroom_crypto::SegmentId;
 use strongroom_crypto::json::{Value, array, object, text};
 use strongroom_crypto::origin::OriginHandle;
 use strongroom_crypto::state::{LiveSegment, PolicyRecord, State};
@@ -12,6 +13,7 @@ use super::target::{Place, Target};
 use super::{EXIT_DONE, Failure, Machine, output};
 use crate::log::{Gone, Keyring, Sealed, instant, newest_checkpoint, walk};
 use crate::policies::Policies;
+use crate::quarantine::is_quarantined;
 use crate::read::{OriginStatus, origins};
 use crate::store::{Covered, LockedStore};
 
@@ -44,12 +46,18 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
     output::warn(covered);
     let sum = |of: fn(&Sealed) -> u64| seals.iter().map(of).fold(0, u64::saturating_add);
     let (events, bytes) = (sum(|sealed| sealed.seal.events.count), sum(|sealed| sealed.seal.bytes));
+    let retention = Retention::of(&place, &*store, covered, (&state, &seals))?;
+    let ahead = &retention.ahead;
+    let in_quarantine = seals.iter().filter(|sealed| ahead.contains(&sealed.seal.segment_id));
+    let quarantined: u64 = in_quarantine.map(|sealed| sealed.seal.events.count).sum();
     let size = head.as_ref().map_or(0, |head| head.size);
-    let retention = Retention::of(&place, &*store, covered, &state)?;
     if arguments.json {
         let origins = array(origins.iter().map(describe_origin));
-        let listed =
-            if arguments.segments { array(seals.iter().map(describe)) } else { Value::Null };
+        let listed = if arguments.segments {
+            array(seals.iter().map(|sealed| describe(sealed, ahead)))
+        } else {
+            Value::Null
+        };
         output::json(&object([
             ("archive_id", text(state.archive_id())),
             ("bytes_segments", bytes.into()),
@@ -62,6 +70,7 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
             ("log_open_sha256", text(state.log_open_sha256())),
             ("origins", origins),
             ("policy", retention.policy.as_ref().map(describe_policy).into()),
+            ("quarantined", quarantined.into()),
             ("segment_list", listed),
             ("segments", state.live_segments().into()),
             ("store", state.store().into()),
@@ -74,10 +83,11 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
     show_head(&state, &vkey, size)?;
     let (segments, events) = (output::count(state.live_segments()), output::count(events));
     output::line(format!("segments    {segments} live, {events} events, {}", output::size(bytes)))?;
+    show_quarantined(quarantined, ahead.len())?;
     if gone > 0 {
         output::line(format!(
             "destroyed   {}: `strongroom disposition list`",
-            output::counted(u64::try_from(gone).unwrap_or(u64::MAX), "segment", "segments")
+            output::counted(count_of(gone), "segment", "segments")
         ))?;
     }
     retention.show()?;
@@ -94,6 +104,8 @@ struct Retention {
     policy: Option<PolicyRecord>,
     /// How many live segments no policy speaks of: none is in force, or its streams are others.
     unclassified: u64,
+    /// The segments whose events lie too far ahead of their receipt.
+    ahead: BTreeSet<SegmentId>,
 }
 
 impl Retention {
@@ -101,14 +113,24 @@ impl Retention {
         place: &Place,
         store: &dyn LockedStore,
         covered: &Covered,
-        state: &State,
+        (state, seals): (&State, &[Sealed]),
     ) -> Result<Self, Failure> {
         let now = store.now()?;
-        let policies = Policies::load(store, covered, state, place.labels())?;
+        let policies = Policies::load(store, covered, state, place.labels());
+        let policies = policies.unwrap_or_else(|error| {
+            let next = "run `strongroom verify`; until then every segment counts as unclassified";
+            output::complain(&error.to_string(), Some(next));
+            Policies::default()
+        });
         let governed = |segment: &LiveSegment| policies.decide(segment, &[], now).governed_by;
         let without = state.segments().filter(|segment| governed(segment).is_none()).count();
-        let unclassified = u64::try_from(without).unwrap_or(u64::MAX);
-        Ok(Self { policy: state.policy_in_force(instant(now)).cloned(), unclassified })
+        let seals = seals.iter().map(|sealed| &sealed.seal);
+        let ahead = seals.filter(|seal| is_quarantined(seal, policies.future_skew(seal.policy)));
+        Ok(Self {
+            policy: state.policy_in_force(instant(now)).cloned(),
+            unclassified: count_of(without),
+            ahead: ahead.map(|seal| seal.segment_id).collect(),
+        })
     }
 
     fn show(&self) -> Result<(), Failure> {
@@ -138,6 +160,21 @@ fn describe_policy(policy: &PolicyRecord) -> Value {
     ])
 }
 
+fn show_quarantined(events: u64, segments: usize) -> Result<(), Failure> {
+    if events > 0 {
+        let events = output::counted(events, "event", "events");
+        let segments = output::counted(count_of(segments), "segment", "segments");
+        output::line(format!(
+            "quarantined {events} in {segments}, ahead of the receipt: `status --segments --json`"
+        ))?;
+    }
+    Ok(())
+}
+
+fn count_of(number: usize) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
+}
+
 fn describe_origin((handle, origin): (&OriginHandle, &OriginStatus)) -> Value {
     object([
         ("end", origin.end.into()),
@@ -165,12 +202,13 @@ fn show_head(state: &State, vkey: &str, size: u64) -> Result<(), Failure> {
     Ok(())
 }
 
-fn describe(sealed: &Sealed) -> Value {
+fn describe(sealed: &Sealed, quarantined: &BTreeSet<SegmentId>) -> Value {
     let seal = &sealed.seal;
     object([
         ("bytes", seal.bytes.into()),
         ("events", seal.events.count.into()),
         ("object", seal.object.as_str().into()),
+        ("quarantined", quarantined.contains(&seal.segment_id).into()),
         ("segment_id", text(seal.segment_id)),
         ("settle_until", text(seal.settle_until)),
         ("stream", seal.stream.as_str().into()),

@@ -63,7 +63,7 @@ impl Meaning {
     }
 
     /// The meaning of a record whose tokens were read.
-    fn of(raw: &[u8], tokens: &Tokens) -> Self {
+    pub(crate) fn of(raw: &[u8], tokens: &Tokens) -> Self {
         if tokens.depth > MAX_DEPTH || tokens.leaves.len() > MAX_LEAVES {
             return Self::default();
         }

@@ -99,8 +99,11 @@ impl Registry {
         let mut tokens = std::mem::take(&mut self.tokens);
         let json = tokens.read(raw).is_ok();
         let template = if json { self.find(raw, &tokens) } else { None };
-        let meaning = template.and_then(|id| self.templates.get(id)).map(|known| &known.meaning);
-        let time_us = meaning.and_then(|meaning| meaning.time_us(raw, &tokens.leaves));
+        let time_us = match template.and_then(|id| self.templates.get(id)) {
+            Some(known) => known.meaning.time_us(raw, &tokens.leaves),
+            None if json => Meaning::of(raw, &tokens).time_us(raw, &tokens.leaves),
+            None => None,
+        };
         self.tokens = tokens;
         Shape { template, json, time_us }
     }

@@ -84,6 +84,8 @@ impl Locks {
                 return Some((Mark::Fail, detail));
             }
         }
+        // No lock can be asked to last longer than the archive lets one.
+        let date = date.map(|date| self.settling.capped(date, self.now));
         let reaches = |date: Timestamp| date.duration_since(lock.until) <= LOCK_SLACK;
         if date.is_some_and(reaches) {
             return None;

@@ -82,8 +82,11 @@ impl Anchors<'_> {
         };
         let event = times.greatest();
         let latest = received.saturating_add(self.defaults.max_future_skew);
-        if event > latest.unwrap_or(Timestamp::MAX) {
-            return anchor(received, Start::ReceiveTime, Some(Note::FutureEvent));
+        let latest = latest.unwrap_or(Timestamp::MAX);
+        if event > latest {
+            // One that is believed, among those that are not, may be as late as any may be.
+            let at = if times.least() > latest { received } else { latest };
+            return anchor(at, Start::ReceiveTime, Some(Note::FutureEvent));
         }
         let day = self.rule.zone.date(received);
         let backfill = self.rule.backfill.as_ref();

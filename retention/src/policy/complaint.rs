@@ -82,6 +82,7 @@ codes! {
     NoMinimum = "A3", "a stream that no rule gives a minimum (advice)";
     OtherEvent = "A4", "a rule that another event than the stream's starts (advice)";
     MayOverlap = "A5", "a stream and a set of labels that one source could match both (advice)";
+    BeyondStores = "A6", "a period that ends after 2106-02-07, when the dates of locks do (advice)";
 }
 
 impl Code {
@@ -95,6 +96,7 @@ impl Code {
                 | Self::NoMinimum
                 | Self::OtherEvent
                 | Self::MayOverlap
+                | Self::BeyondStores
         )
     }
 }

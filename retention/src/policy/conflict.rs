@@ -11,6 +11,7 @@ use super::term::{Term, anchors};
 use super::{Clock, LockDemand, StreamRule};
 use crate::catalogue::{Basis, Immutability, Minimum};
 use crate::period::{Counting, Cutoff, Period};
+use crate::settling::LATEST_LOCK;
 
 /// Checks one stream's citations against each other and against its settings.
 pub(super) fn check(stream: &Stream<'_>, setting: &Setting, complaints: &mut Complaints) {
@@ -55,6 +56,11 @@ fn check_lock(stream: &Stream<'_>, setting: &Setting, complaints: &mut Complaint
             let message = format!("from {day} `{}` ends after `max_lock` `{max_lock}`", min.period);
             let write = "a shorter period, or a longer `defaults.max_lock`";
             complaints.add(Code::BeyondMaxLock, place, message, write);
+        }
+        if min.end(setting.today) >= stream.rule.zone.date(LATEST_LOCK) {
+            let message = format!("`{}` from now on ends after {LATEST_LOCK}", min.period);
+            let write = "a shorter period, or plan for what keeps it when no lock does any more";
+            complaints.add(Code::BeyondStores, place, message, write);
         }
     }
 }

@@ -261,7 +261,7 @@ fn read_setting(
         defaults: Defaults {
             zone,
             fiscal_year_end: fiscal_year_end.unwrap_or(MonthDay::YEAR_END),
-            max_future_skew: skew.unwrap_or(SignedDuration::from_mins(5)),
+            max_future_skew: skew.unwrap_or(Defaults::MAX_FUTURE_SKEW),
             max_lock: max_lock.or_else(|| "P9999Y".parse().ok())?,
             grace: period_or(&fields, "grace", "P30D", complaints)?,
             review_sla: period_or(&fields, "review_sla", "P14D", complaints)?,

@@ -234,6 +234,14 @@ fn advice_does_not_stop_a_policy() {
     );
     assert_eq!(advice(&[("{stream: [ledger-postings]}", "{labels: {app: ledger}}")]), ["A5"]);
     assert_eq!(advice(&[("set_max: P10Y", "set_max: P5Y")]), ["C2"]);
+    let until_2106 = |min: &str| {
+        let min = format!("- reg: pci-dss-10-5-1\n        set_min: {min}\n        rationale: a");
+        let longer = ("set_max: P18M", "set_max: P98Y");
+        advice(&[("max_lock: P12Y", "max_lock: P99Y"), longer, (PCI, &min)])
+    };
+    // From 2026-11-20 to 2106-02-06 and a day further.
+    assert_eq!(until_2106("P79Y2M17D"), [""; 0]);
+    assert_eq!(until_2106("P79Y2M18D"), ["A6"]);
 }
 
 #[test]
@@ -241,7 +249,7 @@ fn every_code_is_proved() {
     let cases = [FILE, STREAMS, RULES].concat();
     let mut proved: BTreeSet<&str> =
         cases.iter().flat_map(|(codes, _)| codes.iter().copied()).collect();
-    proved.extend(["P028", "A1", "A2", "A3", "A4", "A5", "C2"]);
+    proved.extend(["P028", "A1", "A2", "A3", "A4", "A5", "A6", "C2"]);
     let all: BTreeSet<&str> = Code::ALL.iter().map(|code| code.as_str()).collect();
     assert_eq!(proved, all);
 }

@@ -35,6 +35,26 @@ fn an_event_of_the_far_future_counts_from_its_receipt() {
 }
 
 #[test]
+fn an_event_is_believed_as_far_ahead_of_its_receipt_as_the_policy_allows() {
+    let mut scene = Scene::new("2026-01-10T00:00:00Z", policy("UTC", vec![cite("us-cjis-au-11")]));
+    let mut decide = |received: &str, first: &str, last: &str| {
+        scene.facts.receive_time = Times::at(at(received));
+        scene.facts.event_time = Some(Times::between(at(first), at(last)));
+        let decision = scene.decide("2026-01-12T00:00:00Z");
+        (decision.keep_until, notes(&decision, "us-cjis-au-11"))
+    };
+    let (kept, none) = (until("2027-01-12T00:00:00Z"), Vec::<String>::new());
+    let five = decide("2026-01-10T23:55:00Z", "2026-01-11T00:00:00Z", "2026-01-11T00:00:00Z");
+    assert_eq!(five, (kept, none));
+    let over = "2026-01-11T00:00:00.001Z";
+    let (earlier, future) = (until("2027-01-11T00:00:00Z"), vec!["future_event -".to_owned()]);
+    assert_eq!(decide("2026-01-10T23:55:00Z", over, over), (earlier, future.clone()));
+    // Beside it one that is believed, which may have happened as late as is allowed.
+    let mixed = decide("2026-01-10T23:55:00Z", "2026-01-10T23:00:00Z", over);
+    assert_eq!(mixed, (kept, future));
+}
+
+#[test]
 fn a_segment_is_kept_by_its_last_record_and_must_go_by_its_first() {
     let citations = vec![cite("us-cjis-au-11"), limited("eu-gdpr-5-1-e", "P2Y")];
     let mut scene = Scene::new("2026-01-10T00:00:00Z", policy("UTC", citations));
@@ -259,6 +279,28 @@ fn no_lock_reaches_further_than_the_policy_allows() {
     assert_eq!(decision.lock_until, Some(at("2028-02-02T00:00:00Z")));
     assert!(decision.lock_capped);
     assert!(!scene.decide("2031-02-01T00:00:00Z").lock_capped);
+}
+
+#[test]
+fn no_lock_ends_later_than_stores_can_say() {
+    let decide = |zone: &str, event: &str| {
+        let mut kept = cite("us-finra-4511");
+        kept.set_min = Some("P80Y".parse().unwrap());
+        let mut plan = policy(zone, vec![kept]);
+        plan.defaults.max_lock = "P90Y".parse().unwrap();
+        let decision = Scene::new(event, plan).decide("2026-03-01T00:00:00Z");
+        let lock = decision.lock_until.unwrap().to_string();
+        (decision.keep_until, lock, decision.lock_capped)
+    };
+    let (last, day) = ("2106-02-07T06:28:15Z".to_owned(), "2106-02-07T06:00:00Z");
+    let found = decide("America/Chicago", "2026-02-06T12:00:00Z");
+    assert_eq!(found, (until(day), day.to_owned(), false));
+    // An hour later, by the dates of another zone.
+    let found = decide("America/Denver", "2026-02-06T12:00:00Z");
+    assert_eq!(found, (until("2106-02-07T07:00:00Z"), last.clone(), true));
+    // It is kept all the same.
+    let found = decide("UTC", "2026-02-20T12:00:00Z");
+    assert_eq!(found, (until("2106-02-21T00:00:00Z"), last, true));
 }
 
 #[test]

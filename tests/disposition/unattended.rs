@@ -1,0 +1,221 @@
+//! What a policy approves by itself goes with the next sweep, and nothing else does.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use strongroom_archiver::disposition::execute::{Clocks, order};
+use strongroom_crypto::json::Value;
+use strongroom_retention::catalogue::Catalogue;
+use strongroom_tests::clock::now;
+use strongroom_tests::officers::Officer;
+use strongroom_tests::program::{Output, strongroom};
+use strongroom_tests::temp::TempDir;
+
+use crate::scene::Scene;
+
+const OFFICERS: [Officer; 2] = [
+    Officer { id: "ada", role: "records", seed: 1 },
+    Officer { id: "ben", role: "legal", seed: 2 },
+];
+/// The streams: what their policy says beside their name.
+const STREAMS: [(&str, &str); 3] = [
+    ("brief", "pre_approved: true\n    grace: P0D"),
+    ("reviewed", "grace: P0D"),
+    ("patient", "pre_approved: true\n    grace: P10D"),
+];
+/// How long a lock may take to lapse.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// An archive under a policy that approves the disposal of two of three streams, all over since 2021.
+struct Bench {
+    temp: TempDir,
+    to: String,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let temp = TempDir::new("unattended");
+        let to = format!("file://{}/archive", temp.path().display());
+        let bench = Self { temp, to };
+        let officers = OFFICERS.map(|officer| format!("--officer={}", officer.write(bench.path())));
+        let init = ["init", "--environment=test", "--settle=PT4S", &officers[0], &officers[1]];
+        bench.run(&init).expect(0);
+        fs::write(bench.path().join("policy.yaml"), policy()).unwrap();
+        bench.run(&["policy", "plan", "policy.yaml", "-o", "plan.json"]).expect(0);
+        for officer in ["ada", "ben"] {
+            let approve = ["policy", "approve", "plan.json", "--policy", "policy.yaml"];
+            let by = ["--officer", officer, "--officer-key", officer];
+            bench.run(&[&approve[..], &by].concat()).expect(0);
+        }
+        bench.run(&["policy", "apply", "plan.json", "--policy", "policy.yaml"]).expect(0);
+        bench
+    }
+
+    fn path(&self) -> &Path {
+        self.temp.path()
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        strongroom(self.path(), &[arguments, &["--to", self.to.as_str()]].concat())
+    }
+
+    /// Seals a segment of events of 2020.
+    fn archive(&self, stream: &str, name: &str) {
+        let event = "{\"eventVersion\":\"1.08\",\"eventTime\":\"2020-03-01T10:00:00Z\",\
+                     \"eventSource\":\"iam.amazonaws.com\",\"eventName\":\"CreateUser\"}\n";
+        let file = format!("{stream}-{name}.ndjson");
+        fs::write(self.path().join(&file), event.repeat(3)).unwrap();
+        self.run(&["archive", "--stream", stream, &file]).expect(0);
+    }
+
+    fn sweep(&self, most: &str) -> Output {
+        let sweep = ["sweep", "--duty", "remove", "--max-objects", most, "--json"];
+        self.run(&sweep).expect(0)
+    }
+
+    /// Sweeps until so many orders were carried out.
+    fn sweep_until(&self, most: &str, orders: usize) -> Output {
+        let begun = Instant::now();
+        loop {
+            let swept = self.sweep(most);
+            if items(&swept, "disposals") == orders {
+                return swept;
+            }
+            assert!(begun.elapsed() < PATIENCE, "{}", String::from_utf8_lossy(&swept.stdout));
+            sleep(Duration::from_millis(250));
+        }
+    }
+
+    /// How many segments of a stream are there.
+    fn segments(&self, stream: &str) -> usize {
+        let status = self.run(&["status", "--segments", "--json"]).expect(0);
+        let Value::Object(status) = status.json() else { panic!("no object") };
+        let Some(Value::Array(listed)) = status.get("segment_list") else { panic!("no list") };
+        let object = |segment: &Value| match segment {
+            Value::Object(members) => match members.get("object") {
+                Some(Value::Text(object)) => object.clone(),
+                other => panic!("{other:?}"),
+            },
+            other => panic!("{other:?}"),
+        };
+        let names = listed.iter().map(object);
+        let names = names.filter(|name| name.starts_with(&format!("segments/{stream}/")));
+        names.filter(|name| self.path().join("archive").join(name).is_file()).count()
+    }
+
+    fn verify(&self) {
+        let found = self.run(&["verify", "--deep", "--json"]);
+        let shown = String::from_utf8_lossy(&found.stdout).into_owned();
+        assert_eq!(found.text("verdict"), "PASS", "{shown}");
+    }
+}
+
+/// How many items a list of the JSON output has.
+fn items(output: &Output, name: &str) -> usize {
+    let Value::Object(members) = output.json() else { panic!("no object") };
+    match members.get(name) {
+        Some(Value::Array(items)) => items.len(),
+        other => panic!("`{name}` is {other:?}"),
+    }
+}
+
+fn policy() -> String {
+    let today = now().to_string();
+    let (today, _) = today.split_once('T').unwrap();
+    let catalogue = Catalogue::shipped().unwrap().digest();
+    let mut policy = format!(
+        "schema: strongroom.policy/v1
+metadata: {{name: test, version: 1, effective: {today}, owner: records}}
+catalogue: {{digest: \"sha256:{catalogue}\"}}
+defaults:
+  zone: UTC
+  max_lock: P12Y
+  disposal: {{approval: two_person, roles: [legal, records]}}
+streams:
+"
+    );
+    for (stream, more) in STREAMS {
+        write!(
+            policy,
+            "  - id: {stream}
+    title: Events
+    record_class: {stream}
+    match: {{stream: [{stream}]}}
+    {more}
+    segment: {{max_span: PT24H}}
+    backfill: {{received_before: 2100-01-01, count_from: event_time, rationale: moved here}}
+    citations:
+      - reg: pci-dss-10-5-1
+"
+        )
+        .unwrap();
+    }
+    policy
+}
+
+#[test]
+fn a_pre_approved_class_goes_unattended_and_no_other() {
+    let bench = Bench::new();
+    for (stream, _) in STREAMS {
+        bench.archive(stream, "a");
+    }
+    let swept = bench.sweep_until("10", 1);
+    assert_eq!(items(&swept, "disposals_stopped"), 0);
+    let left = STREAMS.map(|(stream, _)| bench.segments(stream));
+    assert_eq!(left, [0, 1, 1]);
+    bench.verify();
+    // Nothing more goes, neither what takes officers nor what is in its grace.
+    let again = bench.sweep("10");
+    assert_eq!((items(&again, "disposals"), bench.segments("reviewed")), (0, 1));
+    let listed = String::from_utf8(bench.run(&["disposition", "list"]).expect(0).stdout).unwrap();
+    assert_eq!(listed.matches("certified ").count(), 1, "{listed}");
+    // Officers would find both.
+    let proposed = bench.run(&["disposition", "propose", "-o", "batch.json", "--json"]).expect(0);
+    assert_eq!(items(&proposed, "segments"), 2);
+    bench.verify();
+}
+
+#[test]
+fn a_hold_stops_what_is_pre_approved_and_a_run_takes_no_more_than_it_may() {
+    let bench = Bench::new();
+    bench.archive("brief", "a");
+    let place = ["hold", "place", "m-1", "--matter", "a matter", "--stream", "brief"];
+    let by = ["--officer", "ada", "--officer-key", "ada"];
+    bench.run(&[&place[..], &by].concat()).expect(0);
+    bench.archive("brief", "b");
+    bench.archive("brief", "c");
+    // Two go, one a run; what is held stays and is told.
+    let first = bench.sweep_until("1", 1);
+    assert_eq!(bench.segments("brief"), 2);
+    assert!(first.stderr.contains("is under a hold: it was left"), "{}", first.stderr);
+    bench.sweep_until("1", 1);
+    assert_eq!(bench.segments("brief"), 1);
+    let held = bench.sweep("10");
+    assert_eq!((items(&held, "disposals"), items(&held, "disposals_left")), (0, 1));
+    assert_eq!(bench.segments("brief"), 1);
+    bench.run(&["sweep", "--duty", "hold"]).expect(0);
+    bench.verify();
+}
+
+#[test]
+fn an_order_of_officers_that_was_interrupted_is_carried_out() {
+    let scene = Scene::new("resumed");
+    scene.propose();
+    scene.approve("ada", "ada").expect(0);
+    scene.approve("ben", "ben").expect(0);
+    let (batch, keys, mut dice) = (scene.batch(), scene.keys(), Scene::dice());
+    let (mut log, policies) = scene.open(Vec::new());
+    let clocks = Clocks { local: now(), store: now() };
+    order(&mut log, &keys, &policies, &batch, clocks, &mut dice).unwrap();
+    drop(log);
+    let object = scene.object();
+    assert!(object.is_file());
+    let swept = scene.strongroom(&["sweep", "--json"]).expect(0);
+    assert_eq!(items(&swept, "disposals"), 1);
+    assert!(!object.exists());
+    scene.run(&["verify", &batch.order.to_string()]).expect(0);
+    scene.verify("PASS");
+}
