@@ -136,7 +136,9 @@ impl From<PolicyError> for ArchiveError {
     fn from(error: PolicyError) -> Self {
         match error {
             PolicyError::Log(error) => Self::Log(error),
-            error @ PolicyError::Unusable { .. } => Self::Policy(error),
+            error @ (PolicyError::Differs { .. } | PolicyError::Unusable { .. }) => {
+                Self::Policy(error)
+            }
         }
     }
 }
@@ -224,7 +226,14 @@ pub fn archive(
 ) -> Result<Report, ArchiveError> {
     let covered = [log.covered().clone(), keyring.covered().clone()];
     let labels = labels(&request.streams);
-    let policies = Policies::load(&**log.store(), log.covered(), log.state(), labels)?;
+    let policies = Policies::load(&**log.store(), log.covered(), log.state(), labels);
+    if let Err(PolicyError::Differs { .. } | PolicyError::Unusable { .. }) = policies {
+        crate::sweep::extend_undecided(log)?;
+        if log.is_extended() {
+            log.append(&[], Some(request.shard), entropy)?;
+        }
+    }
+    let policies = policies?;
     let missing = crate::sweep::extend_overdue(log, &policies)?;
     let origin_key = keyring.origin()?;
     keyring.lock_origin(log.birth_lock()?.until, log.key_lock()?)?;

@@ -23,6 +23,7 @@ use crate::log::{
 use crate::policies::Policies;
 use crate::store::{Lock, LockMode, ObjectKey, VersionId};
 
+pub(crate) use dates::{Part, Reach, heads, targets};
 pub use holds::{Flags, sweep_holds};
 pub use orphans::{Orphans, remove_orphans};
 
@@ -40,6 +41,16 @@ pub fn extend_overdue(log: &mut Log, policies: &Policies) -> Result<Vec<ObjectKe
     let dated = dates::set_dates(log, policies);
     let rolled = roll(log, policies)?;
     Ok(dated?.into_iter().chain(rolled).collect())
+}
+
+/// Moves every lock on that is about to lapse where nobody can decide: everything is kept, and the log
+/// says of no date that it is set.
+///
+/// # Errors
+///
+/// The store's: a lock that cannot be extended stops the run.
+pub fn extend_undecided(log: &mut Log) -> Result<Vec<ObjectKey>, LogError> {
+    roll(log, &Policies::default())
 }
 
 /// Moves every lock on that is about to lapse, if they are due.

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use clap::Args;
 use strongroom_crypto::json::{Value, array, object, text};
 use strongroom_crypto::origin::OriginHandle;
-use strongroom_crypto::state::State;
+use strongroom_crypto::state::{LiveSegment, State};
 
-use super::target::Target;
+use super::target::{Place, Target};
 use super::{EXIT_DONE, Failure, Machine, output};
 use crate::log::{Gone, Keyring, Sealed, instant, newest_checkpoint, walk};
 use crate::read::{OriginStatus, origins};
+use crate::store::{Covered, LockedStore};
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
@@ -43,6 +44,7 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
     let sum = |of: fn(&Sealed) -> u64| seals.iter().map(of).fold(0, u64::saturating_add);
     let (events, bytes) = (sum(|sealed| sealed.seal.events.count), sum(|sealed| sealed.seal.bytes));
     let size = head.as_ref().map_or(0, |head| head.size);
+    let unclassified = unclassified(&place, &*store, covered, &state)?;
     if arguments.json {
         let origins = array(origins.iter().map(describe_origin));
         let listed =
@@ -61,6 +63,7 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
             ("segment_list", listed),
             ("segments", state.live_segments().into()),
             ("store", state.store().into()),
+            ("unclassified", unclassified.into()),
             ("vkey", vkey.into()),
             ("warnings", array(covered.warnings().into_iter().map(Value::Text))),
         ]))?;
@@ -80,11 +83,37 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
         None => "retention   no policy in force: every segment is unclassified, under a rolling settling lock".to_owned(),
         Some(policy) => format!("retention   policy version {} sha256:{}", policy.version, policy.policy),
     })?;
+    if let (Some(_), Some(count)) = (policy, unclassified.filter(|count| *count > 0)) {
+        output::line(format!(
+            "            {} unclassified: no rule of the policy speaks of their streams and labels",
+            output::counted(count, "segment", "segments")
+        ))?;
+    }
     show_origins(origins)?;
     if arguments.segments {
         show_segments(&seals)?;
     }
     Ok(EXIT_DONE)
+}
+
+/// How many live segments no policy in force has a rule for; none, if that cannot be decided.
+fn unclassified(
+    place: &Place,
+    store: &dyn LockedStore,
+    covered: &Covered,
+    state: &State,
+) -> Result<Option<u64>, Failure> {
+    let policies = match place.policies_of(store, covered, state) {
+        Ok(policies) => policies,
+        Err(failure) => {
+            output::complain(&failure.message, failure.next.as_deref());
+            return Ok(None);
+        }
+    };
+    let now = store.now()?;
+    let governed = |segment: &LiveSegment| policies.decide(segment, &[], now).governed_by.is_some();
+    let count = state.segments().filter(|segment| !governed(segment)).count();
+    Ok(Some(u64::try_from(count).unwrap_or(u64::MAX)))
 }
 
 fn describe_origin((handle, origin): (&OriginHandle, &OriginStatus)) -> Value {

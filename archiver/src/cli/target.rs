@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use strongroom_crypto::keys::KeyFile;
+use strongroom_crypto::state::State;
 
 use super::{EXIT_INPUT, Failure, Machine};
 use crate::config::Config;
@@ -18,7 +19,7 @@ use crate::limits::Limits;
 use crate::log::Log;
 use crate::policies::{Policies, labels};
 use crate::store::file::FileStore;
-use crate::store::{LockedStore, StoreError, StoreUrl};
+use crate::store::{Covered, LockedStore, StoreError, StoreUrl};
 
 /// The environment variable that names a key file.
 const KEY_VARIABLE: &str = "STRONGROOM_KEY";
@@ -164,8 +165,18 @@ impl Place {
 
     /// The policies of an archive, with the labels that the configuration gives its streams.
     pub(super) fn policies(&self, log: &Log) -> Result<Policies, Failure> {
+        self.policies_of(&**log.store(), log.covered(), log.state())
+    }
+
+    /// The same of a state that was read.
+    pub(super) fn policies_of(
+        &self,
+        store: &dyn LockedStore,
+        covered: &Covered,
+        state: &State,
+    ) -> Result<Policies, Failure> {
         let labels = self.config.as_ref().map(|config| labels(&config.streams)).unwrap_or_default();
-        Ok(Policies::load(&**log.store(), log.covered(), log.state(), labels)?)
+        Ok(Policies::load(store, covered, state, labels)?)
     }
 
     /// The store's address as a shell takes it.
