@@ -138,7 +138,9 @@ impl From<PolicyError> for ArchiveError {
     fn from(error: PolicyError) -> Self {
         match error {
             PolicyError::Log(error) => Self::Log(error),
-            error @ PolicyError::Unusable { .. } => Self::Policy(error),
+            error @ (PolicyError::Differs { .. } | PolicyError::Unusable { .. }) => {
+                Self::Policy(error)
+            }
         }
     }
 }
@@ -226,7 +228,14 @@ pub fn archive(
 ) -> Result<Report, ArchiveError> {
     let covered = [log.covered().clone(), keyring.covered().clone()];
     let labels = labels(&request.streams);
-    let policies = Policies::load(&**log.store(), log.covered(), log.state(), labels)?;
+    let policies = Policies::load(&**log.store(), log.covered(), log.state(), labels);
+    if let Err(PolicyError::Differs { .. } | PolicyError::Unusable { .. }) = policies {
+        crate::sweep::extend_undecided(log)?;
+        if log.is_extended() {
+            log.append(&[], Some(request.shard), entropy)?;
+        }
+    }
+    let policies = policies?;
     let (missing, refused) = crate::sweep::extend_as_permitted(log, &policies)?;
     let refused = refused.map(|detail| {
         format!(

@@ -300,6 +300,13 @@ impl From<PolicyError> for Failure {
     fn from(error: PolicyError) -> Self {
         match error {
             PolicyError::Log(error) => error.into(),
+            error @ PolicyError::Differs { .. } => Self {
+                code: EXIT_FINDING,
+                message: error.to_string(),
+                next: Some(
+                    "run `strongroom verify`, and ask the officers who signed the entry".into(),
+                ),
+            },
             error @ PolicyError::Unusable { .. } => Self {
                 code: EXIT_AGAIN,
                 message: error.to_string(),

@@ -13,6 +13,9 @@
 //! | [`doctor`] | what a store can do, and what it only seems to do |
 //! | [`hold`] | what must not be destroyed, and the flags that follow |
 //! | [`disposition`] | what goes, by whose order, and the proof that it went |
+//! | [`terms`] | what the entry of a policy says of it |
+//! | [`facts`] | what an archive knows of a segment, to decide about it far away |
+//! | [`prices`] | what keeping costs |
 //! | [`sweep`] | locks that are about to lapse move on |
 //! | [`officer`] | how an officer signs |
 //! | [`verify`] | the same archive seen from outside |
@@ -30,6 +33,7 @@ pub mod disposition;
 pub mod doctor;
 pub mod document;
 pub mod duties;
+pub mod facts;
 pub mod hold;
 pub mod limits;
 pub mod log;
@@ -37,6 +41,7 @@ pub mod officer;
 pub mod plan;
 pub mod policies;
 pub mod pool;
+pub mod prices;
 pub mod quarantine;
 pub mod read;
 pub mod sample;
@@ -44,4 +49,5 @@ pub mod segment;
 pub mod source;
 pub mod store;
 pub mod sweep;
+pub mod terms;
 pub mod verify;

@@ -469,7 +469,7 @@ impl Log {
 }
 
 /// The settling period of a state's archive.
-fn settling(state: &State) -> Settling {
+pub(crate) fn settling(state: &State) -> Settling {
     let period = i64::try_from(state.settle_ms()).unwrap_or(i64::MAX);
     Settling::new(SignedDuration::from_millis(period), state.environment())
 }

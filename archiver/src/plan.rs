@@ -3,7 +3,10 @@
 //! The plan is a document: whoever approves the policy signs its digest, and it is made again when the
 //! policy is applied. What it calls irreversible is what the next sweep then locks.
 
+mod lasting;
+
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use jiff::Timestamp;
 use strongroom_crypto::Digest;
@@ -16,10 +19,17 @@ use strongroom_crypto::time::Instant;
 
 use crate::log::{Log, LogError, instant, timestamp};
 use crate::policies::Policies;
+use crate::prices::{DEFAULT_STORAGE_CLASS, Money, PriceError, Prices};
 use crate::store::{LockMode, ObjectKey};
+use crate::sweep::Reach;
+use lasting::Scope;
+
+pub use lasting::{Irreversible, Lasting, Objects};
 
 /// Longest plan in bytes.
 pub const MAX_PLAN_BYTES: usize = 1 << 20;
+/// Longest table of prices in bytes: the plan has it whole.
+pub const MAX_PRICES_BYTES: usize = 64 << 10;
 
 /// What becomes of some segments.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -54,16 +64,16 @@ pub struct StreamPlan {
 /// A plan.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Plan {
-    /// What would be set.
-    pub set: Setting,
-    /// When it was made: what lies ahead is judged from then.
-    pub as_of: Instant,
-    /// Entries of the log that it was made from.
-    pub size: u64,
+    /// What is planned.
+    pub basis: Basis,
     /// By stream.
     pub streams: BTreeMap<String, StreamPlan>,
-    /// Digest of the list of versions that become irreversible: object, bytes, date.
-    pub irreversible_sha256: Digest,
+    /// What it makes last, of every object of the archive.
+    pub lasting: Lasting,
+    /// What that costs, if prices were given.
+    pub cost: Option<Cost>,
+    /// Conflicts of rules that the policy decides, and what else officers should know of it.
+    pub notes: Vec<String>,
 }
 
 /// The policy and what its entry says of it.
@@ -106,77 +116,104 @@ impl Setting {
     }
 }
 
-/// A segment whose lock nobody can undo once it is moved.
+/// What is planned, and from what of the log.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Irreversible {
-    /// The object.
-    pub object: ObjectKey,
-    /// Its bytes.
-    pub bytes: u64,
-    /// The end of its lock.
-    pub until: Timestamp,
+pub struct Basis {
+    /// What would be set.
+    pub set: Setting,
+    /// When the plan is made: what lies ahead is judged from then.
+    pub as_of: Instant,
+    /// Claims of the log.
+    pub claims: u64,
+    /// Entries of the log.
+    pub size: u64,
+    /// The table of prices, if one was given.
+    pub prices: Option<String>,
+}
+
+/// What a policy costs.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Cost {
+    /// The currency's three letters.
+    pub currency: String,
+    /// What keeping costs, for as long as it is longer than before.
+    pub storage: Money,
+    /// What moving the locks costs, once.
+    pub requests: Money,
+}
+
+/// The policies that decide before and after.
+#[derive(Clone, Copy, Debug)]
+pub struct Change<'a> {
+    /// Without the new policy.
+    pub before: &'a Policies,
+    /// With it as the last.
+    pub after: &'a Policies,
+}
+
+/// A plan cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// The log or the store.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// The table of prices.
+    #[error(transparent)]
+    Prices(#[from] PriceError),
 }
 
 impl Plan {
-    /// Works out what becomes of every segment sealed by the first `size` entries. `policies` has the
-    /// new policy as its last.
+    /// Works out what becomes of everything that was sealed and claimed up to a size of the log.
     ///
     /// # Errors
     ///
-    /// The store's.
+    /// The store's, or prices that cannot be used.
     pub fn make(
         log: &Log,
-        policies: &Policies,
-        set: Setting,
-        size: u64,
-        as_of: Instant,
-    ) -> Result<(Self, Vec<Irreversible>), LogError> {
-        let now = timestamp(as_of);
+        change: Change<'_>,
+        basis: Basis,
+        notes: Vec<String>,
+    ) -> Result<Self, PlanError> {
+        let now = timestamp(basis.as_of);
         let mut streams: BTreeMap<String, StreamPlan> = BTreeMap::new();
-        let mut irreversible = Vec::new();
-        for segment in log.state().segments().filter(|segment| segment.index < size) {
+        for segment in log.state().segments().filter(|segment| segment.index < basis.size) {
             let stream = streams.entry(segment.stream.to_string()).or_default();
-            stream.take(log, policies, segment, now, &mut irreversible)?;
+            stream.take(log, change.after, segment, now)?;
         }
-        let listed = array(irreversible.iter().map(|one: &Irreversible| {
-            object([
-                ("bytes", one.bytes.into()),
-                ("object", text(&one.object)),
-                ("until", text(one.until)),
-            ])
-        }));
-        let irreversible_sha256 = Digest::of(&listed.to_canonical());
-        Ok((Self { set, as_of, size, streams, irreversible_sha256 }, irreversible))
-    }
-
-    /// How many locks nobody can undo.
-    pub fn irreversible(&self) -> u64 {
-        self.streams.values().map(|stream| stream.irreversible.segments).sum()
+        let reach = Reach { before: None, claims: basis.claims, size: basis.size };
+        let lasting = Lasting::new(log, change.before, change.after, Scope { reach, now })?;
+        let cost = basis.prices.as_deref().map(|prices| Cost::of(&lasting, prices)).transpose()?;
+        Ok(Self { basis, streams, lasting, cost, notes })
     }
 
     /// The entry that the plan leads to, without signatures.
     pub fn entry(&self) -> PolicySet {
-        self.set.entry(Digest::of(&self.to_json().to_canonical()))
+        self.basis.set.entry(Digest::of(&self.to_json().to_canonical()))
     }
 
     /// The document.
     pub fn to_json(&self) -> Value {
-        let set = &self.set;
+        let Basis { set, as_of, claims, size, prices } = &self.basis;
         let streams = self.streams.iter().map(|(name, stream)| {
             let Value::Object(mut members) = stream.to_json() else { return Value::Null };
             members.insert("stream", name.as_str());
             Value::Object(members)
         });
         object([
-            ("as_of", text(self.as_of)),
+            ("as_of", text(as_of)),
             ("catalogue", text(set.catalogue)),
+            ("claims", (*claims).into()),
+            ("cost", self.cost.as_ref().map(Cost::to_json).into()),
             ("effective", text(set.effective)),
             ("expires_at", text(set.expires_at)),
-            ("irreversible_sha256", text(self.irreversible_sha256)),
+            ("irreversible", self.lasting.to_json()),
+            ("kept_longer", self.lasting.longer.to_json()),
+            ("notes", array(self.notes.iter().map(String::as_str))),
             ("policy", text(set.policy)),
             ("pre_approved", array(set.pre_approved.iter().map(text))),
+            ("prices", prices.as_deref().into()),
             ("roles", array(set.roles.iter().map(text))),
-            ("size", self.size.into()),
+            ("size", (*size).into()),
             ("streams", array(streams)),
             ("supersedes", set.supersedes.map(text).into()),
             ("v", 1.into()),
@@ -184,13 +221,12 @@ impl Plan {
         ])
     }
 
-    /// Reads what of a plan cannot be made again: what would be set, from what size of the log, and
-    /// when.
+    /// Reads what of a plan cannot be made again: what it is made from.
     ///
     /// # Errors
     ///
     /// Refuses what is no plan.
-    pub fn read(bytes: &[u8]) -> Result<(Setting, u64, Instant), JsonError> {
+    pub fn read(bytes: &[u8]) -> Result<Basis, JsonError> {
         let mut plan = ObjectReader::from_bytes(bytes, MAX_PLAN_BYTES)?;
         plan.exactly("v", 1)?;
         let roles: Vec<OfficerRole> = plan.sorted("roles", "not an array of roles")?;
@@ -205,7 +241,41 @@ impl Plan {
             supersedes: plan.nullable("supersedes")?,
             version: plan.u64("version")?,
         };
-        Ok((set, plan.u64("size")?, plan.parsed("as_of")?))
+        let prices = match plan.value("prices")? {
+            Value::Null => None,
+            Value::Text(prices) => Some(prices),
+            _ => return Err(plan.refused("prices", "not a text")),
+        };
+        let (as_of, claims, size) = (plan.parsed("as_of")?, plan.u64("claims")?, plan.u64("size")?);
+        Ok(Basis { set, as_of, claims, size, prices })
+    }
+}
+
+impl Cost {
+    /// Every lock is looked at, moved, and looked at again.
+    fn of(lasting: &Lasting, prices: &str) -> Result<Self, PriceError> {
+        let prices = Prices::parse(Path::new("prices"), prices)?;
+        let moves = lasting.longer.count;
+        Ok(Self {
+            currency: prices.currency().to_owned(),
+            storage: prices.storage(DEFAULT_STORAGE_CLASS, lasting.byte_time)?,
+            requests: prices.requests(moves, moves.saturating_mul(2)),
+        })
+    }
+
+    /// All of it.
+    pub fn total(&self) -> Money {
+        self.storage.plus(self.requests)
+    }
+
+    fn to_json(&self) -> Value {
+        object([
+            ("currency", self.currency.as_str().into()),
+            ("requests", text(self.requests)),
+            ("storage", text(self.storage)),
+            ("storage_class", DEFAULT_STORAGE_CLASS.into()),
+            ("total", text(self.total())),
+        ])
     }
 }
 
@@ -216,7 +286,6 @@ impl StreamPlan {
         policies: &Policies,
         segment: &LiveSegment,
         now: Timestamp,
-        irreversible: &mut Vec<Irreversible>,
     ) -> Result<(), LogError> {
         let object = ObjectKey::new(segment.object.as_str())?;
         let decision = policies.decide(segment, &[], now);
@@ -250,7 +319,6 @@ impl StreamPlan {
                 if lock.is_some_and(|lock| lock.mode == LockMode::Compliance) {
                     self.irreversible.add(segment);
                     self.irreversible_until = self.irreversible_until.max(Some(until));
-                    irreversible.push(Irreversible { object, bytes: segment.bytes, until });
                 }
             }
         }

@@ -19,13 +19,16 @@ use strongroom_retention::decision::{Decision, Governance};
 use strongroom_retention::facts::{Facts, Stage, Times};
 use strongroom_retention::hold::Holds;
 use strongroom_retention::period::Period;
-use strongroom_retention::policy::{Context, Defaults, LockDemand, Policy, StreamRule};
+use strongroom_retention::policy::{
+    Code, Complaint, Context, Defaults, LockDemand, Policy, StreamRule,
+};
 use strongroom_retention::schedule::{Dated, Schedule};
 
 use crate::config::Stream;
 use crate::document::Document;
 use crate::log::{LogError, timestamp};
 use crate::store::{Covered, LockMode, LockedStore};
+use crate::terms::Terms;
 
 /// A stored policy cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +43,18 @@ pub enum PolicyError {
         digest: Digest,
         /// Why.
         reason: String,
+    },
+    /// Its entry says of it what its file does not say.
+    #[error(
+        "entry {index} says another `{member}` than policy {digest} itself: nothing is decided with it"
+    )]
+    Differs {
+        /// The entry.
+        index: u64,
+        /// Which of its members.
+        member: &'static str,
+        /// The policy.
+        digest: Digest,
     },
 }
 
@@ -90,15 +105,21 @@ impl Policies {
             // Whether its dates lay ahead was asked when it was approved, and must not be asked again:
             // a policy that was good is good for ever.
             let now = Timestamp::UNIX_EPOCH;
-            let context = Context { now, previous, catalogue: &catalogue };
-            let policy = text(&bytes).and_then(|text| {
-                let checked = Policy::check(text, &context).map(|checked| checked.policy);
-                checked.map_err(|complaints| {
-                    complaints.first().map_or_else(String::new, ToString::to_string)
-                })
+            let context = Context { now, previous: None, catalogue: &catalogue };
+            let text = text(&bytes).map_err(|reason| unusable(record, reason))?;
+            let policy = Policy::check(text, &context).map_err(|complaints| {
+                let unpinned = |one: &Complaint| one.code == Code::CatalogueNotPinned;
+                match complaints.first() {
+                    _ if complaints.iter().any(unpinned) => differs(record, "catalogue"),
+                    first => unusable(record, first.map(ToString::to_string).unwrap_or_default()),
+                }
             });
-            let policy = Arc::new(policy.map_err(|reason| unusable(record, reason))?);
-            previous = Some((record.version, record.policy));
+            let policy = Arc::new(policy?.policy);
+            let terms = Terms::of(&policy).map_err(|error| unusable(record, error.to_string()))?;
+            if let Some(member) = terms.differs(record, previous) {
+                return Err(differs(record, member));
+            }
+            previous = Some(record.policy);
             let one = Dated::new(policy, record.policy, catalogue, approved);
             dated.push(one.map_err(|error| unusable(record, error.to_string()))?);
         }
@@ -146,8 +167,9 @@ impl Policies {
         now: Timestamp,
     ) -> Decision {
         let facts = Facts {
+            segment: None,
             stream: about.stream.clone(),
-            labels: self.labels.get(about.stream).cloned().unwrap_or_default(),
+            labels: self.labels_of(about.stream),
             event_time: about.event_time.map(times),
             receive_time: times(about.receive_time),
             lock_until,
@@ -159,15 +181,25 @@ impl Policies {
     /// The policies that can be judged for a stream: none, where one of them asks for labels of a
     /// stream whose labels are not known here, for then its date is not known either.
     fn schedule_for(&self, stream: &StreamName) -> Cow<'_, Schedule> {
+        if self.lacks_labels(stream) {
+            return Cow::Owned(Schedule::default());
+        }
+        Cow::Borrowed(&self.schedule)
+    }
+
+    /// Whether a policy asks for labels of a stream whose labels are not known here.
+    pub fn lacks_labels(&self, stream: &StreamName) -> bool {
         let asks = |rule: &StreamRule| {
             let names = &rule.matches.streams;
             !rule.matches.labels.is_empty() && (names.is_empty() || names.contains(stream))
         };
         let mut rules = self.schedule.iter().flat_map(|dated| &dated.policy().streams);
-        if !self.labels.contains_key(stream) && rules.any(asks) {
-            return Cow::Owned(Schedule::default());
-        }
-        Cow::Borrowed(&self.schedule)
+        !self.labels.contains_key(stream) && rules.any(asks)
+    }
+
+    /// The labels of a stream.
+    pub fn labels_of(&self, stream: &StreamName) -> BTreeMap<String, String> {
+        self.labels.get(stream).cloned().unwrap_or_default()
     }
 
     /// How a segment of a stream is sealed that holds events of these times; none where no policy
@@ -180,8 +212,9 @@ impl Policies {
         now: Timestamp,
     ) -> Option<Sealing> {
         let facts = Facts {
+            segment: None,
             stream: stream.clone(),
-            labels: self.labels.get(stream).cloned().unwrap_or_default(),
+            labels: self.labels_of(stream),
             event_time,
             receive_time,
             lock_until: None,
@@ -292,6 +325,10 @@ fn times(range: TimeRange) -> Times {
 
 fn text(bytes: &[u8]) -> Result<&str, String> {
     std::str::from_utf8(bytes).map_err(|_| "it is no text".to_owned())
+}
+
+fn differs(record: &PolicyRecord, member: &'static str) -> PolicyError {
+    PolicyError::Differs { index: record.index, member, digest: record.policy }
 }
 
 fn unusable(record: &PolicyRecord, reason: String) -> PolicyError {

@@ -20,6 +20,7 @@ use crate::log::{Log, LogError, extend_from, manifest_key, period_key_object, ti
 use crate::policies::Policies;
 use crate::store::{Lock, LockMode, ObjectKey, StoreError, VersionId};
 
+pub(crate) use dates::{Part, Reach, heads, targets};
 pub use holds::{Flags, sweep_holds};
 pub use orphans::{Orphans, remove_orphans};
 
@@ -56,6 +57,16 @@ pub fn extend_as_permitted(
     };
     let rolled = roll(log, policies)?;
     Ok((dated?.into_iter().chain(rolled).collect(), refused))
+}
+
+/// Moves every lock on that is about to lapse where nobody can decide: everything is kept, and the log
+/// says of no date that it is set.
+///
+/// # Errors
+///
+/// The store's: a lock that cannot be extended stops the run.
+pub fn extend_undecided(log: &mut Log) -> Result<Vec<ObjectKey>, LogError> {
+    roll(log, &Policies::default())
 }
 
 /// Moves every lock on that is about to lapse, if they are due.

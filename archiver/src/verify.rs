@@ -17,6 +17,7 @@ mod fold;
 mod holds;
 mod index;
 mod inventory;
+mod keeping;
 mod keys;
 mod locks;
 mod officers;
@@ -45,6 +46,7 @@ use fold::Fold;
 use inventory::Inventory;
 
 pub use crate::pool::Died;
+pub use keeping::{Keeping, MODE};
 
 /// What to verify and with what.
 #[derive(Clone, Copy, Debug)]
@@ -144,6 +146,8 @@ pub struct Report {
     pub segments: u64,
     /// Events in them.
     pub events: u64,
+    /// How the segments are kept; none, if policies cannot be had or not all was looked at.
+    pub keeping: Option<Keeping>,
     /// Whether the segments were to be opened.
     pub deep: bool,
     /// How far they were read.
@@ -235,6 +239,7 @@ impl Report {
             root: None,
             segments: 0,
             events: 0,
+            keeping: None,
             deep,
             contents: Contents::Unread,
             interrupted: false,
@@ -252,6 +257,7 @@ impl Report {
             ("events", self.events.into()),
             ("findings", array(self.findings.iter().map(Finding::to_json))),
             ("interrupted", self.interrupted.into()),
+            ("keeping", self.keeping.map(Keeping::to_json).into()),
             ("log_open_sha256", self.log_open_sha256.map(text).into()),
             ("log_size", self.log_size.into()),
             ("root", self.root.map(text).into()),
@@ -386,7 +392,7 @@ impl Audit<'_> {
         seal::voids(self, &inventory, &fold);
         seal::orphans(self, &inventory, &fold);
         disposition::check(self, &inventory, &fold, &dates)?;
-        seal::check_all(self, &inventory, &fold, &dates)?;
+        report.keeping = seal::check_all(self, &inventory, &fold, &dates)?;
         report.contents = if self.options.deep { Contents::Opened } else { Contents::Hashed };
         Ok(())
     }

@@ -91,6 +91,7 @@ fn known(facts: &Facts) -> Value {
         Stage::Live | Stage::InReview | Stage::Ordered | Stage::Destroyed => Value::Null,
     };
     object([
+        ("segment", facts.segment.map(text).into()),
         ("stream", text(&facts.stream)),
         ("labels", labels.into()),
         ("event_time", facts.event_time.map(times).into()),
@@ -178,6 +179,9 @@ impl Display for Explanation<'_> {
         let flags = one.flags.iter().copied().map(Flag::as_str);
         let state: Vec<&str> = std::iter::once(one.state.as_str()).chain(flags).collect();
         writeln!(f, "{} at {}: {}", one.facts.stream, one.at, state.join(" "))?;
+        if let Some(segment) = one.facts.segment {
+            writeln!(f, "segment {segment}, which stays or goes as a whole")?;
+        }
         match &one.governed_by {
             None => writeln!(f, "unclassified: no policy in force has a rule for this stream")?,
             Some(by) => writeln!(

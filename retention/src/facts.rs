@@ -5,12 +5,14 @@ pub mod document;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use strongroom_crypto::Digest;
 use strongroom_crypto::name::StreamName;
+use strongroom_crypto::{Digest, SegmentId};
 
 /// A segment as the log and its store tell of it.
 #[derive(Clone, Debug)]
 pub struct Facts {
+    /// Which segment, if it is one of an archive: it decides nothing.
+    pub segment: Option<SegmentId>,
     /// The stream, which is also the key of its clock events.
     pub stream: StreamName,
     /// The stream's labels.

@@ -1,5 +1,6 @@
 //! Destruction by order, as officers and operators do it: on the command line, with keys of their own.
 
+mod explained;
 mod reviews;
 mod scene;
 mod unattended;

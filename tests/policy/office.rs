@@ -29,7 +29,7 @@ use strongroom_tests::temp::TempDir;
 use crate::{DONE, INPUT};
 
 /// The officers, and in which roles.
-const OFFICERS: [Officer; 3] = [
+pub(crate) const OFFICERS: [Officer; 3] = [
     Officer { id: "ann", role: "records-manager", seed: 1 },
     Officer { id: "bob", role: "legal", seed: 2 },
     Officer { id: "cid", role: "records-manager", seed: 3 },
@@ -39,6 +39,7 @@ const OFFICERS: [Officer; 3] = [
 pub(crate) type Lock = (String, Timestamp);
 
 /// What a policy says of a stream.
+#[derive(Clone, Copy)]
 pub(crate) struct Stream {
     lock: &'static str,
     period: &'static str,
@@ -46,24 +47,54 @@ pub(crate) struct Stream {
     closing: bool,
     /// Old events count from their own time.
     backfill: bool,
+    zone: &'static str,
+    matches: &'static str,
+    /// Another rule that it cites.
+    also: Option<&'static str>,
 }
 
 impl Stream {
     pub(crate) fn governance(period: &'static str) -> Self {
-        Self { lock: "governance", period, closing: false, backfill: false }
+        Self { lock: "governance", ..Self::compliance(period) }
     }
 
     /// Six years from the closing of an account (17 CFR 240.17a-4(c)).
     pub(crate) fn from_closing() -> Self {
-        Self { lock: "compliance", period: "P6Y", closing: true, backfill: false }
+        Self { closing: true, ..Self::compliance("P6Y") }
     }
 
+    pub(crate) fn compliance(period: &'static str) -> Self {
+        let (zone, matches) = ("UTC", "stream: [app]");
+        Self {
+            lock: "compliance",
+            period,
+            closing: false,
+            backfill: false,
+            zone,
+            matches,
+            also: None,
+        }
+    }
+}
+
+impl Stream {
     pub(crate) fn backfilled(period: &'static str) -> Self {
         Self { backfill: true, ..Self::governance(period) }
     }
 
-    pub(crate) fn compliance(period: &'static str) -> Self {
-        Self { lock: "compliance", period, closing: false, backfill: false }
+    /// Whose dates count.
+    pub(crate) fn in_zone(self, zone: &'static str) -> Self {
+        Self { zone, ..self }
+    }
+
+    /// Cites another rule.
+    pub(crate) fn citing(self, also: &'static str) -> Self {
+        Self { also: Some(also), ..self }
+    }
+
+    /// What it is about.
+    pub(crate) fn about(self, matches: &'static str) -> Self {
+        Self { matches, ..self }
     }
 }
 
@@ -87,10 +118,15 @@ impl Said {
         self.output.text(name)
     }
 
+    /// A member of the JSON output.
+    pub(crate) fn member(&self, name: &str) -> Value {
+        let Value::Object(said) = self.output.json() else { panic!("no object") };
+        said.get(name).cloned().unwrap_or_else(|| panic!("no `{name}`"))
+    }
+
     /// Segments and bytes that a plan counts for a stream.
     pub(crate) fn stream(&self, stream: &str, what: &str) -> (u64, u64) {
-        let Value::Object(plan) = self.output.json() else { panic!("no object") };
-        let Some(Value::Array(streams)) = plan.get("streams") else { panic!("no streams") };
+        let Value::Array(streams) = self.member("streams") else { panic!("no streams") };
         let of = |value: &Value, name: &str| match value {
             Value::Object(members) => members.get(name).cloned().unwrap(),
             other => panic!("{other:?}"),
@@ -113,17 +149,23 @@ pub(crate) struct Office {
 impl Office {
     /// A production archive with three officers in two roles.
     pub(crate) fn new() -> Self {
-        Self::in_environment("production")
+        Self::begin(&["--environment", "production"])
     }
 
     /// The same as a test archive.
     pub(crate) fn of_test_archive() -> Self {
-        Self::in_environment("test")
+        Self::begin(&["--environment", "test"])
     }
 
-    fn in_environment(environment: &str) -> Self {
+    /// A test archive whose new objects are locked for so long.
+    pub(crate) fn with_settling(settle: &str) -> Self {
+        Self::begin(&["--environment", "test", "--settle", settle])
+    }
+
+    fn begin(how: &[&str]) -> Self {
         let office = Self { temp: TempDir::new("policy"), events: Cell::new(0) };
-        let mut arguments = vec!["init".to_owned(), "--environment".into(), environment.into()];
+        let how = how.iter().map(|word| (*word).to_owned());
+        let mut arguments: Vec<String> = std::iter::once("init".to_owned()).chain(how).collect();
         for officer in OFFICERS {
             arguments.extend(["--officer".to_owned(), officer.write(office.path())]);
         }
@@ -132,11 +174,11 @@ impl Office {
         office
     }
 
-    fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.temp.path()
     }
 
-    fn run(&self, arguments: &[&str]) -> Said {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Said {
         let to = format!("file://{}/store", self.path().display());
         let all: Vec<&str> = arguments.iter().copied().chain(["--to", &to]).collect();
         Said { output: strongroom(self.path(), &all) }
@@ -418,7 +460,7 @@ pub(crate) fn policy_text(
          approval_ttl: P30D, certificate_retain: P1Y}}\nstreams:\n"
     )
     .unwrap();
-    for Stream { lock, period, closing, backfill } in streams {
+    for Stream { lock, period, closing, backfill, zone, matches, also } in streams {
         let (clock, citation) = if *closing {
             ("{event: account_closed}", "{reg: us-sec-17a-4-c}".to_owned())
         } else {
@@ -429,13 +471,16 @@ pub(crate) fn policy_text(
         write!(
             policy,
             "  - id: app\n    title: Events of an application\n    record_class: app\n    \
-             match: {{stream: [app]}}\n    clock: {clock}\n    segment: {{max_span: PT24H}}\n    \
+             match: {{{matches}}}\n    zone: {zone}\n    clock: {clock}\n    segment: {{max_span: PT24H}}\n    \
              lock: {lock}\n    citations:\n      - {citation}\n"
         )
         .unwrap();
         if *backfill {
             let counts = "received_before: 2100-01-01, count_from: event_time";
             writeln!(policy, "    backfill: {{{counts}, rationale: moved here}}").unwrap();
+        }
+        if let Some(also) = also {
+            writeln!(policy, "      - {also}").unwrap();
         }
     }
     policy

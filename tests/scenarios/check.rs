@@ -145,3 +145,18 @@ fn what_is_no_period_is_refused() {
         assert_eq!(refused(&[("max_lock: P12Y", &wrong)]), ["P008"], "{period}");
     }
 }
+
+#[test]
+fn a_rule_that_leaves_its_period_to_the_policy_wants_a_number_whatever_its_weight() {
+    let check = |number: &str, code: i32| {
+        let cited = format!("reg: us-nist-800-92\n        accepted_by: [legal]{number}");
+        let scene = Scene::new("check");
+        scene.write("policy.yaml", &sample(&[("reg: pci-dss-10-5-1", &cited)]));
+        let checked = scene.run(&["policy", "check", "policy.yaml", "--json"]).expect(code);
+        codes(&checked.json(), "complaints")
+    };
+    assert_eq!(check("", 2), ["P020"]);
+    assert_eq!(check("\n        set_min: P90D", 2), ["P021"]);
+    let nothing: [&str; 0] = [];
+    assert_eq!(check("\n        set_min: P90D\n        rationale: our risk analysis", 0), nothing);
+}

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Args;
 use strongroom_crypto::json::{Members, Value};
+use strongroom_crypto::origin::OriginHandle;
 use strongroom_crypto::{SegmentId, b64};
 
 use super::target::Target;
@@ -130,7 +131,7 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
 }
 
 /// A segment is named by its id, alone or at the end of its object key.
-fn segment_id(name: &str) -> Result<SegmentId, Failure> {
+pub(super) fn segment_id(name: &str) -> Result<SegmentId, Failure> {
     let last = name.rsplit('/').next().unwrap_or(name);
     let id = last.strip_suffix(".parquet").unwrap_or(last);
     id.parse().map_err(|_| {
@@ -150,11 +151,48 @@ fn cat_origin(
     origin: &str,
     (stop, out): (&AtomicBool, &mut impl io::Write),
 ) -> Result<bool, Failure> {
+    let (handle, newest) = find_origin(keyring, seals, origin, arguments.stream.as_deref())?;
+    let generation = arguments.generation.unwrap_or(newest);
+    if arguments.generation.is_none() && newest > 0 {
+        let next = "earlier ones of this origin: `--generation N`";
+        output::complain(&format!("this is generation {newest}"), Some(next));
+    }
+    let segments: Vec<&Sealed> = segments_of(seals, handle, generation);
+    if segments.is_empty() {
+        return Err(no_generation(origin, generation, newest));
+    }
+    let mut whole = true;
+    for sealed in segments {
+        if let Some(gone) = sealed.gone {
+            whole = false;
+            let next = Some("its bytes are left out of the output");
+            output::complain(&format!("segment {} {gone}", sealed.seal.segment_id), next);
+            continue;
+        }
+        let reader = open_sealed(store, keyring, sealed)?;
+        records(reader, arguments.json, Some((origin, generation)), stop, out)?;
+    }
+    Ok(whole)
+}
+
+/// An origin has no such generation.
+pub(super) fn no_generation(origin: &str, generation: u64, newest: u64) -> Failure {
+    let message = format!("origin `{origin}` has no generation {generation}");
+    Failure::input(message, format!("the newest is {newest}"))
+}
+
+/// The handle of an origin and its newest generation. A name may stand in several streams.
+pub(super) fn find_origin(
+    keyring: &Arc<Keyring>,
+    seals: &[Sealed],
+    origin: &str,
+    stream: Option<&str>,
+) -> Result<(OriginHandle, u64), Failure> {
     let key = keyring.origin()?;
     let mut streams: Vec<&str> = seals.iter().map(|sealed| sealed.seal.stream.as_str()).collect();
     streams.sort_unstable();
     streams.dedup();
-    streams.retain(|stream| arguments.stream.as_deref().is_none_or(|wanted| wanted == *stream));
+    streams.retain(|known| stream.is_none_or(|wanted| wanted == *known));
     let holds = |stream: &&str| {
         key.handle(stream, origin).is_ok_and(|handle| {
             seals
@@ -183,31 +221,7 @@ fn cat_origin(
         .iter()
         .flat_map(|sealed| sealed.ranges.as_slice())
         .filter(|range| range.origin == handle);
-    let newest = generations.map(|range| range.generation).max().unwrap_or(0);
-    let generation = arguments.generation.unwrap_or(newest);
-    if arguments.generation.is_none() && newest > 0 {
-        let next = "earlier ones of this origin: `--generation N`";
-        output::complain(&format!("this is generation {newest}"), Some(next));
-    }
-    let segments: Vec<&Sealed> = segments_of(seals, handle, generation);
-    if segments.is_empty() {
-        return Err(Failure::input(
-            format!("origin `{origin}` has no generation {generation}"),
-            format!("the newest is {newest}"),
-        ));
-    }
-    let mut whole = true;
-    for sealed in segments {
-        if let Some(gone) = sealed.gone {
-            whole = false;
-            let next = Some("its bytes are left out of the output");
-            output::complain(&format!("segment {} {gone}", sealed.seal.segment_id), next);
-            continue;
-        }
-        let reader = open_sealed(store, keyring, sealed)?;
-        records(reader, arguments.json, Some((origin, generation)), stop, out)?;
-    }
-    Ok(whole)
+    Ok((handle, generations.map(|range| range.generation).max().unwrap_or(0)))
 }
 
 /// Prints the records of a segment; with `only`, the bytes of one of its ranges.

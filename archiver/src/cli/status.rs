@@ -116,10 +116,10 @@ impl Retention {
         (state, seals): (&State, &[Sealed]),
     ) -> Result<Self, Failure> {
         let now = store.now()?;
-        let policies = Policies::load(store, covered, state, place.labels());
-        let policies = policies.unwrap_or_else(|error| {
+        let policies = place.policies_of(store, covered, state);
+        let policies = policies.unwrap_or_else(|failure| {
             let next = "run `strongroom verify`; until then every segment counts as unclassified";
-            output::complain(&error.to_string(), Some(next));
+            output::complain(&failure.message, Some(next));
             Policies::default()
         });
         let governed = |segment: &LiveSegment| policies.decide(segment, &[], now).governed_by;

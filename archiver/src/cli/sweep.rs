@@ -16,7 +16,7 @@ use crate::disposition::unattended::{Unattended, dispose};
 use crate::hold::Ledger;
 use crate::log::{Log, LogError};
 use crate::store::{Covered, ObjectKey};
-use crate::sweep::{Orphans, extend_overdue, remove_orphans, sweep_holds};
+use crate::sweep::{Orphans, extend_overdue, extend_undecided, remove_orphans, sweep_holds};
 
 /// What a sweep does; each needs other permissions of the store.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
@@ -85,11 +85,16 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
     let (before, dated) = (log.state().extended_until(), log.state().locked());
     let mut missing = Vec::new();
     if has(Duty::Lock) {
-        missing = extend_overdue(&mut log, &policies)?;
+        let policies = place.policies(&log);
+        missing = match &policies {
+            Ok(policies) => extend_overdue(&mut log, policies)?,
+            Err(_) => extend_undecided(&mut log)?,
+        };
         // The window says how far locks were extended; without news there is none to close.
         if log.is_extended() {
             log.append(&[], Some(Shard::WHOLE), &mut fill)?;
         }
+        policies?;
     }
     let (mut orphans, mut disposal) = (Orphans::default(), Ok(Unattended::default()));
     if has(Duty::Remove) {

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use strongroom_crypto::keys::KeyFile;
+use strongroom_crypto::state::State;
 
 use super::{EXIT_INPUT, Failure, Machine};
 use crate::config::Config;
@@ -18,7 +19,7 @@ use crate::limits::Limits;
 use crate::log::Log;
 use crate::policies::{Labels, Policies, labels};
 use crate::store::file::FileStore;
-use crate::store::{LockedStore, StoreError, StoreUrl};
+use crate::store::{Covered, LockedStore, StoreError, StoreUrl};
 
 /// The environment variable that names a key file.
 const KEY_VARIABLE: &str = "STRONGROOM_KEY";
@@ -170,7 +171,17 @@ impl Place {
 
     /// The policies of an archive, with the labels that the configuration gives its streams.
     pub(super) fn policies(&self, log: &Log) -> Result<Policies, Failure> {
-        Ok(Policies::load(&**log.store(), log.covered(), log.state(), self.labels())?)
+        self.policies_of(&**log.store(), log.covered(), log.state())
+    }
+
+    /// The same of a state that was read.
+    pub(super) fn policies_of(
+        &self,
+        store: &dyn LockedStore,
+        covered: &Covered,
+        state: &State,
+    ) -> Result<Policies, Failure> {
+        Ok(Policies::load(store, covered, state, self.labels())?)
     }
 
     /// The labels that the configuration gives its streams.

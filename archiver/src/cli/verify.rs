@@ -13,7 +13,9 @@ use strongroom_crypto::note::{MAX_NOTE_BYTES, VerifierKey};
 use super::target::{Place, Target};
 use super::{EXIT_DONE, EXIT_FINDING, Failure, Machine, output};
 use crate::log::{Keyring, LogError};
-use crate::verify::{Contents, Finding, Mark, Options, Report, Verdict, VerifyError, verify};
+use crate::verify::{
+    Contents, Finding, Keeping, MODE, Mark, Options, Report, Verdict, VerifyError, verify,
+};
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
@@ -152,8 +154,18 @@ fn print(report: &Report) -> Result<(), Failure> {
     }
     for mark in [Mark::Pending, Mark::Lapsed, Mark::Rebuildable, Mark::Info] {
         print_locks(report, mark)?;
+        let is_mode = |finding: &&Finding| finding.check == MODE;
         let others = report.marked(mark).filter(|finding| finding.lock_until.is_none());
-        others.into_iter().try_for_each(print_finding)?;
+        others.filter(|finding| !is_mode(finding)).try_for_each(print_finding)?;
+        let modes: Vec<&Finding> = report.marked(mark).filter(is_mode).collect();
+        match modes.as_slice() {
+            [] => {}
+            [only] => print_finding(only)?,
+            [first, ..] => {
+                let object = format!("{} segments, first {}", modes.len(), first.object);
+                print_row(mark, MODE, &object, &first.detail)?;
+            }
+        }
     }
     let digest = |digest: Option<Digest>| {
         digest.map_or_else(|| "none".to_owned(), |digest| digest.to_string())
@@ -163,8 +175,24 @@ fn print(report: &Report) -> Result<(), Failure> {
     output::line(format!("log         {entries}, root {}", digest(report.root)))?;
     let (segments, events) = (output::count(report.segments), output::count(report.events));
     output::line(format!("segments    {segments}, {events} events"))?;
+    if let Some(kept) = report.keeping.map(keeping).filter(|kept| !kept.is_empty()) {
+        output::line(format!("retention   {kept}"))?;
+    }
     output::line(format!("verdict     {} ({})", report.verdict, manner(report)))?;
     Ok(())
+}
+
+/// What a policy does not say, or cannot have.
+fn keeping(keeping: Keeping) -> String {
+    let counts = [
+        (keeping.unclassified, "unclassified"),
+        (keeping.labels_unknown, "of streams whose labels a policy asks for"),
+        (keeping.mode_below_policy, "with locks of a mode below the policy's"),
+        (keeping.locked_beyond_schedule, "locked beyond schedule"),
+    ];
+    let counts = counts.into_iter().filter(|(count, _)| *count > 0);
+    let words = counts.map(|(count, what)| format!("{} {what}", output::count(count)));
+    words.collect::<Vec<_>>().join(", ")
 }
 
 fn print_finding(finding: &Finding) -> Result<(), Failure> {

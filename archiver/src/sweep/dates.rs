@@ -6,27 +6,62 @@ use jiff::Timestamp;
 use strongroom_crypto::Digest;
 use strongroom_crypto::entry::Locked;
 use strongroom_crypto::name::PeriodKeyName;
-use strongroom_crypto::state::LiveSegment;
 use strongroom_crypto::tile::{TileCoordinate, tiles_for};
 use strongroom_retention::period::{Counting, Cutoff, Period};
 
-use super::{extend, versions};
+use super::versions;
 use crate::document::Document;
 use crate::log::{
     Dated, Log, LogError, checkpoint_key, claim_key, extend_from, instant, manifest_key,
     period_key_object, tile_key, timestamp,
 };
 use crate::policies::Policies;
-use crate::store::{Lock, LockMode, ObjectKey, VersionId};
+use crate::store::{Head, Lock, LockMode, ObjectKey, VersionId};
 
 /// What proves segments is locked this much longer than the last of them, so that not every new
 /// segment moves all of it.
 const PROOF_MARGIN: Period = Period::days(90);
 
-/// Where the locks of a segment have to end.
-struct Target<'a> {
-    segment: &'a LiveSegment,
-    until: Timestamp,
+/// A name whose locks have to reach a date.
+#[derive(Clone, Debug)]
+pub(crate) struct Target {
+    /// What it is.
+    pub(crate) part: Part,
+    /// The name.
+    pub(crate) key: ObjectKey,
+    /// Digest of its true version, where that is known.
+    sha256: Option<Digest>,
+    /// The date.
+    pub(crate) until: Timestamp,
+    /// The date that the decisions alone give: what proves segments has another, where it is locked
+    /// longer already.
+    pub(crate) decided: Option<Timestamp>,
+}
+
+/// What an object is for.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) enum Part {
+    /// A segment.
+    Segment,
+    /// Its manifest.
+    Manifest,
+    /// A period key.
+    Key,
+    /// What proves segments: claims, tiles, checkpoints, the origin key.
+    Proof,
+    /// What entries name: policies, catalogues, lists, certificates.
+    Document,
+}
+
+/// Of which part of an archive locks are to follow decisions.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reach {
+    /// What a run saw to before.
+    pub(crate) before: Option<Locked>,
+    /// Claims before this number.
+    pub(crate) claims: u64,
+    /// What was sealed by an entry below this size, and what proves it.
+    pub(crate) size: u64,
 }
 
 /// Sets the date of every segment that has one under the newest policy and was sealed since dates
@@ -53,45 +88,72 @@ pub(super) fn set_dates(log: &mut Log, policies: &Policies) -> Result<Vec<Object
     }
     let now = log.store().now()?;
     log.load_lists()?;
-    let state = log.state();
-    let fresh = state.segments().filter(|segment| segment.index >= since);
-    let dated = fresh.filter_map(|segment| {
-        let until = policies.decide(segment, &[], now).lock_until?;
-        let until = log.settling().capped(until, now);
-        (until > now).then_some(Target { segment, until })
-    });
-    let targets: Vec<Target<'_>> = dated.collect();
+    let claims = log.state().next_claim().seq;
     let mut missing = Vec::new();
-    let retain = policies.certificate_retain();
-    let (mut periods, mut latest) = (BTreeMap::<PeriodKeyName, Timestamp>::new(), None);
-    for Target { segment, until } in &targets {
-        // What is ordered to go may be gone.
-        let ordered = !matches!(state.order_over(&segment.segment_id), Ok(None));
-        if ordered && log.store().head(&object(segment)?, None)?.is_none() {
-            continue;
+    let proof_until = targets(log, policies, Reach { before, claims, size }, now, &mut |target| {
+        match heads(log, target)? {
+            None => missing.push(target.key.clone()),
+            Some(heads) => {
+                let lock = Lock { mode: LockMode::Governance, until: target.until };
+                for head in heads {
+                    extend_from(&**log.store(), &target.key, &head, lock)?;
+                }
+            }
         }
-        let period = periods.entry(segment.period_key).or_insert(*until);
-        *period = (*period).max(*until);
-        move_on(log, &object(segment)?, Some(segment.object_sha256), *until, &mut missing)?;
-        let proof = log.settling().capped(after(*until, retain), now);
-        latest = latest.max(Some(proof));
-        let manifest = manifest_key(&segment.segment_id)?;
-        move_on(log, &manifest, Some(segment.manifest_sha256), proof, &mut missing)?;
-    }
-    for (period, until) in periods {
-        move_on(log, &period_key_object(&period)?, None, until, &mut missing)?;
-    }
-    let proof_until = proofs(log, before, latest, now, &mut missing)?;
+        Ok(())
+    })?;
     if missing.is_empty() && (before.is_none_or(|locked| locked.size < size)) {
-        let claims = log.state().next_claim().seq;
         let locked = Locked { claims, policy: newest, size };
         log.set_dated(Dated { locked, proof_until: proof_until.map(instant) });
     }
     Ok(missing)
 }
 
-fn object(segment: &LiveSegment) -> Result<ObjectKey, LogError> {
-    Ok(ObjectKey::new(segment.object.as_str())?)
+/// Shows every name whose locks have to reach a date, and says until when what proves segments is
+/// locked. A plan asks what a sweep then does.
+///
+/// # Errors
+///
+/// The store's, and those of `act`.
+pub(crate) fn targets(
+    log: &Log,
+    policies: &Policies,
+    reach: Reach,
+    now: Timestamp,
+    act: &mut dyn FnMut(&Target) -> Result<(), LogError>,
+) -> Result<Option<Timestamp>, LogError> {
+    let state = log.state();
+    let since = reach.before.map_or(0, |locked| locked.size);
+    let retain = policies.certificate_retain();
+    let (mut periods, mut latest) = (BTreeMap::<PeriodKeyName, Timestamp>::new(), None);
+    for segment in state.segments().filter(|one| (since..reach.size).contains(&one.index)) {
+        let until = policies.decide(segment, &[], now).lock_until;
+        let until = until.map(|until| log.settling().capped(until, now));
+        let Some(until) = until.filter(|until| *until > now) else { continue };
+        let object = ObjectKey::new(segment.object.as_str())?;
+        // What is ordered to go may be gone.
+        let ordered = !matches!(state.order_over(&segment.segment_id), Ok(None));
+        if ordered && log.store().head(&object, None)?.is_none() {
+            continue;
+        }
+        let period = periods.entry(segment.period_key).or_insert(until);
+        *period = (*period).max(until);
+        act(&Target::of(Part::Segment, object, Some(segment.object_sha256), until))?;
+        let proof = log.settling().capped(after(until, retain), now);
+        latest = latest.max(Some(proof));
+        let manifest = manifest_key(&segment.segment_id)?;
+        act(&Target::of(Part::Manifest, manifest, Some(segment.manifest_sha256), proof))?;
+    }
+    for (period, until) in periods {
+        act(&Target::of(Part::Key, period_key_object(&period)?, None, until))?;
+    }
+    proofs(log, reach, latest, now, act)
+}
+
+impl Target {
+    fn of(part: Part, key: ObjectKey, sha256: Option<Digest>, until: Timestamp) -> Self {
+        Self { part, key, sha256, until, decided: Some(until) }
+    }
 }
 
 /// A period later, by the calendar.
@@ -101,68 +163,67 @@ fn after(until: Timestamp, period: Period) -> Timestamp {
     counting.until(until, period).unwrap_or(until)
 }
 
-/// Locks what proves the segments: all of it where the latest date lies beyond, else what is new.
+/// What proves the segments: all of it where the latest date lies beyond, else what is new.
 fn proofs(
     log: &Log,
-    before: Option<Locked>,
+    reach: Reach,
     latest: Option<Timestamp>,
     now: Timestamp,
-    missing: &mut Vec<ObjectKey>,
+    act: &mut dyn FnMut(&Target) -> Result<(), LogError>,
 ) -> Result<Option<Timestamp>, LogError> {
-    let state = log.state();
-    let known = state.proof_until().map(timestamp);
+    let known = log.state().proof_until().map(timestamp);
     let rises = latest.is_some_and(|latest| known.is_none_or(|known| latest > known));
-    let raised = latest.map(|latest| log.settling().capped(after(latest, PROOF_MARGIN), now));
-    let wanted = if rises { raised } else { known };
+    let decided = latest.map(|latest| log.settling().capped(after(latest, PROOF_MARGIN), now));
+    let wanted = if rises { decided } else { known };
     let Some(until) = wanted else { return Ok(None) };
-    let from = before.filter(|_| !rises);
+    let from = reach.before.filter(|_| !rises);
     let (first_claim, size) = from.map_or((0, 0), |locked| (locked.claims, locked.size));
-    for seq in first_claim..state.next_claim().seq {
-        move_on(log, &claim_key(seq)?, None, until, missing)?;
+    let mut show = |part, key| act(&Target { part, key, sha256: None, until, decided });
+    for seq in first_claim..reach.claims {
+        show(Part::Proof, claim_key(seq)?)?;
     }
-    for tile in tiles_for(size, log.head().size).into_iter().filter(TileCoordinate::is_full) {
-        move_on(log, &tile_key(&tile)?, None, until, missing)?;
+    let tiles = tiles_for(size, reach.size.min(log.head().size));
+    for tile in tiles.into_iter().filter(TileCoordinate::is_full) {
+        show(Part::Proof, tile_key(&tile)?)?;
     }
-    let listed =
-        log.store().list_versions_after("log/checkpoints/", checkpoint_key(size)?.as_str())?;
+    let (oldest, newest) = (checkpoint_key(size)?, checkpoint_key(reach.size)?);
+    let listed = log.store().list_versions_after("log/checkpoints/", oldest.as_str())?;
     let mut checkpoints: Vec<ObjectKey> = listed.into_iter().map(|one| one.key).collect();
     checkpoints.dedup();
-    for key in checkpoints {
-        move_on(log, &key, None, until, missing)?;
+    for key in checkpoints.into_iter().filter(|key| *key <= newest) {
+        show(Part::Proof, key)?;
     }
-    if rises {
-        move_on(log, &ObjectKey::new("keys/origin/0")?, None, until, missing)?;
+    if from.is_none() {
+        show(Part::Proof, ObjectKey::new("keys/origin/0")?)?;
     }
-    let lock = Lock { mode: LockMode::Governance, until };
-    for (key, versions) in versions(log, &Document::KEPT.map(Document::place))? {
-        extend(log, &key, &versions, versions.len() > 1, lock)?;
+    for key in versions(log, &Document::KEPT.map(Document::place))?.into_keys() {
+        show(Part::Document, key)?;
     }
     Ok(Some(until))
 }
 
-/// Moves the lock of a name's true version on; of all locked versions, where the current one is not
-/// known to be the true one.
-fn move_on(
-    log: &Log,
-    key: &ObjectKey,
-    sha256: Option<Digest>,
-    until: Timestamp,
-    missing: &mut Vec<ObjectKey>,
-) -> Result<(), LogError> {
-    let lock = Lock { mode: LockMode::Governance, until };
-    if let Some(expected) = sha256
-        && let Some(head) = log.store().head(key, None)?
+/// The versions of a name whose locks are moved: its true one; all that have a lock, where the current
+/// one is not known to be the true one. None: it is not there.
+pub(crate) fn heads(log: &Log, target: &Target) -> Result<Option<Vec<Head>>, LogError> {
+    let (store, key) = (log.store(), &target.key);
+    if let Some(expected) = target.sha256
+        && let Some(head) = store.head(key, None)?
         && head.sha256 == Some(expected)
     {
-        return extend_from(&**log.store(), key, &head, lock).map(drop);
+        return Ok(Some(vec![head]));
     }
-    let listed = log.store().list_versions(key.as_str())?;
+    let listed = store.list_versions(key.as_str())?;
     let of_name = listed.into_iter().filter(|one| one.key == *key && !one.is_delete_marker);
     let versions: Vec<VersionId> =
         of_name.map(|one| one.version).filter(|v| !v.is_null()).collect();
     if versions.is_empty() {
-        missing.push(key.clone());
-        return Ok(());
+        return Ok(None);
     }
-    extend(log, key, &versions, versions.len() > 1, lock)
+    let only_locked = versions.len() > 1;
+    let mut heads = Vec::new();
+    for version in versions {
+        let head = store.head(key, Some(&version))?;
+        heads.extend(head.filter(|head| head.lock.is_some() || !only_locked));
+    }
+    Ok(Some(heads))
 }

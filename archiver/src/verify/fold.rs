@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use strongroom_crypto::claim::{
     ClaimItem, MAX_CLAIM_BYTES, NO_CLAIM, UnverifiedClaim, VerifiedClaim,
 };
-use strongroom_crypto::entry::{Attest, ClockEvent, Entry, EntryKind, KeyChange, LogOpen, Seal};
+use strongroom_crypto::entry::{
+    Attest, ClockEvent, Entry, EntryKind, KeyChange, Locked, LogOpen, Seal,
+};
 use strongroom_crypto::keys::{KeyId, RolePublic};
 use strongroom_crypto::merkle::{MemoryTree, leaf_hash};
 use strongroom_crypto::name::OrderId;
@@ -70,6 +72,8 @@ pub(super) struct Fold {
     pub(super) times: BTreeMap<u64, Instant>,
     /// What was entered of holds.
     pub(super) holds: Histories,
+    /// What runs said of the dates that they had set, and when.
+    pub(super) dated: Vec<(Locked, Instant)>,
     /// When the locks were last tried, and what came of it.
     pub(super) attested: Option<(u64, Instant, Attest)>,
     /// What valid entries name.
@@ -130,6 +134,7 @@ impl Fold {
             snapshots: BTreeMap::new(),
             times: BTreeMap::new(),
             holds: Histories::new(),
+            dated: Vec::new(),
             attested: None,
             documents: BTreeSet::new(),
             next: 0,
@@ -367,6 +372,7 @@ impl Folder<'_, '_> {
             EntryKind::WindowClose(close) => {
                 let window = close.index_sha256.map(|digest| (index, Window { seq, digest }));
                 self.fold.windows.extend(window);
+                self.fold.dated.extend(close.locked.map(|locked| (locked, at)));
             }
             EntryKind::Attest(attest) => self.fold.attested = Some((index, at, attest)),
             EntryKind::PolicySet(set) => {

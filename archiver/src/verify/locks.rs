@@ -30,6 +30,8 @@ pub(super) struct Locks {
 pub(super) struct Promised {
     pub(super) mode: Option<manifest::LockMode>,
     pub(super) until: Instant,
+    /// Until when a run said that it is locked.
+    pub(super) said: Option<Timestamp>,
 }
 
 impl Locks {
@@ -89,6 +91,13 @@ impl Locks {
         let reaches = |date: Timestamp| date.duration_since(lock.until) <= LOCK_SLACK;
         if date.is_some_and(reaches) {
             return None;
+        }
+        if let Some(said) = promised.and_then(|one| one.said).filter(|said| !reaches(*said)) {
+            let detail = format!(
+                "its lock ends {}, and a run has said in the log that it lasts until {said}",
+                lock.until
+            );
+            return Some((Mark::Fail, detail));
         }
         if lock.until <= self.now {
             let mark =

@@ -11,11 +11,12 @@ use super::deep::Deep;
 use super::fold::{Fold, Live, VoidSeal};
 use super::holds::Holds;
 use super::inventory::Inventory;
+use super::keeping::Tally;
 use super::locks::{Locks, Promised, head};
-use super::{Audit, Mark, VerifyError};
+use super::{Audit, Keeping, Mark, VerifyError};
 use crate::log::manifest_key;
 use crate::pool;
-use crate::store::{ObjectKey, StoreError};
+use crate::store::{Lock, ObjectKey, StoreError};
 
 /// Objects are hashed piece by piece, so that their length does not matter.
 const PIECE_BYTES: u64 = 8 << 20;
@@ -26,21 +27,26 @@ pub(super) fn check_all(
     inventory: &Inventory,
     fold: &Fold,
     dates: &Dates,
-) -> Result<(), VerifyError> {
+) -> Result<Option<Keeping>, VerifyError> {
     let locks = Locks::new(fold, audit.options.now);
     let holds = Holds::new(audit, fold)?;
     let rules = (&locks, dates, &holds);
     let deep = Deep::new(audit, fold);
     let bytes = fold.seals.iter().fold(0_u64, |sum, live| sum.saturating_add(live.seal.bytes));
     audit.progress.found(bytes);
-    pool::each(audit.threads(), &fold.seals, |live| {
+    let tally = Tally::new(dates);
+    pool::each(audit.threads(), &fold.seals, |live| -> Result<(), VerifyError> {
         audit.go_on()?;
         let manifest = check_manifest(audit, fold, rules, live)?;
         if fold.is_ordered(&live.seal.segment_id) {
             audit.progress.read(live.seal.bytes);
             return Ok(());
         }
-        let key = check_object(audit, inventory, rules, &live.seal, manifest.as_ref())?;
+        let key = check_object(audit, (inventory, fold), rules, &live.seal, manifest.as_ref())?;
+        let (key, lock) = key.unzip();
+        if let Some(lock) = lock.flatten() {
+            tally.take(audit, &live.seal, lock);
+        }
         match (&deep, key) {
             (Some(deep), Some(_)) => deep.check(&live.seal, manifest.as_ref())?,
             (None, Some(key)) => check_bytes(audit, &live.seal, &key)?,
@@ -48,13 +54,17 @@ pub(super) fn check_all(
         }
         audit.progress.read(live.seal.bytes);
         Ok(())
-    })
+    })?;
+    Ok(tally.finish())
 }
 
 /// What the entry says of the lock: the earlier of the two ends, because the later one is a later run's to set.
-fn promised(seal: &Seal, manifest: Option<&Manifest>) -> Promised {
+fn promised(fold: &Fold, dates: &Dates, seal: &Seal, manifest: Option<&Manifest>) -> Promised {
+    let id = &seal.segment_id;
+    // The locks of what is ordered to go lapse.
+    let said = dates.said(id).filter(|_| !fold.is_ordered(id));
     let until = seal.retain_until.map_or(seal.settle_until, |retain| retain.min(seal.settle_until));
-    Promised { mode: manifest.map(|manifest| manifest.lock.mode), until }
+    Promised { mode: manifest.map(|manifest| manifest.lock.mode), until, said }
 }
 
 /// Checks a manifest against its entry, and its lock; returned if it is the one that the entry names.
@@ -69,7 +79,8 @@ fn check_manifest(
     let key = manifest_key(&seal.segment_id)?;
     if let Some(head) = head(audit, "manifest", &key)? {
         let date = dates.segment(&seal.segment_id);
-        locks.check(audit, &key, &head, Some(promised(seal, Some(&manifest))), date);
+        let promised = promised(fold, dates, seal, Some(&manifest));
+        locks.check(audit, &key, &head, Some(promised), date);
         holds.check(audit, &key, &head, &seal.segment_id);
     }
     Ok(Some(manifest))
@@ -106,14 +117,14 @@ pub(super) fn read_manifest(
     Ok(Some(manifest))
 }
 
-/// Checks what the store says of a segment; its name, if it is worth reading.
+/// Checks what the store says of a segment; its name and its lock, if it is worth reading.
 fn check_object(
     audit: &Audit<'_>,
-    inventory: &Inventory,
+    (inventory, fold): (&Inventory, &Fold),
     (locks, dates, holds): (&Locks, &Dates, &Holds),
     seal: &Seal,
     manifest: Option<&Manifest>,
-) -> Result<Option<ObjectKey>, VerifyError> {
+) -> Result<Option<(ObjectKey, Option<Lock>)>, VerifyError> {
     let Ok(key) = ObjectKey::new(seal.object.as_str()) else {
         audit.note("segment", &seal.object, Mark::Fail, "no object can have this name");
         return Ok(None);
@@ -133,7 +144,7 @@ fn check_object(
     }
     let Some(head) = head(audit, "segment", &key)? else { return Ok(None) };
     let date = dates.segment(&seal.segment_id);
-    locks.check(audit, &key, &head, Some(promised(seal, manifest)), date);
+    locks.check(audit, &key, &head, Some(promised(fold, dates, seal, manifest)), date);
     holds.check(audit, &key, &head, &seal.segment_id);
     if head.length != seal.bytes {
         let detail = format!("it has {} bytes, {} were sealed", head.length, seal.bytes);
@@ -144,7 +155,7 @@ fn check_object(
         let detail = "the store has recorded another SHA-256 than was sealed";
         audit.note("segment", &key, Mark::Fail, detail);
     }
-    Ok(Some(key))
+    Ok(Some((key, head.lock)))
 }
 
 /// Finds what was sealed beneath what lies over it.

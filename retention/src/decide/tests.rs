@@ -140,6 +140,7 @@ impl Scene {
 
     fn under(event: &str, policies: Vec<Dated>) -> Self {
         let facts = Facts {
+            segment: None,
             stream: "audit".parse().unwrap(),
             labels: BTreeMap::new(),
             event_time: Some(Times::at(at(event))),

@@ -3,6 +3,7 @@
 //!
 //! ```yaml
 //! record:
+//!   segment: 0198c5f0-0000-7000-8000-000000000000  # optional: decides nothing
 //!   stream: oms-orders
 //!   labels: {app: oms}                            # optional
 //!   event_time: {min: 2026-11-20T12:00:00Z, max: 2026-11-20T12:05:00Z}   # optional; or one instant
@@ -10,6 +11,7 @@
 //!   lock_until: 2032-11-21T05:00:00Z              # optional: the lock that was seen
 //!   stage: live                                   # optional: live, in_review, ordered, destroyed,
 //!                                                 # or {approved_at, policy: DIGEST}
+//! catalogues: [TEXT]                              # optional: texts that policies pin by digest
 //! policies:                                       # optional
 //!   - policy: sha256:DIGEST                       # or the policy's own text
 //!     approved: 2026-12-01T09:00:00Z              # optional: at its effective date if absent
@@ -27,7 +29,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::Deserialize;
-use strongroom_crypto::Digest;
+use strongroom_crypto::{Digest, SegmentId};
 
 use super::{Facts, Stage, Times};
 use crate::catalogue::Catalogue;
@@ -55,8 +57,10 @@ pub struct Document {
     pub clocks: Clocks,
 }
 
-/// Reads a policy, given its text or `sha256:` and its digest, and the catalogue that it cites.
-pub type ReadPolicy<'a> = &'a dyn Fn(&str) -> Result<(Policy, Arc<Catalogue>), String>;
+/// Reads a policy, given its text or `sha256:` and its digest, and the catalogue that it cites: of
+/// those in the file, or another.
+pub type ReadPolicy<'a> =
+    &'a dyn Fn(&str, &[Arc<Catalogue>]) -> Result<(Policy, Arc<Catalogue>), String>;
 
 /// A file of facts that cannot be read.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -98,6 +102,8 @@ pub enum DocumentError {
 struct File {
     record: Record,
     #[serde(default)]
+    catalogues: Vec<String>,
+    #[serde(default)]
     policies: Vec<Approved>,
     #[serde(default)]
     holds: Vec<FileHold>,
@@ -108,6 +114,7 @@ struct File {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Record {
+    segment: Option<String>,
     stream: String,
     #[serde(default)]
     labels: BTreeMap<String, String>,
@@ -184,8 +191,10 @@ impl Document {
         }
         let file: File = yaml::read(text).map_err(|detail| DocumentError::Syntax { detail })?;
         let facts = file.record.facts()?;
+        let given = file.catalogues.iter().map(|text| catalogue(text));
+        let given = given.collect::<Result<Vec<_>, _>>()?;
         let policies = file.policies.iter().zip(1..);
-        let policies = policies.map(|(one, nth)| one.dated(nth, read_policy));
+        let policies = policies.map(|(one, nth)| one.dated(nth, &given, read_policy));
         let schedule = Schedule::new(policies.collect::<Result<_, _>>()?);
         let holds = file.holds.iter().map(FileHold::hold).collect::<Result<_, _>>()?;
         let mut clocks = Clocks::default();
@@ -205,9 +214,14 @@ impl Document {
 impl Record {
     fn facts(self) -> Result<Facts, DocumentError> {
         let stream = self.stream.parse().map_err(|error| wrong("stream", &self.stream, error))?;
+        let segment = self
+            .segment
+            .as_ref()
+            .map(|text| text.parse::<SegmentId>().map_err(|error| wrong("segment", text, error)));
         let event_time = self.event_time.as_ref().map(|times| times.times("event_time"));
         let lock_until = self.lock_until.as_ref().map(|text| instant("lock_until", text));
         Ok(Facts {
+            segment: segment.transpose()?,
             stream,
             labels: self.labels,
             event_time: event_time.transpose()?,
@@ -257,14 +271,19 @@ impl FileStage {
 }
 
 impl Approved {
-    fn dated(&self, nth: usize, read_policy: ReadPolicy<'_>) -> Result<Dated, DocumentError> {
+    fn dated(
+        &self,
+        nth: usize,
+        given: &[Arc<Catalogue>],
+        read_policy: ReadPolicy<'_>,
+    ) -> Result<Dated, DocumentError> {
         let refused =
             |reason: String| DocumentError::Policy { nth, reason: yaml::one_line(&reason) };
         let digest = match self.policy.trim_end().strip_prefix(NAMED) {
             Some(name) => name.parse().map_err(|error| wrong("policy", name, error))?,
             None => Digest::of(self.policy.as_bytes()),
         };
-        let (policy, catalogue) = read_policy(self.policy.trim_end()).map_err(refused)?;
+        let (policy, catalogue) = read_policy(self.policy.trim_end(), given).map_err(refused)?;
         let approved = self.approved.as_ref().map(|text| instant("approved", text)).transpose()?;
         let approved = approved.unwrap_or(Timestamp::MIN);
         Dated::new(Arc::new(policy), digest, catalogue, approved)
@@ -296,6 +315,12 @@ impl FileEvent {
     }
 }
 
+fn catalogue(text: &str) -> Result<Arc<Catalogue>, DocumentError> {
+    let name = format!("sha256:{}", Digest::of(text.as_bytes()));
+    let parsed = Catalogue::parse(text).map_err(|error| wrong("catalogues", &name, error))?;
+    Ok(Arc::new(parsed))
+}
+
 fn instant(key: &'static str, text: &str) -> Result<Timestamp, DocumentError> {
     text.parse().map_err(|_| wrong(key, text, "expected an instant like `2027-01-31T12:00:00Z`"))
 }
@@ -324,7 +349,7 @@ clock_events:
   - {event: account_closed, at: 2027-03-01T01:00:00Z, recorded_at: 2027-03-02T08:00:00Z}
 ";
 
-    fn no_policy(_: &str) -> Result<(Policy, Arc<Catalogue>), String> {
+    fn no_policy(_: &str, _: &[Arc<Catalogue>]) -> Result<(Policy, Arc<Catalogue>), String> {
         Err("no policy of that name\nand more".to_owned())
     }
 
@@ -392,7 +417,7 @@ clock_events:
     fn the_text_of_a_policy_is_named_by_its_digest() {
         let catalogue = Arc::new(Catalogue::shipped().unwrap());
         let text = format!("{EXAMPLE}policies: [{{policy: 'any text'}}]\n");
-        let read = Document::parse(&text, &|text| {
+        let read = Document::parse(&text, &|text, _| {
             assert_eq!(text, "any text");
             Ok((crate::decide::tests::policy("UTC", Vec::new()), Arc::clone(&catalogue)))
         });

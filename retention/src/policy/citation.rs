@@ -276,14 +276,16 @@ impl Terms<'_> {
         let Choices { set_min, set_max, cutoff, citation, .. } = self.choices;
         let rule = self.rule;
         let (min, max) = (&rule.retain_min, &rule.retain_max);
+        // A maximum that binds nobody is advice, with a number or without. A minimum is what a rule
+        // is cited for.
         let open = if min.is_open() {
             Some(("set_min", set_min))
-        } else if min.is_absent() && matches!(max, Maximum::Criterion(_)) {
+        } else if min.is_absent() && matches!(max, Maximum::Criterion(_)) && rule.basis.binds() {
             Some(("set_max", set_max))
         } else {
             None
         };
-        if let Some((key, None)) = open.filter(|_| rule.basis.binds()) {
+        if let Some((key, None)) = open {
             let message = format!("`{}` leaves the number to the policy", rule.id);
             let write = format!("`{key}` and `rationale` beside it");
             complaints.add(Code::NoNumber, place, message, write);

@@ -8,11 +8,11 @@ use jiff::Timestamp;
 use strongroom_crypto::Digest;
 use strongroom_crypto::entry::EntryKind;
 use strongroom_crypto::json::{array, text};
-use strongroom_crypto::name::{ClassName, OfficerId, OfficerRole};
-use strongroom_crypto::time::Instant;
+use strongroom_crypto::name::OfficerId;
+use strongroom_crypto::state::LiveSegment;
 use strongroom_retention::catalogue::Catalogue;
 use strongroom_retention::period::{Counting, Cutoff};
-use strongroom_retention::policy::{Context, Policy};
+use strongroom_retention::policy::{Checked, Complaint, Context, Policy};
 use strongroom_retention::schedule::Dated;
 
 use super::{Law, read};
@@ -23,7 +23,9 @@ use crate::cli::target::{Place, Target};
 use crate::cli::{EXIT_DONE, EXIT_FINDING, Failure, Machine, output};
 use crate::document::Document;
 use crate::log::{Log, instant, timestamp};
-use crate::plan::{self, Setting, StreamPlan};
+use crate::plan::{self, Basis, Change, Lasting, MAX_PRICES_BYTES, PlanError, Setting};
+use crate::prices::{PriceError, Prices};
+use crate::terms::Terms;
 
 #[derive(Args, Debug)]
 pub(super) struct Plan {
@@ -33,6 +35,9 @@ pub(super) struct Plan {
     target: Target,
     #[command(flatten)]
     law: Law,
+    /// A table of prices, by which the plan says what the policy costs
+    #[arg(long, value_name = "FILE")]
+    prices: Option<PathBuf>,
     /// Write the plan here, to be approved and applied
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -81,6 +86,7 @@ struct Candidate {
     policy: Arc<Policy>,
     digest: Digest,
     catalogue: Arc<Catalogue>,
+    advice: Vec<Complaint>,
 }
 
 impl Candidate {
@@ -92,11 +98,36 @@ impl Candidate {
         let context = Context { now, previous, catalogue: &catalogue };
         let checked = Policy::check(&text, &context).map_err(|complaints| {
             let first = complaints.first().map(ToString::to_string).unwrap_or_default();
+            let more = match complaints.len() {
+                0 | 1 => String::new(),
+                count => format!(" (and {} more)", count.saturating_sub(1)),
+            };
             let next = "`strongroom policy check`, with the policy before as `--previous FILE`, shows everything that is wrong";
-            Failure::input(format!("{}:{first}", file.display()), next)
+            Failure::input(format!("{}:{first}{more}", file.display()), next)
         })?;
-        let (policy, digest) = (Arc::new(checked.policy), checked.digest);
-        Ok(Self { text, policy, digest, catalogue })
+        let Checked { policy, digest, advice } = checked;
+        Ok(Self { text, policy: Arc::new(policy), digest, catalogue, advice })
+    }
+
+    /// Conflicts that it decides, and advice.
+    fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        for stream in &self.policy.streams {
+            for citation in &stream.citations {
+                let Some(decision) = &citation.decision else { continue };
+                notes.push(format!(
+                    "{} in stream rule {}: `{}` gives way, as {} decided; to be looked at again by {}",
+                    decision.code,
+                    stream.id,
+                    citation.reg,
+                    decision.approved_by.join(" and "),
+                    decision.review_by
+                ));
+            }
+        }
+        let said = |one: &Complaint| format!("{} at {}: {}", one.code, one.path, one.message);
+        notes.extend(self.advice.iter().map(said));
+        notes
     }
 
     fn dated(&self, approved: Timestamp) -> Result<Dated, Failure> {
@@ -105,22 +136,11 @@ impl Candidate {
             .map_err(|error| Failure::input(error.to_string(), "give another effective date"))
     }
 
-    fn setting(&self, log: &Log, now: Timestamp) -> Result<Setting, Failure> {
+    /// What its entry says, planned at an instant.
+    fn setting(&self, now: Timestamp) -> Result<Setting, Failure> {
         let policy = &self.policy;
-        let bad = |what: &str| {
-            let next = "give it in a-z 0-9 . _ -, as officers are registered";
-            Failure::input(format!("`{what}` is no role that an officer can have"), next)
-        };
-        let mut roles: Vec<OfficerRole> = Vec::new();
-        for role in &policy.defaults.disposal.roles {
-            roles.push(role.parse().map_err(|_| bad(role))?);
-        }
-        roles.sort();
-        let roles = <[OfficerRole; 2]>::try_from(roles).map_err(|_| bad("disposal.roles"))?;
-        let approved = policy.streams.iter().filter(|stream| stream.pre_approved);
-        let mut pre_approved: Vec<ClassName> = approved.map(|one| one.class.clone()).collect();
-        pre_approved.sort();
-        pre_approved.dedup();
+        let terms = Terms::of(policy)
+            .map_err(|error| Failure::input(error.to_string(), "correct the policy file"))?;
         let zone = policy.defaults.zone.clone();
         let counting = Counting { zone, cutoff: Cutoff::None };
         let ttl = policy.defaults.disposal.approval_ttl;
@@ -128,40 +148,52 @@ impl Candidate {
             .until(now, ttl)
             .map_err(|error| Failure::input(error.to_string(), "give a shorter `approval_ttl`"))?;
         Ok(Setting {
-            catalogue: self.catalogue.digest(),
-            effective: instant(self.dated(now)?.effective()),
+            catalogue: terms.catalogue,
+            effective: terms.effective(now),
             expires_at: instant(expires),
             policy: self.digest,
-            pre_approved,
-            roles,
-            supersedes: log.state().policies().last().map(|record| record.policy),
-            version: policy.version,
+            pre_approved: terms.pre_approved,
+            roles: terms.roles,
+            supersedes: terms.supersedes,
+            version: terms.version,
         })
     }
 }
 
-/// Makes a plan from the first `size` entries of a log.
+/// Makes a plan.
 fn make(
     place: &Place,
     log: &mut Log,
     candidate: &Candidate,
-    set: Setting,
-    size: u64,
-    as_of: Instant,
+    basis: Basis,
 ) -> Result<plan::Plan, Failure> {
     log.load_all_pages()?;
-    let policies = place.policies(log)?.with(candidate.dated(timestamp(as_of))?);
-    let (plan, _) = plan::Plan::make(log, &policies, set, size, as_of)?;
-    Ok(plan)
+    let before = place.policies(log)?;
+    let after = before.with(candidate.dated(timestamp(basis.as_of))?);
+    let change = Change { before: &before, after: &after };
+    Ok(plan::Plan::make(log, change, basis, candidate.notes())?)
+}
+
+/// The text of a table of prices, which the plan takes up whole.
+fn prices(path: &Path) -> Result<String, Failure> {
+    let text = read(path)?;
+    if text.len() > MAX_PRICES_BYTES {
+        let message = format!("`{}` is longer than {MAX_PRICES_BYTES} bytes", path.display());
+        return Err(Failure::input(message, "name a table of prices with `--prices FILE`"));
+    }
+    Prices::parse(path, &text)?;
+    Ok(text)
 }
 
 pub(super) fn plan(arguments: &Plan, machine: &Machine) -> Result<u8, Failure> {
+    let prices = arguments.prices.as_deref().map(prices).transpose()?;
     let (place, mut log) = open(&arguments.target, machine)?;
     let now = log.store().now()?;
     let candidate = Candidate::read(&arguments.file, &arguments.law, &log, now)?;
-    let set = candidate.setting(&log, now)?;
-    let size = log.state().size();
-    let plan = make(&place, &mut log, &candidate, set, size, instant(now))?;
+    let set = candidate.setting(now)?;
+    let (claims, size) = (log.state().next_claim().seq, log.state().size());
+    let basis = Basis { set, as_of: instant(now), claims, size, prices };
+    let plan = make(&place, &mut log, &candidate, basis)?;
     let document = plan.to_json();
     if let Some(path) = &arguments.output {
         std::fs::write(path, document.to_canonical()).map_err(|error| {
@@ -209,7 +241,7 @@ fn warn_of_untimed(log: &Log, policy: &Policy) {
 }
 
 fn show(plan: &plan::Plan) -> Result<(), Failure> {
-    let set = &plan.set;
+    let Basis { set, as_of, .. } = &plan.basis;
     output::line(format!("policy      version {} sha256:{}", set.version, set.policy))?;
     output::line(format!(
         "in force    from {}; approvals count until {}",
@@ -236,16 +268,46 @@ fn show(plan: &plan::Plan) -> Result<(), Failure> {
             output::line(format!("  {:<24} {latest}", "latest end of a lock"))?;
         }
     }
-    let irreversible = plan.irreversible();
-    let bytes = plan.streams.values().map(|stream| stream.irreversible.bytes).sum();
-    let until =
-        plan.streams.values().filter_map(|stream: &StreamPlan| stream.irreversible_until).max();
-    output::line(match until {
-        None => "irreversible  nothing".to_owned(),
-        Some(until) => format!(
-            "irreversible  {}, {}, until {until}: nobody can shorten these locks",
-            output::counted(irreversible, "segment", "segments"),
-            output::size(bytes)
+    for note in &plan.notes {
+        let word = if note.starts_with('C') { "conflict" } else { "advice" };
+        output::line(format!("{word:<11} {note}"))?;
+    }
+    irreversible(&plan.lasting)?;
+    cost(plan)?;
+    output::line(format!(
+        "later       what is sealed after {as_of} follows the policy too, and is not counted here"
+    ))?;
+    Ok(())
+}
+
+fn irreversible(lasting: &Lasting) -> Result<(), Failure> {
+    let Some(until) = lasting.until() else {
+        output::line("irreversible  nothing")?;
+        return Ok(());
+    };
+    let kinds = lasting.by_kind().into_iter();
+    let kinds = kinds.map(|(kind, objects)| {
+        format!("{} {kind} ({})", output::count(objects.count), output::size(objects.bytes))
+    });
+    output::line(format!(
+        "irreversible  {}, until {until}: nobody can shorten these locks",
+        kinds.collect::<Vec<_>>().join(", ")
+    ))?;
+    Ok(())
+}
+
+fn cost(plan: &plan::Plan) -> Result<(), Failure> {
+    let longer = plan.lasting.longer;
+    let objects = output::counted(longer.count, "object", "objects");
+    let kept = format!("{objects} ({}) kept longer", output::size(longer.bytes));
+    output::line(match &plan.cost {
+        None => format!("cost        {kept}; `--prices FILE` tells what that costs"),
+        Some(cost) => format!(
+            "cost        {kept}: {} {currency}, of that {} for storage until the new dates and {} for moving locks",
+            cost.total(),
+            cost.storage,
+            cost.requests,
+            currency = cost.currency
         ),
     })?;
     Ok(())
@@ -254,9 +316,7 @@ fn show(plan: &plan::Plan) -> Result<(), Failure> {
 /// A plan as its file has it.
 struct Written {
     bytes: Vec<u8>,
-    set: Setting,
-    size: u64,
-    as_of: Instant,
+    basis: Basis,
 }
 
 /// What to do about a plan that cannot be used.
@@ -271,15 +331,15 @@ impl Written {
                 "name the plan that `strongroom policy plan --output FILE` wrote",
             )
         })?;
-        let (set, size, as_of) = plan::Plan::read(&bytes).map_err(|error| {
+        let basis = plan::Plan::read(&bytes).map_err(|error| {
             Failure::input(format!("`{}` is no plan: {error}", file.display()), AGAIN)
         })?;
-        Ok(Self { bytes, set, size, as_of })
+        Ok(Self { bytes, basis })
     }
 
     /// What the plan leads to.
     fn entry(&self) -> EntryKind {
-        EntryKind::PolicySet(Box::new(self.set.entry(Digest::of(&self.bytes))))
+        EntryKind::PolicySet(Box::new(self.basis.set.entry(Digest::of(&self.bytes))))
     }
 
     /// Makes the plan again from the archive as it is now: refused if anything moved.
@@ -290,22 +350,40 @@ impl Written {
         (file, law): (&Path, &Law),
         now: Timestamp,
     ) -> Result<(plan::Plan, Candidate), Stop> {
-        let refused = |message: String| Stop::Refused(Failure::input(message, AGAIN));
-        if timestamp(self.set.expires_at) < now {
-            let until = self.set.expires_at;
-            return Err(refused(format!("the plan's approvals counted until {until}")));
+        let refused = |message: &str| Stop::Refused(Failure::input(message, AGAIN));
+        let Basis { set, as_of, claims, size, .. } = &self.basis;
+        if timestamp(set.expires_at) < now {
+            return Err(refused(&format!("the plan's approvals counted until {}", set.expires_at)));
+        }
+        if timestamp(*as_of) > now {
+            return Err(refused(&format!("the plan is of {as_of}, which is to come")));
         }
         let newest = log.state().policies().last().map(|record| record.policy);
-        if self.set.supersedes != newest {
-            return Err(refused("another policy was set since the plan was made".to_owned()));
+        if set.supersedes != newest {
+            return Err(refused("another policy was set since the plan was made"));
         }
         let candidate = Candidate::read(file, law, log, now)?;
-        if self.set.policy != candidate.digest {
-            return Err(refused("the plan is of another policy file".to_owned()));
+        if set.policy != candidate.digest {
+            return Err(refused("the plan is of another policy file"));
         }
-        let made = make(place, log, &candidate, self.set.clone(), self.size, self.as_of)?;
+        if candidate.setting(timestamp(*as_of))? != *set {
+            return Err(refused("the plan says of the policy what its file does not say"));
+        }
+        if *size > log.state().size() || *claims > log.state().next_claim().seq {
+            return Err(refused("the plan is of entries that this log does not have"));
+        }
+        log.load_all_pages().map_err(Failure::from)?;
+        let settling = log.settling();
+        let left_out = |segment: &LiveSegment| {
+            let settled = timestamp(segment.settle_until);
+            segment.index >= *size && !settling.may_claim(settled, timestamp(*as_of))
+        };
+        if log.state().segments().any(left_out) {
+            return Err(refused("the plan leaves out what was sealed before it"));
+        }
+        let made = make(place, log, &candidate, self.basis.clone())?;
         if made.to_json().to_canonical() != self.bytes {
-            return Err(refused("the archive is not as it was when the plan was made".to_owned()));
+            return Err(refused("the archive is not as it was when the plan was made"));
         }
         Ok((made, candidate))
     }
@@ -318,9 +396,10 @@ pub(super) fn approve(arguments: &Approve, machine: &Machine) -> Result<u8, Fail
     let about = (arguments.policy.as_path(), &arguments.law);
     let (keys, kind) = (place.keys()?, written.entry());
     let mut act = Act { log: &mut log, place: &place, kind: &kind, machine };
-    let done = arguments
-        .signing
-        .approve(&mut act, None, |log| written.again(&place, log, about, now).map(|_| ()))?;
+    let done = arguments.signing.approve(&mut act, None, |log| {
+        let (plan, _) = written.again(&place, log, about, now)?;
+        if arguments.signing.json { Ok(()) } else { Ok(show(&plan)?) }
+    })?;
     let waiting = pending(&log, &keys)?.into_iter().find(|one| one.digest == done.digest);
     let signed = waiting.map(|one| one.signatures()).unwrap_or_default();
     let by: Vec<OfficerId> = signed.iter().map(|signed| signed.officer).collect();
@@ -351,7 +430,7 @@ pub(super) fn apply(arguments: &Apply, machine: &Machine) -> Result<u8, Failure>
             return Err(act.refused(None, false, failure));
         }
     };
-    let irreversible = plan.irreversible();
+    let irreversible = plan.lasting.count();
     if irreversible > 0 && arguments.confirm_count != Some(irreversible) {
         let message = format!("{irreversible} locks would be moved that nobody can undo");
         let next = format!("if that is meant, give `--confirm-count {irreversible}`");
@@ -382,11 +461,27 @@ pub(super) fn apply(arguments: &Apply, machine: &Machine) -> Result<u8, Failure>
     let entry = log.state().policies().last().map(|record| record.index);
     let (act, officer) = (kind.as_str().to_owned(), None);
     let done = Done { act, digest, entry, officer, outcome: Outcome::Entered };
-    let more = [("effective", text(plan.set.effective)), ("version", plan.set.version.into())];
+    let set = &plan.basis.set;
+    let more = [("effective", text(set.effective)), ("version", set.version.into())];
     let next = format!("strongroom sweep --duty lock --to {}", place.to());
     if !arguments.json {
-        let (version, from) = (plan.set.version, plan.set.effective);
+        let (version, from) = (set.version, set.effective);
         output::line(format!("policy      version {version} is entered, in force from {from}"))?;
     }
     done.report(arguments.json, Some(next), more)
+}
+
+impl From<PlanError> for Failure {
+    fn from(error: PlanError) -> Self {
+        match error {
+            PlanError::Log(error) => error.into(),
+            PlanError::Prices(error) => error.into(),
+        }
+    }
+}
+
+impl From<PriceError> for Failure {
+    fn from(error: PriceError) -> Self {
+        Self::input(error.to_string(), "correct the table of prices, or name another")
+    }
 }

@@ -21,6 +21,7 @@ fn schedule(text: &str) -> Schedule {
 fn decided(text: &str, stream: &str, made: &str, clocks: &Clocks, now: &str) -> Decision {
     let made = Times::at(made.parse().unwrap());
     let facts = Facts {
+        segment: None,
         stream: stream.parse().unwrap(),
         labels: [].into(),
         event_time: Some(made),
@@ -59,7 +60,7 @@ fn block(mark: &str) -> &'static str {
 fn the_reference_explains_its_example_as_it_is_decided() {
     let facts = block("<!-- facts: read by a test -->\n```yaml\n");
     let named = format!("sha256:{}", Digest::of(SAMPLE.as_bytes()));
-    let read = |name: &str| {
+    let read = |name: &str, _: &[Arc<Catalogue>]| {
         assert_eq!(name, named, "the reference names another sample");
         let checked = check_after(None, SAMPLE).unwrap();
         Ok((checked.policy, Arc::clone(&LAW)))

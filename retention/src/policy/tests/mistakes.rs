@@ -135,6 +135,7 @@ pub(super) const RULES: &[Case] = &[
     ),
     (&["P019"], &[(TAX, "- reg: «de-ao-147-buecher")]),
     (&["P020"], &[("reg: pci-dss-10-5-1", "reg: «eu-dora-2024-1774-12")]),
+    (&["P020"], &[("reg: pci-dss-10-5-1", "reg: «us-nist-800-92\n        accepted_by: [legal]")]),
     (&["P020"], &[(CARD_GDPR, "- reg: «eu-gdpr-5-1-e")]),
     (&["P021"], &[(CARD_GDPR, "- reg: eu-gdpr-5-1-e\n        set_max: «P18M")]),
     (
@@ -179,7 +180,13 @@ pub(super) const RULES: &[Case] = &[
             "- {reg: eu-gdpr-5-1-e, set_max: P18M, rationale: a, decision: {code: C3, resolve: keep, approved_by: [«Jane Doe, legal], review_by: 2027-11-19}}",
         )],
     ),
-    (&["P037"], &[("reg: pci-dss-10-5-1", "reg: «us-nist-800-92")]),
+    (
+        &["P037"],
+        &[(
+            "reg: pci-dss-10-5-1",
+            "reg: «us-nist-800-92\n        set_min: P90D\n        rationale: as the table says",
+        )],
+    ),
     (&["P041"], &[(PCI, "- reg: pci-dss-10-5-1\n      - reg: «pci-dss-10-5-1")]),
     (&["P042"], &[(PCI, "- reg: pci-dss-10-5-1\n        set_max: «P2Y\n        rationale: a")]),
     (
