@@ -16,6 +16,8 @@
 //! | [`officer`] | how an officer signs |
 //! | [`verify`] | the same archive seen from outside |
 //! | [`read`] | records out of the archive |
+//! | [`report`] | what auditors ask, as of an instant |
+//! | [`prices`] | what keeping costs |
 //! | [`cli`] | the commands |
 
 pub mod act;
@@ -36,7 +38,9 @@ pub mod officer;
 pub mod plan;
 pub mod policies;
 pub mod pool;
+pub mod prices;
 pub mod read;
+pub mod report;
 pub mod sample;
 pub mod segment;
 pub mod source;

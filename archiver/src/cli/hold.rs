@@ -3,6 +3,8 @@
 mod list;
 mod place;
 
+pub(super) use list::matter;
+
 use clap::{Args, Subcommand};
 use strongroom_crypto::entry::{EntryKind, HoldRelease};
 use strongroom_crypto::name::HoldId;
