@@ -13,6 +13,7 @@ mod officers;
 mod output;
 mod policy;
 mod quickstart;
+mod report;
 mod signing;
 mod status;
 mod sweep;
@@ -98,6 +99,8 @@ enum Command {
     Disposition(disposition::Arguments),
     /// Show and set who decides
     Officers(officers::Arguments),
+    /// Report as of an instant what is kept, held, covered, destroyed, and what it costs
+    Report(report::Arguments),
     /// Print records as they came: a segment's, or a whole origin byte for byte
     Cat(cat::Arguments),
 }
@@ -153,6 +156,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, machine: &Machine) -> 
         Command::Clock(arguments) => clock::run(&arguments, machine),
         Command::Disposition(arguments) => disposition::run(&arguments, machine),
         Command::Officers(arguments) => officers::run(&arguments, machine),
+        Command::Report(arguments) => report::run(&arguments, machine),
         Command::Cat(arguments) => cat::run(&arguments, machine),
     };
     match done {

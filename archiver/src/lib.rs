@@ -20,6 +20,7 @@
 //! | [`officer`] | how an officer signs |
 //! | [`verify`] | the same archive seen from outside |
 //! | [`read`] | records out of the archive |
+//! | [`report`] | what auditors ask, as of an instant |
 //! | [`cli`] | the commands |
 
 pub mod act;
@@ -44,6 +45,7 @@ pub mod pool;
 pub mod prices;
 pub mod quarantine;
 pub mod read;
+pub mod report;
 pub mod sample;
 pub mod segment;
 pub mod source;

@@ -46,7 +46,7 @@ pub use names::{
 pub use read::{Head, newest_checkpoint};
 use stored::require_lock;
 pub(crate) use stored::{extend_from, put_once};
-pub use walk::{Gone, Sealed, visit, walk};
+pub use walk::{Gone, Sealed, visit, visit_until, walk};
 
 /// A claim is put again this often before the run gives up and says so.
 const CLAIM_TRIES: u32 = 6;

@@ -3,7 +3,7 @@
 mod list;
 mod place;
 
-pub(super) use list::standing;
+pub(super) use list::{matter, standing};
 
 use clap::{Args, Subcommand};
 use strongroom_crypto::entry::{EntryKind, HoldRelease};

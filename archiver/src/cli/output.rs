@@ -15,6 +15,11 @@ pub(super) fn line(text: impl std::fmt::Display) -> io::Result<()> {
     unless_closed(writeln!(io::stdout().lock(), "{}", plain(&text.to_string())))
 }
 
+/// Prints text that programs read, as it is.
+pub(super) fn text(text: &str) -> io::Result<()> {
+    unless_closed(io::stdout().lock().write_all(text.as_bytes()))
+}
+
 /// Prints JSON on one line.
 pub(super) fn json(value: &Value) -> io::Result<()> {
     let mut bytes = value.to_canonical();

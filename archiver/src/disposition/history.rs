@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use strongroom_crypto::entry::{
-    ClockEvent, DispositionOrder, EntryKind, OfficerAct, Seal, Verdict,
+    ClockEvent, DispositionOrder, Entry, EntryKind, OfficerAct, Seal, Verdict,
 };
 use strongroom_crypto::keys::KeyFile;
 use strongroom_crypto::list::SegmentList;
@@ -13,7 +13,8 @@ use strongroom_crypto::state::{LiveSegment, State};
 use strongroom_crypto::time::Instant;
 use strongroom_crypto::{Digest, SegmentId};
 
-use crate::log::{Log, LogError, timestamp, visit};
+use crate::log::{Log, LogError, timestamp, visit_until};
+use crate::store::{Covered, LockedStore};
 
 /// Orders, certificates, reviews and released holds, and the state with every list at hand.
 #[derive(Debug)]
@@ -80,11 +81,26 @@ impl History {
     ///
     /// [`LogError`].
     pub fn read(log: &Log, keys: &KeyFile) -> Result<Self, LogError> {
+        Self::read_until(&**log.store(), keys, log.covered(), Instant::MAX, |_, _| {})
+    }
+
+    /// The same as the log stood at an instant, with a look at every entry.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`History::read`].
+    pub fn read_until(
+        store: &dyn LockedStore,
+        keys: &KeyFile,
+        covered: &Covered,
+        until: Instant,
+        mut show: impl FnMut(u64, &Entry),
+    ) -> Result<Self, LogError> {
         let (mut seals, mut orders, mut reviews) = (BTreeMap::new(), Vec::new(), Vec::new());
         let (mut holds, mut releases) = (BTreeMap::<HoldId, Vec<Digest>>::new(), Vec::new());
         let (mut newest, mut clocks) = (None, Vec::new());
-        let (store, covered) = (&**log.store(), log.covered());
-        let state = visit(store, keys, covered, |index, entry, _| {
+        let state = visit_until(store, keys, covered, until, |index, entry, _| {
+            show(index, &entry);
             let at = entry.at();
             match entry.into_kind() {
                 EntryKind::SegmentSeal(seal) => {

@@ -12,6 +12,7 @@ use strongroom_crypto::merkle::{Tree, leaf_hash};
 use strongroom_crypto::name::OrderId;
 use strongroom_crypto::range::RangeList;
 use strongroom_crypto::state::{Outcome, State};
+use strongroom_crypto::time::Instant;
 
 use super::claims::Claims;
 use super::read::{Head, first_claim, newest_checkpoint, require_claims, require_head};
@@ -96,6 +97,22 @@ pub fn visit(
     store: &dyn LockedStore,
     keys: &KeyFile,
     covered: &Covered,
+    show: impl FnMut(u64, Entry, Option<&RangeList>),
+) -> Result<State, LogError> {
+    visit_until(store, keys, covered, Instant::MAX, show)
+}
+
+/// The same as the log stood at an instant: the first claim with an entry that was made later and all
+/// claims behind it are checked, and neither shown nor folded into the state that is returned.
+///
+/// # Errors
+///
+/// Those of [`visit`].
+pub fn visit_until(
+    store: &dyn LockedStore,
+    keys: &KeyFile,
+    covered: &Covered,
+    until: Instant,
     mut show: impl FnMut(u64, Entry, Option<&RangeList>),
 ) -> Result<State, LogError> {
     let first = first_claim(store, keys, covered)?;
@@ -104,10 +121,11 @@ pub fn visit(
         newest_checkpoint(store, keys.log().verifier(), covered)?.unwrap_or_else(Head::empty);
     let mut state = State::open(&first)?;
     let mut tree = Tree::new();
-    let mut take = |item: &ClaimItem, valid: bool| -> Result<(), LogError> {
+    let mut stood: Option<State> = None;
+    let mut take = |item: &ClaimItem, shown: bool| -> Result<(), LogError> {
         let index = tree.size();
         append(&mut tree, item.leaf(), &head)?;
-        if let (true, Ok(entry)) = (valid, Entry::parse(item.leaf())) {
+        if let (true, Ok(entry)) = (shown, Entry::parse(item.leaf())) {
             show(index, entry, item.ranges());
         }
         Ok(())
@@ -117,17 +135,21 @@ pub fn visit(
     }
     let claims = Claims::after(store, covered, &state)?;
     while let Some(claim) = claims.next(&state)? {
+        let later = |item: &ClaimItem| Entry::parse(item.leaf()).is_ok_and(|one| one.at() > until);
+        if stood.is_none() && until < Instant::MAX && claim.items().iter().any(later) {
+            stood = Some(state.clone());
+        }
         // A state folded from the beginning has all its pages and lists: nothing is left undecided.
         let outcomes = state.apply_claim(&claim)?;
         for (item, outcome) in claim.items().iter().zip(outcomes) {
-            take(item, outcome == Outcome::Valid)?;
+            take(item, outcome == Outcome::Valid && stood.is_none())?;
         }
     }
     require_claims(&state, head.size)?;
     if head.size == 0 {
         require_head(&state)?;
     }
-    Ok(state)
+    Ok(stood.unwrap_or(state))
 }
 
 /// Adds a leaf, and compares the tree with the head when it has its size.

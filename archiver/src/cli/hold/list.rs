@@ -101,7 +101,7 @@ pub(in crate::cli) fn standing(streams: &[StreamName]) -> String {
 }
 
 /// What a placing is about. A matter that cannot be read hides no hold.
-fn matter(
+pub(in crate::cli) fn matter(
     store: &dyn LockedStore,
     covered: &Covered,
     keys: &KeyFile,

@@ -1,0 +1,157 @@
+//! Which streams are not as they should be.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use strongroom_crypto::Digest;
+use strongroom_crypto::entry::Seal;
+use strongroom_crypto::name::{ClassName, StreamName};
+use strongroom_crypto::time::Instant;
+use strongroom_retention::facts::Times;
+
+use super::days::{Days, Run};
+use super::table::{Cell, Column, Table, column, exact};
+use super::{AsOf, ReportError, Span, time};
+
+const COLUMNS: [Column; 16] = [
+    column("stream"),
+    column("findings"),
+    column("configured"),
+    column("class"),
+    column("policy_version"),
+    exact("policy"),
+    column("sealed_segments"),
+    column("live_segments"),
+    column("events"),
+    column("oldest_event"),
+    column("newest_event"),
+    column("last_received"),
+    column("last_sealed"),
+    column("days"),
+    column("gap_days"),
+    column("gaps"),
+];
+
+/// What to look for.
+#[derive(Clone, Debug)]
+pub struct Expected {
+    /// The streams of the configuration, if there is one.
+    pub configured: Option<BTreeSet<StreamName>>,
+    /// A stream of which nothing was received for longer is silent.
+    pub silent_after: Duration,
+}
+
+/// What the log says of one stream.
+#[derive(Default)]
+struct Seen {
+    sealed: u64,
+    live: u64,
+    events: u64,
+    times: Span,
+    received: Span,
+    last_sealed: Option<Instant>,
+    days: Days,
+}
+
+/// A row for each stream of the configuration and of the log.
+///
+/// # Errors
+///
+/// [`ReportError`].
+pub fn coverage(archive: &AsOf<'_>, expected: &Expected) -> Result<Table, ReportError> {
+    let mut names: BTreeSet<StreamName> = expected.configured.clone().unwrap_or_default();
+    names.extend(archive.history.seals.values().map(|(_, seal)| seal.stream.clone()));
+    let mut rows = Vec::new();
+    for name in &names {
+        let mut seen = Seen::default();
+        let seals = archive.history.seals.values().map(|(_, seal)| seal);
+        for seal in seals.filter(|seal| seal.stream == *name) {
+            seen.add(archive, seal)?;
+        }
+        rows.push(seen.row(archive, expected, name));
+    }
+    let silent = SignedDuration::try_from(expected.silent_after).unwrap_or(SignedDuration::MAX);
+    let mut notes = vec![
+        format!("silent: nothing was received for {silent:#}; `--silent-after` says how long"),
+        "gaps: days in UTC between the first and the last of which no segment has events; what is missing within a segment is not seen. Windows have no gaps: the log takes them only in the order of their numbers".to_owned(),
+    ];
+    if expected.configured.is_none() {
+        notes.push("without `--config` it is not known which streams should be there, and one that a policy matches by its labels counts as unclassified".to_owned());
+    }
+    notes.push(archive.closed.map_or_else(
+        || "no run has ended yet".to_owned(),
+        |closed| format!("the last run ended {closed}"),
+    ));
+    Ok(Table { report: "coverage", columns: COLUMNS.to_vec(), rows, notes })
+}
+
+/// How new events of a stream would be classified: class, policy and its version.
+pub(super) fn classified(
+    archive: &AsOf<'_>,
+    stream: &StreamName,
+) -> Option<(ClassName, Digest, Option<u64>)> {
+    let now = Times::at(archive.at);
+    let sealing = archive.policies.sealing(stream, Some(now), now, archive.at)?;
+    let mut known = archive.state().policies().iter();
+    let version = known.find(|record| record.policy == sealing.policy).map(|one| one.version);
+    Some((sealing.class, sealing.policy, version))
+}
+
+impl Seen {
+    fn add(&mut self, archive: &AsOf<'_>, seal: &Seal) -> Result<(), ReportError> {
+        let times = seal.event_time.unwrap_or(seal.receive_time);
+        let live = archive.state().segment(&seal.segment_id)?.is_some();
+        self.sealed = self.sealed.saturating_add(1);
+        self.live = self.live.saturating_add(u64::from(live));
+        self.events = self.events.saturating_add(seal.events.count);
+        self.times.add_range(times);
+        self.received.add_range(seal.receive_time);
+        self.last_sealed = self.last_sealed.max(archive.sealed.get(&seal.segment_id).copied());
+        self.days.add(times, seal.late);
+        Ok(())
+    }
+
+    fn row(&self, archive: &AsOf<'_>, expected: &Expected, name: &StreamName) -> Vec<Cell> {
+        let configured = expected.configured.as_ref().map(|names| names.contains(name));
+        let classified = classified(archive, name);
+        let reach = self.days.reach();
+        let gaps = reach.map(|reach| self.days.gaps(reach)).unwrap_or_default();
+        let silent_after = SignedDuration::try_from(expected.silent_after);
+        let silent = self.received.last.is_some_and(|last| {
+            archive.at.duration_since(time(last)) > silent_after.unwrap_or(SignedDuration::MAX)
+        });
+        let findings = [
+            ("never_archived", self.sealed == 0),
+            ("not_configured", configured == Some(false)),
+            ("unclassified", classified.is_none()),
+            ("silent", silent),
+            ("gaps", !gaps.is_empty()),
+        ];
+        let found = findings.into_iter().filter(|(_, found)| *found);
+        let findings: Vec<String> = found.map(|(name, _)| name.to_owned()).collect();
+        let gap_days = gaps.iter().map(|gap| gap.len()).fold(0, u64::saturating_add);
+        let (class, policy, version) = match classified {
+            Some((class, policy, version)) => (Some(class.to_string()), Some(policy), version),
+            None => (None, None, None),
+        };
+        vec![
+            name.to_string().into(),
+            findings.into(),
+            configured.into(),
+            class.into(),
+            version.into(),
+            policy.into(),
+            self.sealed.into(),
+            self.live.into(),
+            self.events.into(),
+            self.times.first.into(),
+            self.times.last.into(),
+            self.received.last.into(),
+            self.last_sealed.into(),
+            reach.map(Run::len).into(),
+            gap_days.into(),
+            gaps.iter().map(Run::to_string).collect::<Vec<_>>().into(),
+        ]
+    }
+}
