@@ -144,7 +144,7 @@ impl Year {
             OfficerSignature::sign(&RoleKey::from_seed(&[seed; 32]), officer, statement)
         };
         let signatures = Signatures::new(vec![sign(1), sign(2)]).unwrap();
-        let item = Item { kind: kind.with_signatures(signatures), ranges: None };
+        let item = Item { kind: kind.with_signatures(signatures), beside: None };
         assert!(log.append(&[item], None, &mut Dice::new(1, 3)).unwrap().is_empty());
     }
 
@@ -198,7 +198,7 @@ impl Year {
                     settle_until: at(24),
                     stream: "app".parse().unwrap(),
                 };
-                Item { kind: EntryKind::SegmentSeal(Box::new(seal)), ranges: Some(ranges) }
+                Item { kind: EntryKind::SegmentSeal(Box::new(seal)), beside: Some(ranges.into()) }
             })
             .collect();
         assert!(log.append(&items, Some(Shard::WHOLE), &mut dice).unwrap().is_empty());
