@@ -21,7 +21,7 @@ use crate::log::{
     Log, LogError, add_lists, extend_from, manifest_key, period_key_object, timestamp,
 };
 use crate::policies::Policies;
-use crate::store::{Lock, LockMode, ObjectKey, VersionId};
+use crate::store::{ListedVersion, Lock, LockMode, ObjectKey, VersionId};
 
 pub use holds::{Flags, sweep_holds};
 pub use orphans::{Orphans, remove_orphans};
@@ -54,7 +54,8 @@ fn roll(log: &mut Log, policies: &Policies) -> Result<Vec<ObjectKey>, LogError> 
     log.load_all_pages()?;
     let mut keys: Vec<ObjectKey> = vec![ObjectKey::new("keys/origin/0")?];
     let mut periods: BTreeSet<PeriodKeyName> = BTreeSet::new();
-    let state = with_lists(log)?;
+    let held = log.state().holds().flat_map(|(_, hold)| hold.lists.iter().copied());
+    let state = with_lists(log, &held.collect::<Vec<Digest>>())?;
     for segment in state.segments() {
         keys.push(manifest_key(&segment.segment_id)?);
         if is_kept(&state, policies, segment, now)? {
@@ -88,12 +89,10 @@ fn roll(log: &mut Log, policies: &Policies) -> Result<Vec<ObjectKey>, LogError> 
     Ok(missing)
 }
 
-/// The state with the lists of its holds and orders at hand.
-fn with_lists(log: &Log) -> Result<State, LogError> {
+/// The state with lists at hand.
+fn with_lists(log: &Log, lists: &[Digest]) -> Result<State, LogError> {
     let mut state = log.state().clone();
-    let held = state.holds().flat_map(|(_, hold)| hold.lists.iter().copied());
-    let lists: Vec<Digest> = held.chain(state.orders().map(|(_, order)| order.list)).collect();
-    add_lists(&**log.store(), log.covered(), &mut state, &lists)?;
+    add_lists(&**log.store(), log.covered(), &mut state, lists)?;
     Ok(state)
 }
 
@@ -152,15 +151,21 @@ fn extend(
 /// The versions of every name below prefixes, also of hidden ones. Bytes that no versioned write put
 /// there cannot be locked.
 fn versions(log: &Log, prefixes: &[&str]) -> Result<BTreeMap<ObjectKey, Vec<VersionId>>, LogError> {
-    let mut versions: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    let mut listed = Vec::new();
     for prefix in prefixes {
-        for one in log.store().list_versions(prefix)? {
-            if !one.is_delete_marker && !one.version.is_null() {
-                versions.entry(one.key).or_default().push(one.version);
-            }
+        listed.extend(log.store().list_versions(prefix)?);
+    }
+    Ok(by_name(listed))
+}
+
+fn by_name(listed: Vec<ListedVersion>) -> BTreeMap<ObjectKey, Vec<VersionId>> {
+    let mut versions: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for one in listed {
+        if !one.is_delete_marker && !one.version.is_null() {
+            versions.entry(one.key).or_default().push(one.version);
         }
     }
-    Ok(versions)
+    versions
 }
 
 /// Every current key below a prefix.

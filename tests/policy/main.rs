@@ -57,6 +57,27 @@ fn locks_follow_the_policy_in_force() {
 }
 
 #[test]
+fn what_an_entry_names_is_locked_with_the_next_segments() {
+    let office = Office::new();
+    office.archive("a", 1);
+    office.in_force(1, &[Stream::governance("P1Y")]);
+    office.sweep();
+    let date = first_day_after_years(1);
+    office.hold();
+    let lists = office.locks("lists/");
+    assert!(lists.len() == 1 && lists.values().all(|(_, until)| *until < date), "{lists:?}");
+    office.archive("b", 1);
+    office.sweep();
+    for place in ["lists/", "policies/", "log/claim/", "log/checkpoints/"] {
+        let locks = office.locks(place);
+        let proofs = locks.values().filter(|(_, until)| *until > date).count();
+        // The sweep's own window and its checkpoint wait for the next one.
+        let own = usize::from(place.starts_with("log/"));
+        assert!(proofs > 0 && proofs + own >= locks.len(), "{place}: {locks:?}");
+    }
+}
+
+#[test]
 fn what_a_plan_calls_irreversible_is_what_the_sweep_locks() {
     let office = Office::new();
     office.in_force(1, &[Stream::compliance("P1Y")]);

@@ -150,6 +150,13 @@ impl Office {
         self.run(&[&event[..], &signed].concat()).expect(DONE);
     }
 
+    /// An officer holds what is sealed so far.
+    pub(crate) fn hold(&self) {
+        let place = ["hold", "place", "m-1", "--stream", "app", "--matter", "a lawsuit"];
+        let signed = ["--officer", "ann", "--officer-key", "ann"];
+        self.run(&[&place[..], &signed].concat()).expect(DONE);
+    }
+
     /// The verdict of everything.
     pub(crate) fn verify(&self) -> String {
         let said = self.run(&["verify", "--deep", "--json"]);

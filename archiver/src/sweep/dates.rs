@@ -1,20 +1,20 @@
 //! Locks that follow decisions: a segment's is moved to the date that the policy gives, once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use strongroom_crypto::Digest;
 use strongroom_crypto::entry::Locked;
-use strongroom_crypto::name::PeriodKeyName;
+use strongroom_crypto::name::{PeriodKeyName, StreamName};
 use strongroom_crypto::state::LiveSegment;
 use strongroom_crypto::tile::{TileCoordinate, tiles_for};
 use strongroom_retention::period::{Counting, Cutoff, Period};
 
-use super::{extend, versions, with_lists};
+use super::{by_name, extend, versions, with_lists};
 use crate::document::Document;
 use crate::log::{
-    Dated, Log, LogError, checkpoint_key, claim_key, extend_from, instant, manifest_key,
-    period_key_object, tile_key, timestamp,
+    Dated, Log, LogError, checkpoint_key, claim_key, extend_from, extend_unseen, instant,
+    manifest_key, period_key_object, tile_key, timestamp,
 };
 use crate::policies::Policies;
 use crate::store::{Lock, LockMode, ObjectKey, VersionId};
@@ -23,9 +23,14 @@ use crate::store::{Lock, LockMode, ObjectKey, VersionId};
 /// segment moves all of it.
 const PROOF_MARGIN: Period = Period::days(90);
 
+/// Ids begin with their time: those of 65.5 seconds have eight digits in common.
+const ID_DIGITS: usize = 8;
+
 /// Where the locks of a segment have to end.
 struct Target<'a> {
     segment: &'a LiveSegment,
+    /// What the policy demands; the mode that a lock has is kept.
+    mode: LockMode,
     until: Timestamp,
 }
 
@@ -41,29 +46,32 @@ pub(super) fn set_dates(log: &mut Log, policies: &Policies) -> Result<Vec<Object
     };
     let size = log.state().size();
     let before = log.state().locked().filter(|locked| locked.policy == newest);
-    // What was recorded since may have started a clock or moved one: every date is decided again.
-    let told = |size: u64| log.state().clocks().any(|(_, _, clock)| clock.index >= size);
-    let before = before.filter(|locked| !told(locked.size));
     let since = before.map_or(0, |locked| locked.size);
-    log.load_pages_since(since)?;
+    // What was recorded since may have started a clock or moved one: a stream's dates are decided again.
+    let clocks = log.state().clocks().filter(|(_, _, clock)| clock.index >= since);
+    let told: BTreeSet<StreamName> = clocks.map(|(stream, _, _)| stream.clone()).collect();
+    log.load_pages_since(if told.is_empty() { since } else { 0 })?;
+    let is_news = |segment: &LiveSegment| segment.index >= since || told.contains(&segment.stream);
     // A window of its own is no news.
-    let news = log.state().segments().any(|segment| segment.index >= since);
-    if before.is_some() && !news {
+    if before.is_some() && !log.state().segments().any(is_news) {
         return Ok(Vec::new());
     }
     let now = log.store().now()?;
-    let state = with_lists(log)?;
-    let fresh = state.segments().filter(|segment| segment.index >= since);
+    let orders: Vec<Digest> = log.state().orders().map(|(_, order)| order.list).collect();
+    let state = with_lists(log, &orders)?;
+    let fresh = state.segments().filter(|segment| is_news(segment));
     let dated = fresh.filter_map(|segment| {
-        let until = policies.decide(segment, &[], now).lock_until?;
-        let until = log.settling().capped(until, now);
-        (until > now).then_some(Target { segment, until })
+        let decision = policies.decide(segment, &[], now);
+        let until = log.settling().capped(decision.lock_until?, now);
+        let mode = decision.governed_by.and_then(|governed| policies.mode(&governed));
+        let mode = mode.unwrap_or(LockMode::Governance);
+        (until > now).then_some(Target { segment, mode, until })
     });
     let targets: Vec<Target<'_>> = dated.collect();
-    let mut missing = Vec::new();
     let retain = policies.certificate_retain();
+    let (mut moves, mut manifests) = (Moves::default(), Vec::new());
     let (mut periods, mut latest) = (BTreeMap::<PeriodKeyName, Timestamp>::new(), None);
-    for Target { segment, until } in &targets {
+    for Target { segment, mode, until } in &targets {
         // What is ordered to go may be gone.
         let ordered = !matches!(state.order_over(&segment.segment_id), Ok(None));
         if ordered && log.store().head(&object(segment)?, None)?.is_none() {
@@ -71,14 +79,25 @@ pub(super) fn set_dates(log: &mut Log, policies: &Policies) -> Result<Vec<Object
         }
         let period = periods.entry(segment.period_key).or_insert(*until);
         *period = (*period).max(*until);
-        move_on(log, &object(segment)?, Some(segment.object_sha256), *until, &mut missing)?;
         let proof = log.settling().capped(after(*until, retain), now);
         latest = latest.max(Some(proof));
-        let manifest = manifest_key(&segment.segment_id)?;
-        move_on(log, &manifest, Some(segment.manifest_sha256), proof, &mut missing)?;
+        moves.add(object(segment)?, Lock { mode: *mode, until: *until });
+        manifests.push((manifest_key(&segment.segment_id)?, segment.manifest_sha256, proof));
     }
+    let mut missing = Vec::new();
+    for (key, sha256, until) in manifests {
+        move_manifest(log, &key, sha256, until, &mut missing)?;
+    }
+    moves.carry_out(log, &mut missing)?;
     for (period, until) in periods {
-        move_on(log, &period_key_object(&period)?, None, until, &mut missing)?;
+        let key = period_key_object(&period)?;
+        let stored = versions(log, &[key.as_str()])?;
+        let lock = Lock { mode: LockMode::Governance, until };
+        // Most are locked as long already: they are looked at first.
+        match stored.get(&key) {
+            Some(versions) => extend(log, &key, versions, versions.len() > 1, lock)?,
+            None => missing.push(key),
+        }
     }
     let proof_until = proofs(log, before, latest, now, &mut missing)?;
     if missing.is_empty() && (before.is_none_or(|locked| locked.size < size)) {
@@ -116,52 +135,115 @@ fn proofs(
     let Some(until) = wanted else { return Ok(None) };
     let from = before.filter(|_| !rises);
     let (first_claim, size) = from.map_or((0, 0), |locked| (locked.claims, locked.size));
+    let lock = Lock { mode: LockMode::Governance, until };
+    let before_first = first_claim.checked_sub(1).map(claim_key).transpose()?;
+    let before_first = before_first.as_ref().map_or("", ObjectKey::as_str);
+    let stored = by_name(log.store().list_versions_after("log/claim/", before_first)?);
     for seq in first_claim..state.next_claim().seq {
-        move_on(log, &claim_key(seq)?, None, until, missing)?;
+        let key = claim_key(seq)?;
+        move_on(log, &key, stored.get(&key), lock, missing)?;
     }
     for tile in tiles_for(size, log.head().size).into_iter().filter(TileCoordinate::is_full) {
-        move_on(log, &tile_key(&tile)?, None, until, missing)?;
+        let key = tile_key(&tile)?;
+        move_on(log, &key, versions(log, &[key.as_str()])?.get(&key), lock, missing)?;
     }
     let listed =
         log.store().list_versions_after("log/checkpoints/", checkpoint_key(size)?.as_str())?;
-    let mut checkpoints: Vec<ObjectKey> = listed.into_iter().map(|one| one.key).collect();
-    checkpoints.dedup();
-    for key in checkpoints {
-        move_on(log, &key, None, until, missing)?;
+    for (key, versions) in by_name(listed) {
+        move_on(log, &key, Some(&versions), lock, missing)?;
     }
     if rises {
-        move_on(log, &ObjectKey::new("keys/origin/0")?, None, until, missing)?;
+        let key = ObjectKey::new("keys/origin/0")?;
+        move_on(log, &key, versions(log, &[key.as_str()])?.get(&key), lock, missing)?;
     }
-    let lock = Lock { mode: LockMode::Governance, until };
-    for (key, versions) in versions(log, &Document::KEPT.map(Document::place))? {
-        extend(log, &key, &versions, versions.len() > 1, lock)?;
-    }
+    documents(log, from, lock)?;
     Ok(Some(until))
 }
 
-/// Moves the lock of a name's true version on; of all locked versions, where the current one is not
-/// known to be the true one.
-fn move_on(
+/// Locks the documents that entries name: all of them, or those of the entries since.
+fn documents(log: &Log, from: Option<Locked>, lock: Lock) -> Result<(), LogError> {
+    let entries = match from.map(|locked| log.entries_since(locked.size)) {
+        Some(Err(LogError::Derived { .. })) | None => {
+            for (key, versions) in versions(log, &Document::KEPT.map(Document::place))? {
+                extend(log, &key, &versions, versions.len() > 1, lock)?;
+            }
+            return Ok(());
+        }
+        Some(entries) => entries?,
+    };
+    for (kind, digest) in entries.iter().flat_map(|entry| Document::of(entry.kind())) {
+        // An entry without effect may name what was never there: what is missing, `verify` says.
+        let key = kind.key(digest)?;
+        if let Some(versions) = versions(log, &[key.as_str()])?.get(&key) {
+            extend(log, &key, versions, versions.len() > 1, lock)?;
+        }
+    }
+    Ok(())
+}
+
+/// Moves the lock of a manifest on. All of them lie in one place, so that each is asked for by its name:
+/// a directory of very many takes long to list.
+fn move_manifest(
     log: &Log,
     key: &ObjectKey,
-    sha256: Option<Digest>,
+    sha256: Digest,
     until: Timestamp,
     missing: &mut Vec<ObjectKey>,
 ) -> Result<(), LogError> {
     let lock = Lock { mode: LockMode::Governance, until };
-    if let Some(expected) = sha256
-        && let Some(head) = log.store().head(key, None)?
-        && head.sha256 == Some(expected)
+    if let Some(head) = log.store().head(key, None)?
+        && head.sha256 == Some(sha256)
     {
         return extend_from(&**log.store(), key, &head, lock).map(drop);
     }
-    let listed = log.store().list_versions(key.as_str())?;
-    let of_name = listed.into_iter().filter(|one| one.key == *key && !one.is_delete_marker);
-    let versions: Vec<VersionId> =
-        of_name.map(|one| one.version).filter(|v| !v.is_null()).collect();
-    if versions.is_empty() {
-        missing.push(key.clone());
-        return Ok(());
+    move_on(log, key, versions(log, &[key.as_str()])?.get(key), lock, missing)
+}
+
+/// Locks of objects to move, by what their names begin with.
+#[derive(Default)]
+struct Moves(BTreeMap<String, Vec<(ObjectKey, Lock)>>);
+
+impl Moves {
+    fn add(&mut self, key: ObjectKey, lock: Lock) {
+        let name = key.as_str().rfind('/').map_or(0, |slash| slash + 1);
+        let place = key.as_str().get(..name + ID_DIGITS).unwrap_or(key.as_str()).to_owned();
+        self.0.entry(place).or_default().push((key, lock));
     }
-    extend(log, key, &versions, versions.len() > 1, lock)
+
+    /// Lists what was uploaded in the same minute at once, and moves one lock after the other.
+    fn carry_out(self, log: &Log, missing: &mut Vec<ObjectKey>) -> Result<(), LogError> {
+        for (place, moves) in self.0 {
+            let stored = versions(log, &[place.as_str()])?;
+            for (key, lock) in moves {
+                move_on(log, &key, stored.get(&key), lock, missing)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Moves the lock of a name's version on; of all its locked versions, where it has several: the true
+/// one must not lapse beneath what covers it.
+fn move_on(
+    log: &Log,
+    key: &ObjectKey,
+    versions: Option<&Vec<VersionId>>,
+    lock: Lock,
+    missing: &mut Vec<ObjectKey>,
+) -> Result<(), LogError> {
+    let governance = Lock { mode: LockMode::Governance, ..lock };
+    match versions.map(Vec::as_slice) {
+        // Nobody can undo a lock of the other mode: it is asked for where one is seen to be.
+        Some([version]) if lock == governance => {
+            if !extend_unseen(&**log.store(), key, version, lock)? {
+                missing.push(key.clone());
+            }
+            Ok(())
+        }
+        Some(versions) => extend(log, key, versions, versions.len() > 1, governance),
+        None => {
+            missing.push(key.clone());
+            Ok(())
+        }
+    }
 }
