@@ -1,6 +1,7 @@
 //! Documents that entries name by their SHA-256: what an entry has no room for, or must not say.
 
 use strongroom_crypto::Digest;
+use strongroom_crypto::entry::EntryKind;
 
 use crate::log::{Log, LogError, put_once};
 use crate::store::{Covered, LockedStore, ObjectKey, StoreError};
@@ -61,6 +62,23 @@ impl Document {
         let digest = name.split_once('.')?.0.parse().ok()?;
         let of_name = |kind: &&Self| kind.key(digest).is_ok_and(|known| known.as_str() == key);
         Self::KEPT.iter().find(of_name).map(|kind| (*kind, digest))
+    }
+
+    /// The kept documents that an entry names.
+    pub fn of(entry: &EntryKind) -> Vec<(Self, Digest)> {
+        match entry {
+            EntryKind::PolicySet(set) => {
+                vec![(Self::Policy, set.policy), (Self::Catalogue, set.catalogue)]
+            }
+            EntryKind::HoldPlace(place) => {
+                place.list.map(|list| (Self::List, list)).into_iter().collect()
+            }
+            EntryKind::DispositionOrder(order) => vec![(Self::List, order.list)],
+            EntryKind::DispositionCertificate(done) => {
+                vec![(Self::Certificate, done.certificate)]
+            }
+            _ => Vec::new(),
+        }
     }
 
     /// Stores a document before an entry names it. A crash afterwards leaves it without one, and the

@@ -11,6 +11,7 @@ mod lists;
 mod names;
 mod publish;
 mod read;
+mod since;
 mod stored;
 mod walk;
 
@@ -22,9 +23,7 @@ use strongroom_crypto::claim::{Attachment, ClaimDraft, VerifiedClaim};
 use strongroom_crypto::entry::{Entry, EntryKind, Locked, WindowClose};
 use strongroom_crypto::keys::{Entropy, KeyFile, KeyId, Role};
 use strongroom_crypto::name::Shard;
-use strongroom_crypto::state::{
-    CLOCK_SLACK_MS, FoldError, Outcome, PageRef, State, Undecided, Void,
-};
+use strongroom_crypto::state::{CLOCK_SLACK_MS, FoldError, Outcome, State, Undecided, Void};
 use strongroom_crypto::time::Instant;
 use strongroom_retention::Settling;
 
@@ -43,9 +42,10 @@ pub use names::{
     checkpoint_key, claim_key, manifest_key, page_key, period_key_object, root_key, segment_key,
     tile_key,
 };
+use read::Edge;
 pub use read::{Head, newest_checkpoint};
 use stored::require_lock;
-pub(crate) use stored::{extend_from, put_once};
+pub(crate) use stored::{extend_from, extend_unseen, put_once};
 pub use walk::{Gone, Sealed, visit, visit_until, walk};
 
 /// A claim is put again this often before the run gives up and says so.
@@ -95,6 +95,8 @@ pub struct Log {
     fresh: Vec<Vec<u8>>,
     /// The newest checkpoint that is known.
     head: Head,
+    /// The tiles at its right edge, as far as they were read.
+    edge: Edge,
     /// Until when this run has extended all locks.
     extended: Option<Instant>,
     /// How far this run has set the dates of segments.
@@ -169,23 +171,6 @@ impl Log {
             || self.dated.is_some_and(|dated| Some(dated.locked) != self.state.locked())
     }
 
-    /// Loads the pages with segments that were sealed by an entry from `index` on.
-    ///
-    /// # Errors
-    ///
-    /// [`LogError`].
-    pub(crate) fn load_pages_since(&mut self, index: u64) -> Result<(), LogError> {
-        let absent = self.state.pages_absent().into_iter();
-        let pages: Vec<PageRef> = absent.filter(|page| page.last_index >= index).collect();
-        let mut state = self.state.clone();
-        match self.load_pages(&mut state, &pages) {
-            Ok(()) => self.state = state,
-            Err(LogError::Derived { .. }) => self.start_over()?,
-            Err(error) => return Err(error),
-        }
-        Ok(())
-    }
-
     /// The lock of an object born now.
     ///
     /// # Errors
@@ -256,8 +241,8 @@ impl Log {
         entropy: &mut dyn Entropy,
     ) -> Result<Vec<Voided>, LogError> {
         loop {
-            // A place whose claim is hidden is not free.
-            self.follow()?;
+            // A place whose claim is hidden is not free. Whether it is free is asked by the put itself.
+            self.follow_listed()?;
             let (draft, voided) = match self.draft(items, close, entropy) {
                 Err(LogError::Derived { .. }) => {
                     self.start_over()?;

@@ -6,6 +6,7 @@
 mod dates;
 mod holds;
 mod orphans;
+mod targets;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,11 +19,11 @@ use strongroom_retention::Settling;
 use crate::document::Document;
 use crate::log::{Log, LogError, extend_from, manifest_key, period_key_object, timestamp};
 use crate::policies::Policies;
-use crate::store::{Lock, LockMode, ObjectKey, StoreError, VersionId};
+use crate::store::{ListedVersion, Lock, LockMode, ObjectKey, StoreError, VersionId};
 
-pub(crate) use dates::{Part, Reach, heads, targets};
 pub use holds::{Flags, sweep_holds};
 pub use orphans::{Orphans, remove_orphans};
+pub(crate) use targets::{Part, Reach, heads, targets};
 
 /// Names listed at a time.
 const LIST: usize = 1_000;
@@ -171,15 +172,21 @@ fn extend(
 /// The versions of every name below prefixes, also of hidden ones. Bytes that no versioned write put
 /// there cannot be locked.
 fn versions(log: &Log, prefixes: &[&str]) -> Result<BTreeMap<ObjectKey, Vec<VersionId>>, LogError> {
-    let mut versions: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    let mut listed = Vec::new();
     for prefix in prefixes {
-        for one in log.store().list_versions(prefix)? {
-            if !one.is_delete_marker && !one.version.is_null() {
-                versions.entry(one.key).or_default().push(one.version);
-            }
+        listed.extend(log.store().list_versions(prefix)?);
+    }
+    Ok(by_name(listed))
+}
+
+fn by_name(listed: Vec<ListedVersion>) -> BTreeMap<ObjectKey, Vec<VersionId>> {
+    let mut versions: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for one in listed {
+        if !one.is_delete_marker && !one.version.is_null() {
+            versions.entry(one.key).or_default().push(one.version);
         }
     }
-    Ok(versions)
+    versions
 }
 
 /// Every current key below a prefix.

@@ -119,5 +119,5 @@ fn item(
         settle_until: at.saturating_add_ms(600_000),
         stream: "s".parse().unwrap(),
     };
-    Item { kind: EntryKind::SegmentSeal(Box::new(seal)), ranges: Some(ranges) }
+    Item { kind: EntryKind::SegmentSeal(Box::new(seal)), beside: Some(ranges.into()) }
 }

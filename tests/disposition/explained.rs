@@ -19,7 +19,7 @@ fn state(scene: &Scene, segment: &str, at: &str) -> String {
 #[test]
 fn every_step_of_a_disposal_is_explained() {
     let scene = Scene::new("explained");
-    let segment = scene.segment();
+    let segment = scene.segment_id();
     scene.propose();
     let mut steps = vec![(now().to_string(), "ELIGIBLE")];
     scene.approve("ada", "ada").expect(0);
@@ -40,7 +40,7 @@ fn every_step_of_a_disposal_is_explained() {
 #[test]
 fn a_batch_that_an_officer_rejects_stays_in_review() {
     let scene = Scene::new("rejected");
-    let segment = scene.segment();
+    let segment = scene.segment_id();
     scene.propose();
     scene.approve("ada", "ada").expect(0);
     let review = ["review", "batch.json", "--verdict", "reject", "--reason", "not yet"];
@@ -50,7 +50,7 @@ fn a_batch_that_an_officer_rejects_stays_in_review() {
 
 impl Scene {
     /// The id of the one segment.
-    fn segment(&self) -> String {
+    fn segment_id(&self) -> String {
         let said = self.strongroom(&["status", "--segments", "--json"]).expect(0);
         let Value::Object(status) = said.json() else { panic!("no object") };
         let Some(Value::Array(segments)) = status.get("segment_list") else { panic!("{status:?}") };

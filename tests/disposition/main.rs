@@ -1,6 +1,10 @@
 //! Destruction by order, as officers and operators do it: on the command line, with keys of their own.
 
+mod bucket;
+mod crash;
 mod explained;
+mod ground;
+mod life;
 mod reviews;
 mod scene;
 mod unattended;
@@ -162,4 +166,40 @@ fn an_interrupted_order_goes_on_and_is_certified_once() {
         assert_eq!(listed.matches("certified ").count(), 1, "{listed}");
         scene.verify("PASS");
     }
+}
+
+#[test]
+fn a_hold_a_second_before_stops_all_of_it_and_one_after_the_order_is_too_late() {
+    let scene = Scene::new("late");
+    scene.seal("trail", "more");
+    let both = scene.names("segments");
+    assert_eq!(both.len(), 2);
+    scene.propose_all(2);
+    scene.approve("ada", "ada").expect(0);
+    scene.approve("ben", "ben").expect(0);
+    let one = scene.batch().segments[0].id.to_string();
+    let place = ["hold", "place", "m-1", "--segment", &one, "--matter", "a lawsuit"];
+    scene.act("cy", &place).expect(0);
+    let refused = scene.run(&["execute", "batch.json"]).expect(2);
+    assert!(refused.stderr.contains("is under a hold"), "{}", refused.stderr);
+    assert_eq!(scene.names("segments"), both);
+    for officer in ["cy", "ben"] {
+        scene.act(officer, &["hold", "release", "m-1"]).expect(0);
+    }
+    // Grace runs from the release: another date than officers saw.
+    let refused = scene.run(&["execute", "batch.json"]).expect(2);
+    assert!(refused.stderr.contains("has other dates"), "{}", refused.stderr);
+    assert_eq!(scene.names("segments"), both);
+
+    scene.propose_all(2);
+    scene.approve("ada", "ada").expect(0);
+    scene.approve("ben", "ben").expect(0);
+    scene.interrupt_at_deletion();
+    let place = ["hold", "place", "m-2", "--segment", &one, "--matter", "another"];
+    let late = scene.act("cy", &place).expect(1);
+    let answer = format!("segment `{one}`: too late, ordered at entry");
+    assert!(late.stderr.contains(&answer), "{}", late.stderr);
+    scene.run(&["execute", "batch.json"]).expect(0);
+    assert_eq!(scene.versions_left(), 0);
+    scene.verify("PASS");
 }

@@ -9,6 +9,7 @@ mod kept;
 mod office;
 mod quarantine;
 mod scale;
+mod text;
 
 use std::collections::BTreeMap;
 
@@ -81,6 +82,27 @@ fn a_run_that_may_set_no_dates_seals_all_the_same() {
     office.sweep();
     assert!(office.locks("segments/").values().all(|(_, until)| *until == date));
     assert_eq!(office.verify(), "PASS");
+}
+
+#[test]
+fn what_an_entry_names_is_locked_with_the_next_segments() {
+    let office = Office::new();
+    office.archive("a", 1);
+    office.in_force(1, &[Stream::governance("P1Y")]);
+    office.sweep();
+    let date = first_day_after_years(1);
+    office.hold();
+    let lists = office.locks("lists/");
+    assert!(lists.len() == 1 && lists.values().all(|(_, until)| *until < date), "{lists:?}");
+    office.archive("b", 1);
+    office.sweep();
+    for place in ["lists/", "policies/", "log/claim/", "log/checkpoints/"] {
+        let locks = office.locks(place);
+        let proofs = locks.values().filter(|(_, until)| *until > date).count();
+        // The sweep's own window and its checkpoint wait for the next one.
+        let own = usize::from(place.starts_with("log/"));
+        assert!(proofs > 0 && proofs + own >= locks.len(), "{place}: {locks:?}");
+    }
 }
 
 #[test]

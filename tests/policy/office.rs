@@ -26,6 +26,7 @@ use strongroom_tests::officers::Officer;
 use strongroom_tests::program::{Output, strongroom};
 use strongroom_tests::temp::TempDir;
 
+pub(crate) use crate::text::{Stream, policy_text};
 use crate::{DONE, INPUT};
 
 /// The officers, and in which roles.
@@ -37,66 +38,6 @@ pub(crate) const OFFICERS: [Officer; 3] = [
 
 /// Mode and end of a lock.
 pub(crate) type Lock = (String, Timestamp);
-
-/// What a policy says of a stream.
-#[derive(Clone, Copy)]
-pub(crate) struct Stream {
-    lock: &'static str,
-    period: &'static str,
-    /// Its periods count from the closing of an account.
-    closing: bool,
-    /// Old events count from their own time.
-    backfill: bool,
-    zone: &'static str,
-    matches: &'static str,
-    /// Another rule that it cites.
-    also: Option<&'static str>,
-}
-
-impl Stream {
-    pub(crate) fn governance(period: &'static str) -> Self {
-        Self { lock: "governance", ..Self::compliance(period) }
-    }
-
-    /// Six years from the closing of an account (17 CFR 240.17a-4(c)).
-    pub(crate) fn from_closing() -> Self {
-        Self { closing: true, ..Self::compliance("P6Y") }
-    }
-
-    pub(crate) fn compliance(period: &'static str) -> Self {
-        let (zone, matches) = ("UTC", "stream: [app]");
-        Self {
-            lock: "compliance",
-            period,
-            closing: false,
-            backfill: false,
-            zone,
-            matches,
-            also: None,
-        }
-    }
-}
-
-impl Stream {
-    pub(crate) fn backfilled(period: &'static str) -> Self {
-        Self { backfill: true, ..Self::governance(period) }
-    }
-
-    /// Whose dates count.
-    pub(crate) fn in_zone(self, zone: &'static str) -> Self {
-        Self { zone, ..self }
-    }
-
-    /// Cites another rule.
-    pub(crate) fn citing(self, also: &'static str) -> Self {
-        Self { also: Some(also), ..self }
-    }
-
-    /// What it is about.
-    pub(crate) fn about(self, matches: &'static str) -> Self {
-        Self { matches, ..self }
-    }
-}
 
 /// What a command said.
 pub(crate) struct Said {
@@ -252,6 +193,13 @@ impl Office {
         let event = ["clock", "record", "--stream", "app", "--event", "account_closed"];
         let signed = ["--at", &at, "--officer", "ann", "--officer-key", "ann"];
         self.run(&[&event[..], &signed].concat()).expect(DONE);
+    }
+
+    /// An officer holds what is sealed so far.
+    pub(crate) fn hold(&self) {
+        let place = ["hold", "place", "m-1", "--stream", "app", "--matter", "a lawsuit"];
+        let signed = ["--officer", "ann", "--officer-key", "ann"];
+        self.run(&[&place[..], &signed].concat()).expect(DONE);
     }
 
     /// The verdict of everything.
@@ -435,55 +383,6 @@ pub(crate) fn in_minutes(minutes: i64) -> Timestamp {
 pub(crate) fn first_day_after_years(years: i64) -> Timestamp {
     let date = today() + years.years() + 1.day();
     date.to_zoned(TimeZone::UTC).unwrap().timestamp()
-}
-
-/// A policy that keeps streams by one rule.
-pub(crate) fn policy_text(
-    version: u64,
-    effective: Date,
-    supersedes: Option<&str>,
-    catalogue: &str,
-    streams: &[Stream],
-) -> String {
-    let mut policy =
-        format!("schema: strongroom.policy/v1\nmetadata:\n  name: office\n  version: {version}\n");
-    if let Some(previous) = supersedes {
-        writeln!(policy, "  supersedes: sha256:{previous}").unwrap();
-    }
-    write!(
-        policy,
-        "  effective: {effective}\n  transition: current\n  owner: records\n\
-         catalogue: {{file: catalogue.yaml, digest: sha256:{catalogue}}}\n\
-         defaults:\n  zone: UTC\n  fiscal_year_end: \"12-31\"\n  max_future_skew: PT5M\n  \
-         max_lock: P12Y\n  grace: P30D\n  review_sla: P14D\n  sweep_every: P1D\n  \
-         disposal: {{approval: two_person, roles: [records-manager, legal], \
-         approval_ttl: P30D, certificate_retain: P1Y}}\nstreams:\n"
-    )
-    .unwrap();
-    for Stream { lock, period, closing, backfill, zone, matches, also } in streams {
-        let (clock, citation) = if *closing {
-            ("{event: account_closed}", "{reg: us-sec-17a-4-c}".to_owned())
-        } else {
-            let reg = "reg: pci-dss-10-5-1";
-            let set = format!("set_min: {period}, rationale: as the test says");
-            ("event_time", format!("{{{reg}, {set}}}"))
-        };
-        write!(
-            policy,
-            "  - id: app\n    title: Events of an application\n    record_class: app\n    \
-             match: {{{matches}}}\n    zone: {zone}\n    clock: {clock}\n    segment: {{max_span: PT24H}}\n    \
-             lock: {lock}\n    citations:\n      - {citation}\n"
-        )
-        .unwrap();
-        if *backfill {
-            let counts = "received_before: 2100-01-01, count_from: event_time";
-            writeln!(policy, "    backfill: {{{counts}, rationale: moved here}}").unwrap();
-        }
-        if let Some(also) = also {
-            writeln!(policy, "      - {also}").unwrap();
-        }
-    }
-    policy
 }
 
 fn read_locks(root: &Path, folder: &Path, locks: &mut BTreeMap<String, Lock>) {

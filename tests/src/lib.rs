@@ -9,6 +9,7 @@ pub mod fault_proxy;
 pub mod faulty_store;
 pub mod officers;
 pub mod program;
+pub mod sealed;
 pub mod temp;
 
 use std::io::{self, Write as _};

@@ -62,8 +62,18 @@ impl<'a> Claims<'a> {
             let bytes = get_bounded(self.store, &key, MAX_CLAIM_BYTES)?;
             return bytes.map(|bytes| open_next(state, &key, &bytes)).transpose();
         }
-        let open = |bytes: Vec<u8>| open_next(state, &key, &bytes);
-        let read = self.covered.read(self.store, &key, MAX_CLAIM_BYTES, open)?.transpose()?;
+        self.read(state, &key)
+    }
+
+    /// The same, of those that were listed.
+    pub(super) fn next_listed(&self, state: &State) -> Result<Option<VerifiedClaim>, LogError> {
+        let key = claim_key(state.next_claim().seq)?;
+        if self.versions.contains_key(&key) { self.read(state, &key) } else { Ok(None) }
+    }
+
+    fn read(&self, state: &State, key: &ObjectKey) -> Result<Option<VerifiedClaim>, LogError> {
+        let open = |bytes: Vec<u8>| open_next(state, key, &bytes);
+        let read = self.covered.read(self.store, key, MAX_CLAIM_BYTES, open)?.transpose()?;
         read.map(|claim| self.confirm(state, claim)).transpose()
     }
 

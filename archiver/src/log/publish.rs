@@ -5,7 +5,7 @@ use strongroom_crypto::checkpoint::Checkpoint;
 use strongroom_crypto::merkle::{HashSource, leaf_hash, node_hash, root_at};
 use strongroom_crypto::tile::{TileCoordinate, TileReader, encode_bundle, tiles_for};
 
-use super::read::{self, Head, MAX_TILE_BYTES, unreadable};
+use super::read::{self, Head, unreadable};
 use super::{Log, LogError, checkpoint_key, tile_key};
 use crate::store::ObjectKey;
 
@@ -81,8 +81,7 @@ impl Log {
             read::require_claims(&self.state, newer.size)?;
         }
         let size = self.state.size();
-        let fetch =
-            |tile: &TileCoordinate| read::derived(&*self.store, &tile_key(tile)?, MAX_TILE_BYTES);
+        let fetch = |tile: &TileCoordinate| self.edge.fetch(&*self.store, tile);
         let reader = TileReader::open(old, &self.head.root, fetch).map_err(unreadable)?;
         let published = Published(&reader);
         let fresh = self.fresh.iter().map(|leaf| leaf_hash(leaf)).collect();
@@ -113,6 +112,7 @@ impl Log {
         self.put_once(&checkpoint_key(size)?, note.as_bytes())?;
         // The hint is read by programs that know only C2SP paths; that it is old harms nobody.
         self.put_derived(&ObjectKey::new("log/checkpoint")?, note.as_bytes())?;
+        self.edge.clear();
         self.head = Head { size, root, note };
         self.fresh.clear();
         Ok(())
@@ -133,7 +133,7 @@ impl Log {
             let width = u16::try_from(self.head.size - range.start).unwrap_or(u16::MAX);
             let old = TileCoordinate::entries(tile.index(), width)
                 .map_err(|error| unreadable(error.into()))?;
-            let bytes = read::derived(&*self.store, &tile_key(&old)?, MAX_TILE_BYTES)?;
+            let bytes = self.edge.fetch(&*self.store, &old)?;
             // Nothing is copied that the head does not sign: a full bundle is locked for good.
             let known = published.check_bundle(&old, &bytes).map_err(unreadable)?;
             entries.extend(known.into_iter().map(<[u8]>::to_vec));

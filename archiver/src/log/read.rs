@@ -1,6 +1,7 @@
 //! Opening a log: the newest checkpoint, the snapshot that it vouches for, and the claims after that.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use strongroom_crypto::Digest;
 use strongroom_crypto::checkpoint::Checkpoint;
@@ -41,6 +42,37 @@ impl Head {
     /// The head of a log that has no checkpoint yet.
     pub(super) fn empty() -> Self {
         Self { size: 0, root: empty_root(), note: String::new() }
+    }
+}
+
+/// Partial tiles and bundles that were read, by their names: the same ones are needed to open a log
+/// and to go on from it. Clones share them.
+#[derive(Clone, Default)]
+pub(super) struct Edge(Arc<Mutex<BTreeMap<ObjectKey, Vec<u8>>>>);
+
+impl Edge {
+    /// Reads a tile. Nothing of it is believed here.
+    pub(super) fn fetch(
+        &self,
+        store: &dyn LockedStore,
+        tile: &TileCoordinate,
+    ) -> Result<Vec<u8>, LogError> {
+        let key = tile_key(tile)?;
+        if tile.is_full() {
+            return derived(store, &key, MAX_TILE_BYTES);
+        }
+        let mut read = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(bytes) = read.get(&key) {
+            return Ok(bytes.clone());
+        }
+        let bytes = derived(store, &key, MAX_TILE_BYTES)?;
+        read.insert(key, bytes.clone());
+        Ok(bytes)
+    }
+
+    /// Forgets what was read: the log goes on, or is read anew.
+    pub(super) fn clear(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 }
 
@@ -195,8 +227,10 @@ impl Log {
         }
         let newest = newest_checkpoint(&*store, keys.log().verifier(), &covered)?;
         let (fresh, head, duty) = (Vec::new(), Head::empty(), Role::Archive);
+        let edge = Edge::default();
+        let (extended, dated) = (None, None);
         let mut log =
-            Self { store, keys, covered, state, fresh, head, extended: None, dated: None, duty };
+            Self { store, keys, covered, state, fresh, head, edge, extended, dated, duty };
         let resumed = newest.as_ref().map_or(Ok(false), |head| log.resume(head));
         match (resumed, newest) {
             (Ok(true), _) => {}
@@ -228,14 +262,26 @@ impl Log {
         let covered = Covered::default();
         let state = visit(&*store, &keys, &covered, |_, _, _| {})?;
         let (fresh, head, duty) = (Vec::new(), Head::empty(), Role::Archive);
-        Ok(Self { store, keys, covered, state, fresh, head, extended: None, dated: None, duty })
+        let edge = Edge::default();
+        Ok(Self {
+            store,
+            keys,
+            covered,
+            state,
+            fresh,
+            head,
+            edge,
+            extended: None,
+            dated: None,
+            duty,
+        })
     }
 
     /// Goes on from the snapshot of the last closed window, if one is near `head` and all that it
     /// takes is as the head signs it; tells whether that was so.
     fn resume(&mut self, head: &Head) -> Result<bool, LogError> {
-        let store = Arc::clone(&self.store);
-        let fetch = |tile: &TileCoordinate| derived(&*store, &tile_key(tile)?, MAX_TILE_BYTES);
+        let (store, edge) = (Arc::clone(&self.store), self.edge.clone());
+        let fetch = |tile: &TileCoordinate| edge.fetch(&*store, tile);
         let tiles = TileReader::open(head.size, &head.root, fetch).map_err(unreadable)?;
         let opening = self.state.clone();
         // Windows are closed by runs and by sweeps, each under its duty's key.
@@ -271,6 +317,7 @@ impl Log {
         let first = first_claim(&*self.store, &self.keys, &self.covered)?;
         self.state = State::open(&first)?;
         self.head = Head::empty();
+        self.edge.clear();
         self.fresh = first.items().iter().map(|item| item.leaf().to_vec()).collect();
         self.follow()?;
         require_claims(&self.state, size.max(head))?;
@@ -299,6 +346,16 @@ impl Log {
         let (store, covered) = (Arc::clone(&self.store), self.covered.clone());
         let claims = Claims::after(&*store, &covered, &self.state)?;
         while let Some(claim) = claims.next(&self.state)? {
+            self.fold(&claim)?;
+        }
+        Ok(())
+    }
+
+    /// The same with those that a listing shows.
+    pub(super) fn follow_listed(&mut self) -> Result<(), LogError> {
+        let (store, covered) = (Arc::clone(&self.store), self.covered.clone());
+        let claims = Claims::after(&*store, &covered, &self.state)?;
+        while let Some(claim) = claims.next_listed(&self.state)? {
             self.fold(&claim)?;
         }
         Ok(())

@@ -5,7 +5,7 @@ use strongroom_crypto::Digest;
 
 use super::LogError;
 use crate::store::{
-    Covered, Head, Lock, LockedStore, ObjectKey, PutOptions, StoreError, put_checked,
+    Covered, Head, Lock, LockedStore, ObjectKey, PutOptions, StoreError, VersionId, put_checked,
 };
 
 /// Stores an object once; the same bytes under the name count as stored.
@@ -49,6 +49,27 @@ pub(super) fn require_lock(
         detail: "it was there a moment ago".into(),
     })?;
     extend_from(store, key, &head, lock).map(|_| ())
+}
+
+/// Moves the lock of a version that nobody has looked at yet on to `lock.until` and reads it back. A
+/// store refuses another mode than the lock has, and then that mode is kept. Gives false if there is
+/// no such version.
+pub(crate) fn extend_unseen(
+    store: &dyn LockedStore,
+    key: &ObjectKey,
+    version: &VersionId,
+    lock: Lock,
+) -> Result<bool, LogError> {
+    let moved = store.extend_lock(key, version, lock);
+    let Some(head) = store.head(key, Some(version))? else { return Ok(false) };
+    match (head.lock, moved) {
+        (Some(found), _) if found.until >= lock.until => {}
+        (Some(found), Err(error)) if found.mode == lock.mode => return Err(error.into()),
+        (None, Err(error)) => return Err(error.into()),
+        // It has another mode, or reads back as before.
+        _ => drop(extend_from(store, key, &head, lock)?),
+    }
+    Ok(true)
 }
 
 /// Moves the lock of a version that was looked at on to `lock.until` and reads it back; returns its

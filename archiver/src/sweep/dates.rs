@@ -1,68 +1,25 @@
 //! Locks that follow decisions: a segment's is moved to the date that the policy gives, once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use strongroom_crypto::Digest;
 use strongroom_crypto::entry::Locked;
-use strongroom_crypto::name::PeriodKeyName;
+use strongroom_crypto::name::StreamName;
+use strongroom_crypto::state::LiveSegment;
 use strongroom_crypto::tile::{TileCoordinate, tiles_for};
-use strongroom_retention::period::{Counting, Cutoff, Period};
 
-use super::versions;
+use super::targets::{Part, Target, of_segments, proof_until};
+use super::{by_name, extend, versions};
 use crate::document::Document;
 use crate::log::{
-    Dated, Log, LogError, checkpoint_key, claim_key, extend_from, instant, manifest_key,
-    period_key_object, tile_key, timestamp,
+    Dated, Log, LogError, checkpoint_key, claim_key, extend_from, extend_unseen, instant, tile_key,
 };
 use crate::policies::Policies;
-use crate::store::{Head, Lock, LockMode, ObjectKey, VersionId};
+use crate::store::{Lock, LockMode, ObjectKey, VersionId};
 
-/// What proves segments is locked this much longer than the last of them, so that not every new
-/// segment moves all of it.
-const PROOF_MARGIN: Period = Period::days(90);
-
-/// A name whose locks have to reach a date.
-#[derive(Clone, Debug)]
-pub(crate) struct Target {
-    /// What it is.
-    pub(crate) part: Part,
-    /// The name.
-    pub(crate) key: ObjectKey,
-    /// Digest of its true version, where that is known.
-    sha256: Option<Digest>,
-    /// The date.
-    pub(crate) until: Timestamp,
-    /// The date that the decisions alone give: what proves segments has another, where it is locked
-    /// longer already.
-    pub(crate) decided: Option<Timestamp>,
-}
-
-/// What an object is for.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(crate) enum Part {
-    /// A segment.
-    Segment,
-    /// Its manifest.
-    Manifest,
-    /// A period key.
-    Key,
-    /// What proves segments: claims, tiles, checkpoints, the origin key.
-    Proof,
-    /// What entries name: policies, catalogues, lists, certificates.
-    Document,
-}
-
-/// Of which part of an archive locks are to follow decisions.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Reach {
-    /// What a run saw to before.
-    pub(crate) before: Option<Locked>,
-    /// Claims before this number.
-    pub(crate) claims: u64,
-    /// What was sealed by an entry below this size, and what proves it.
-    pub(crate) size: u64,
-}
+/// Ids begin with their time: those of 65.5 seconds have eight digits in common.
+const ID_DIGITS: usize = 8;
 
 /// Sets the date of every segment that has one under the newest policy and was sealed since dates
 /// were last set under it. Returns what is missing; the window then says how far dates are set.
@@ -76,154 +33,179 @@ pub(super) fn set_dates(log: &mut Log, policies: &Policies) -> Result<Vec<Object
     };
     let size = log.state().size();
     let before = log.state().locked().filter(|locked| locked.policy == newest);
-    // What was recorded since may have started a clock or moved one: every date is decided again.
-    let told = |size: u64| log.state().clocks().any(|(_, _, clock)| clock.index >= size);
-    let before = before.filter(|locked| !told(locked.size));
     let since = before.map_or(0, |locked| locked.size);
-    log.load_pages_since(since)?;
+    // What was recorded since may have started a clock or moved one: a stream's dates are decided again.
+    let clocks = log.state().clocks().filter(|(_, _, clock)| clock.index >= since);
+    let told: BTreeSet<StreamName> = clocks.map(|(stream, _, _)| stream.clone()).collect();
+    log.load_pages_since(if told.is_empty() { since } else { 0 })?;
+    let is_news = |segment: &LiveSegment| segment.index >= since || told.contains(&segment.stream);
     // A window of its own is no news.
-    let news = log.state().segments().any(|segment| segment.index >= since);
-    if before.is_some() && !news {
+    if before.is_some() && !log.state().segments().any(is_news) {
         return Ok(Vec::new());
     }
     let now = log.store().now()?;
     log.load_lists()?;
-    let claims = log.state().next_claim().seq;
-    let mut missing = Vec::new();
-    let proof_until = targets(log, policies, Reach { before, claims, size }, now, &mut |target| {
-        match heads(log, target)? {
-            None => missing.push(target.key.clone()),
-            Some(heads) => {
-                let lock = Lock { mode: LockMode::Governance, until: target.until };
-                for head in heads {
-                    extend_from(&**log.store(), &target.key, &head, lock)?;
-                }
-            }
+    // Of whose labels nobody told, the dates are not set: a later run that knows them has to come back.
+    let undecided = log
+        .state()
+        .segments()
+        .any(|segment| is_news(segment) && policies.lacks_labels(&segment.stream));
+    let (mut moves, mut manifests, mut keys) = (Moves::default(), Vec::new(), Vec::new());
+    let latest = of_segments(log, policies, &is_news, now, &mut |target| {
+        let Target { key, sha256, mode, until, .. } = target.clone();
+        match target.part {
+            Part::Segment => moves.add(key, Lock { mode, until }),
+            Part::Manifest => manifests.push((key, sha256, until)),
+            _ => keys.push((key, until)),
         }
         Ok(())
     })?;
-    if missing.is_empty() && (before.is_none_or(|locked| locked.size < size)) {
+    let mut missing = Vec::new();
+    for (key, sha256, until) in manifests {
+        move_manifest(log, &key, sha256, until, &mut missing)?;
+    }
+    moves.carry_out(log, &mut missing)?;
+    for (key, until) in keys {
+        let stored = versions(log, &[key.as_str()])?;
+        let lock = Lock { mode: LockMode::Governance, until };
+        // Most are locked as long already: they are looked at first.
+        match stored.get(&key) {
+            Some(versions) => extend(log, &key, versions, versions.len() > 1, lock)?,
+            None => missing.push(key),
+        }
+    }
+    let proof_until = proofs(log, before, latest, now, &mut missing)?;
+    if missing.is_empty() && !undecided && (before.is_none_or(|locked| locked.size < size)) {
+        let claims = log.state().next_claim().seq;
         let locked = Locked { claims, policy: newest, size };
         log.set_dated(Dated { locked, proof_until: proof_until.map(instant) });
     }
     Ok(missing)
 }
 
-/// Shows every name whose locks have to reach a date, and says until when what proves segments is
-/// locked. A plan asks what a sweep then does.
-///
-/// # Errors
-///
-/// The store's, and those of `act`.
-pub(crate) fn targets(
-    log: &Log,
-    policies: &Policies,
-    reach: Reach,
-    now: Timestamp,
-    act: &mut dyn FnMut(&Target) -> Result<(), LogError>,
-) -> Result<Option<Timestamp>, LogError> {
-    let state = log.state();
-    let since = reach.before.map_or(0, |locked| locked.size);
-    let retain = policies.certificate_retain();
-    let (mut periods, mut latest) = (BTreeMap::<PeriodKeyName, Timestamp>::new(), None);
-    for segment in state.segments().filter(|one| (since..reach.size).contains(&one.index)) {
-        let until = policies.decide(segment, &[], now).lock_until;
-        let until = until.map(|until| log.settling().capped(until, now));
-        let Some(until) = until.filter(|until| *until > now) else { continue };
-        let object = ObjectKey::new(segment.object.as_str())?;
-        // What is ordered to go may be gone.
-        let ordered = !matches!(state.order_over(&segment.segment_id), Ok(None));
-        if ordered && log.store().head(&object, None)?.is_none() {
-            continue;
-        }
-        let period = periods.entry(segment.period_key).or_insert(until);
-        *period = (*period).max(until);
-        act(&Target::of(Part::Segment, object, Some(segment.object_sha256), until))?;
-        let proof = log.settling().capped(after(until, retain), now);
-        latest = latest.max(Some(proof));
-        let manifest = manifest_key(&segment.segment_id)?;
-        act(&Target::of(Part::Manifest, manifest, Some(segment.manifest_sha256), proof))?;
-    }
-    for (period, until) in periods {
-        act(&Target::of(Part::Key, period_key_object(&period)?, None, until))?;
-    }
-    proofs(log, reach, latest, now, act)
-}
-
-impl Target {
-    fn of(part: Part, key: ObjectKey, sha256: Option<Digest>, until: Timestamp) -> Self {
-        Self { part, key, sha256, until, decided: Some(until) }
-    }
-}
-
-/// A period later, by the calendar.
-fn after(until: Timestamp, period: Period) -> Timestamp {
-    let counting =
-        Counting { zone: strongroom_retention::period::Zone::utc(), cutoff: Cutoff::None };
-    counting.until(until, period).unwrap_or(until)
-}
-
-/// What proves the segments: all of it where the latest date lies beyond, else what is new.
+/// Locks what proves the segments: all of it where the latest date lies beyond, else what is new.
 fn proofs(
     log: &Log,
-    reach: Reach,
+    before: Option<Locked>,
     latest: Option<Timestamp>,
     now: Timestamp,
-    act: &mut dyn FnMut(&Target) -> Result<(), LogError>,
+    missing: &mut Vec<ObjectKey>,
 ) -> Result<Option<Timestamp>, LogError> {
-    let known = log.state().proof_until().map(timestamp);
-    let rises = latest.is_some_and(|latest| known.is_none_or(|known| latest > known));
-    let decided = latest.map(|latest| log.settling().capped(after(latest, PROOF_MARGIN), now));
-    let wanted = if rises { decided } else { known };
+    let state = log.state();
+    let (wanted, rises) = proof_until(log, latest, now);
     let Some(until) = wanted else { return Ok(None) };
-    let from = reach.before.filter(|_| !rises);
+    let from = before.filter(|_| !rises);
     let (first_claim, size) = from.map_or((0, 0), |locked| (locked.claims, locked.size));
-    let mut show = |part, key| act(&Target { part, key, sha256: None, until, decided });
-    for seq in first_claim..reach.claims {
-        show(Part::Proof, claim_key(seq)?)?;
+    let lock = Lock { mode: LockMode::Governance, until };
+    let before_first = first_claim.checked_sub(1).map(claim_key).transpose()?;
+    let before_first = before_first.as_ref().map_or("", ObjectKey::as_str);
+    let stored = by_name(log.store().list_versions_after("log/claim/", before_first)?);
+    for seq in first_claim..state.next_claim().seq {
+        let key = claim_key(seq)?;
+        move_on(log, &key, stored.get(&key), lock, missing)?;
     }
-    let tiles = tiles_for(size, reach.size.min(log.head().size));
-    for tile in tiles.into_iter().filter(TileCoordinate::is_full) {
-        show(Part::Proof, tile_key(&tile)?)?;
+    for tile in tiles_for(size, log.head().size).into_iter().filter(TileCoordinate::is_full) {
+        let key = tile_key(&tile)?;
+        move_on(log, &key, versions(log, &[key.as_str()])?.get(&key), lock, missing)?;
     }
-    let (oldest, newest) = (checkpoint_key(size)?, checkpoint_key(reach.size)?);
-    let listed = log.store().list_versions_after("log/checkpoints/", oldest.as_str())?;
-    let mut checkpoints: Vec<ObjectKey> = listed.into_iter().map(|one| one.key).collect();
-    checkpoints.dedup();
-    for key in checkpoints.into_iter().filter(|key| *key <= newest) {
-        show(Part::Proof, key)?;
+    let listed =
+        log.store().list_versions_after("log/checkpoints/", checkpoint_key(size)?.as_str())?;
+    for (key, versions) in by_name(listed) {
+        move_on(log, &key, Some(&versions), lock, missing)?;
     }
-    if from.is_none() {
-        show(Part::Proof, ObjectKey::new("keys/origin/0")?)?;
+    if rises {
+        let key = ObjectKey::new("keys/origin/0")?;
+        move_on(log, &key, versions(log, &[key.as_str()])?.get(&key), lock, missing)?;
     }
-    for key in versions(log, &Document::KEPT.map(Document::place))?.into_keys() {
-        show(Part::Document, key)?;
-    }
+    documents(log, from, lock)?;
     Ok(Some(until))
 }
 
-/// The versions of a name whose locks are moved: its true one; all that have a lock, where the current
-/// one is not known to be the true one. None: it is not there.
-pub(crate) fn heads(log: &Log, target: &Target) -> Result<Option<Vec<Head>>, LogError> {
-    let (store, key) = (log.store(), &target.key);
-    if let Some(expected) = target.sha256
-        && let Some(head) = store.head(key, None)?
-        && head.sha256 == Some(expected)
+/// Locks the documents that entries name: all of them, or those of the entries since.
+fn documents(log: &Log, from: Option<Locked>, lock: Lock) -> Result<(), LogError> {
+    let entries = match from.map(|locked| log.entries_since(locked.size)) {
+        Some(Err(LogError::Derived { .. })) | None => {
+            for (key, versions) in versions(log, &Document::KEPT.map(Document::place))? {
+                extend(log, &key, &versions, versions.len() > 1, lock)?;
+            }
+            return Ok(());
+        }
+        Some(entries) => entries?,
+    };
+    for (kind, digest) in entries.iter().flat_map(|entry| Document::of(entry.kind())) {
+        // An entry without effect may name what was never there: what is missing, `verify` says.
+        let key = kind.key(digest)?;
+        if let Some(versions) = versions(log, &[key.as_str()])?.get(&key) {
+            extend(log, &key, versions, versions.len() > 1, lock)?;
+        }
+    }
+    Ok(())
+}
+
+/// Moves the lock of a manifest on. All of them lie in one place, so that each is asked for by its name:
+/// a directory of very many takes long to list.
+fn move_manifest(
+    log: &Log,
+    key: &ObjectKey,
+    sha256: Option<Digest>,
+    until: Timestamp,
+    missing: &mut Vec<ObjectKey>,
+) -> Result<(), LogError> {
+    let lock = Lock { mode: LockMode::Governance, until };
+    if let Some(head) = log.store().head(key, None)?
+        && head.sha256.is_some()
+        && head.sha256 == sha256
     {
-        return Ok(Some(vec![head]));
+        return extend_from(&**log.store(), key, &head, lock).map(drop);
     }
-    let listed = store.list_versions(key.as_str())?;
-    let of_name = listed.into_iter().filter(|one| one.key == *key && !one.is_delete_marker);
-    let versions: Vec<VersionId> =
-        of_name.map(|one| one.version).filter(|v| !v.is_null()).collect();
-    if versions.is_empty() {
-        return Ok(None);
+    move_on(log, key, versions(log, &[key.as_str()])?.get(key), lock, missing)
+}
+
+/// Locks of objects to move, by what their names begin with.
+#[derive(Default)]
+struct Moves(BTreeMap<String, Vec<(ObjectKey, Lock)>>);
+
+impl Moves {
+    fn add(&mut self, key: ObjectKey, lock: Lock) {
+        let name = key.as_str().rfind('/').map_or(0, |slash| slash + 1);
+        let place = key.as_str().get(..name + ID_DIGITS).unwrap_or(key.as_str()).to_owned();
+        self.0.entry(place).or_default().push((key, lock));
     }
-    let only_locked = versions.len() > 1;
-    let mut heads = Vec::new();
-    for version in versions {
-        let head = store.head(key, Some(&version))?;
-        heads.extend(head.filter(|head| head.lock.is_some() || !only_locked));
+
+    /// Lists what was uploaded in the same minute at once, and moves one lock after the other.
+    fn carry_out(self, log: &Log, missing: &mut Vec<ObjectKey>) -> Result<(), LogError> {
+        for (place, moves) in self.0 {
+            let stored = versions(log, &[place.as_str()])?;
+            for (key, lock) in moves {
+                move_on(log, &key, stored.get(&key), lock, missing)?;
+            }
+        }
+        Ok(())
     }
-    Ok(Some(heads))
+}
+
+/// Moves the lock of a name's version on; of all its locked versions, where it has several: the true
+/// one must not lapse beneath what covers it.
+fn move_on(
+    log: &Log,
+    key: &ObjectKey,
+    versions: Option<&Vec<VersionId>>,
+    lock: Lock,
+    missing: &mut Vec<ObjectKey>,
+) -> Result<(), LogError> {
+    let governance = Lock { mode: LockMode::Governance, ..lock };
+    match versions.map(Vec::as_slice) {
+        // Nobody can undo a lock of the other mode: it is asked for where one is seen to be.
+        Some([version]) if lock == governance => {
+            if !extend_unseen(&**log.store(), key, version, lock)? {
+                missing.push(key.clone());
+            }
+            Ok(())
+        }
+        Some(versions) => extend(log, key, versions, versions.len() > 1, governance),
+        None => {
+            missing.push(key.clone());
+            Ok(())
+        }
+    }
 }

@@ -41,6 +41,15 @@ impl Wanted<'_> {
         let past = |after: &str| directory > after || after.starts_with(directory);
         on_the_way && self.start_after.is_none_or(past)
     }
+
+    /// Whether an entry of a directory, `/` included, can be part of a wanted key: told by its name
+    /// alone, for a directory may have very many.
+    fn looks_at(&self, directory: &str, name: &str) -> bool {
+        self.prefix.strip_prefix(directory).is_none_or(|rest| match rest.split_once('/') {
+            Some((next, _)) => name == next,
+            None => name.starts_with(rest),
+        })
+    }
 }
 
 impl FileStore {
@@ -62,7 +71,7 @@ impl FileStore {
         wanted: &Wanted<'_>,
         listed: &mut Vec<Listed>,
     ) -> Result<(), StoreError> {
-        for Item { path, kind } in items(directory, below)? {
+        for Item { path, kind } in items(directory, below, wanted)? {
             if listed.len() >= wanted.limit {
                 return Ok(());
             }
@@ -119,7 +128,7 @@ fn gather(
     wanted: &Wanted<'_>,
     keys: &mut BTreeSet<ObjectKey>,
 ) -> Result<(), StoreError> {
-    for Item { path, kind } in items(directory, below)? {
+    for Item { path, kind } in items(directory, below, wanted)? {
         match kind {
             Kind::Directory if wanted.enters(&path) => {
                 let name = path.strip_prefix(below).unwrap_or(&path);
@@ -137,7 +146,7 @@ fn gather(
 }
 
 /// The entries of a directory that can be part of a key, in the order of the keys.
-fn items(directory: &Path, below: &str) -> Result<Vec<Item>, StoreError> {
+fn items(directory: &Path, below: &str, wanted: &Wanted<'_>) -> Result<Vec<Item>, StoreError> {
     let entries = match fs::read_dir(directory) {
         Ok(entries) => entries,
         Err(error) if is_absent(&error) => return Ok(Vec::new()),
@@ -147,6 +156,9 @@ fn items(directory: &Path, below: &str) -> Result<Vec<Item>, StoreError> {
     for entry in entries {
         let entry = entry.map_err(|error| failed(&error, "list", directory))?;
         let Ok(name) = entry.file_name().into_string() else { continue };
+        if !wanted.looks_at(below, &name) {
+            continue;
+        }
         let file_type = entry.file_type().map_err(|error| failed(&error, "list", directory))?;
         if file_type.is_file() && version_entry(&name).is_some() {
             items.push(Item { path: format!("{below}{name}"), kind: Kind::Version });

@@ -1,0 +1,114 @@
+//! What policies of the tests say.
+
+use std::fmt::Write as _;
+
+use jiff::civil::Date;
+
+/// What a policy says of a stream.
+#[derive(Clone, Copy)]
+pub(crate) struct Stream {
+    lock: &'static str,
+    period: &'static str,
+    /// Its periods count from the closing of an account.
+    closing: bool,
+    /// Old events count from their own time.
+    backfill: bool,
+    zone: &'static str,
+    matches: &'static str,
+    /// Another rule that it cites.
+    also: Option<&'static str>,
+}
+
+impl Stream {
+    pub(crate) fn governance(period: &'static str) -> Self {
+        Self { lock: "governance", ..Self::compliance(period) }
+    }
+
+    /// Six years from the closing of an account (17 CFR 240.17a-4(c)).
+    pub(crate) fn from_closing() -> Self {
+        Self { closing: true, ..Self::compliance("P6Y") }
+    }
+
+    pub(crate) fn compliance(period: &'static str) -> Self {
+        let (zone, matches) = ("UTC", "stream: [app]");
+        Self {
+            lock: "compliance",
+            period,
+            closing: false,
+            backfill: false,
+            zone,
+            matches,
+            also: None,
+        }
+    }
+}
+
+impl Stream {
+    pub(crate) fn backfilled(period: &'static str) -> Self {
+        Self { backfill: true, ..Self::governance(period) }
+    }
+
+    /// Whose dates count.
+    pub(crate) fn in_zone(self, zone: &'static str) -> Self {
+        Self { zone, ..self }
+    }
+
+    /// Cites another rule.
+    pub(crate) fn citing(self, also: &'static str) -> Self {
+        Self { also: Some(also), ..self }
+    }
+
+    /// What it is about.
+    pub(crate) fn about(self, matches: &'static str) -> Self {
+        Self { matches, ..self }
+    }
+}
+
+/// A policy that keeps streams by one rule.
+pub(crate) fn policy_text(
+    version: u64,
+    effective: Date,
+    supersedes: Option<&str>,
+    catalogue: &str,
+    streams: &[Stream],
+) -> String {
+    let mut policy =
+        format!("schema: strongroom.policy/v1\nmetadata:\n  name: office\n  version: {version}\n");
+    if let Some(previous) = supersedes {
+        writeln!(policy, "  supersedes: sha256:{previous}").unwrap();
+    }
+    write!(
+        policy,
+        "  effective: {effective}\n  transition: current\n  owner: records\n\
+         catalogue: {{file: catalogue.yaml, digest: sha256:{catalogue}}}\n\
+         defaults:\n  zone: UTC\n  fiscal_year_end: \"12-31\"\n  max_future_skew: PT5M\n  \
+         max_lock: P12Y\n  grace: P30D\n  review_sla: P14D\n  sweep_every: P1D\n  \
+         disposal: {{approval: two_person, roles: [records-manager, legal], \
+         approval_ttl: P30D, certificate_retain: P1Y}}\nstreams:\n"
+    )
+    .unwrap();
+    for Stream { lock, period, closing, backfill, zone, matches, also } in streams {
+        let (clock, citation) = if *closing {
+            ("{event: account_closed}", "{reg: us-sec-17a-4-c}".to_owned())
+        } else {
+            let reg = "reg: pci-dss-10-5-1";
+            let set = format!("set_min: {period}, rationale: as the test says");
+            ("event_time", format!("{{{reg}, {set}}}"))
+        };
+        write!(
+            policy,
+            "  - id: app\n    title: Events of an application\n    record_class: app\n    \
+             match: {{{matches}}}\n    zone: {zone}\n    clock: {clock}\n    segment: {{max_span: PT24H}}\n    \
+             lock: {lock}\n    citations:\n      - {citation}\n"
+        )
+        .unwrap();
+        if *backfill {
+            let counts = "received_before: 2100-01-01, count_from: event_time";
+            writeln!(policy, "    backfill: {{{counts}, rationale: moved here}}").unwrap();
+        }
+        if let Some(also) = also {
+            writeln!(policy, "      - {also}").unwrap();
+        }
+    }
+    policy
+}
