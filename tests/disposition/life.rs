@@ -75,7 +75,7 @@ fn life(kind: Kind) {
     assert!(finding(&scene.verify("PASS"), "disposition", "PENDING"));
     let id = scene.order();
     let late = scene.act("cy", &["hold", "place", "m-2", "--stream", "trail", "--matter", "late"]);
-    assert!(late.expect(1).stderr.contains("too late, ordered at entry"));
+    assert!(late.expect(2).stderr.contains("too late, ordered at entry"));
     let done = scene.run(&["execute", id.as_str(), "--json"]).expect(0);
     scene.ground.must_have_nothing(&object);
     assert_eq!(scene.names("keys/period"), [""; 0]);

@@ -196,7 +196,7 @@ fn a_hold_a_second_before_stops_all_of_it_and_one_after_the_order_is_too_late() 
     scene.approve("ben", "ben").expect(0);
     scene.interrupt_at_deletion();
     let place = ["hold", "place", "m-2", "--segment", &one, "--matter", "another"];
-    let late = scene.act("cy", &place).expect(1);
+    let late = scene.act("cy", &place).expect(2);
     let answer = format!("segment `{one}`: too late, ordered at entry");
     assert!(late.stderr.contains(&answer), "{}", late.stderr);
     scene.run(&["execute", "batch.json"]).expect(0);
