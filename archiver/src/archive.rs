@@ -23,7 +23,7 @@ use strongroom_crypto::time::Instant;
 use crate::config::Stream;
 use crate::limits::Limits;
 use crate::log::{Item, Keyring, Log, LogError, timestamp};
-use crate::policies::{Policies, PolicyError, labels};
+use crate::policies::{Labels, Policies, PolicyError, labels};
 use crate::pool;
 use crate::segment::{AppendError, EncodeError};
 use crate::source::SourceError;
@@ -228,14 +228,7 @@ pub fn archive(
 ) -> Result<Report, ArchiveError> {
     let covered = [log.covered().clone(), keyring.covered().clone()];
     let labels = labels(&request.streams);
-    let policies = Policies::load(&**log.store(), log.covered(), log.state(), labels);
-    if let Err(PolicyError::Differs { .. } | PolicyError::Unusable { .. }) = policies {
-        crate::sweep::extend_undecided(log)?;
-        if log.is_extended() {
-            log.append(&[], Some(request.shard), entropy)?;
-        }
-    }
-    let policies = policies?;
+    let policies = policies(log, labels, request.shard, entropy)?;
     let (missing, refused) = crate::sweep::extend_as_permitted(log, &policies)?;
     let refused = refused.map(|detail| {
         format!(
@@ -301,6 +294,23 @@ pub fn archive(
             Err(ArchiveError::Partly { events: report.events_sealed, source: Box::new(error) })
         }
     }
+}
+
+/// The policies that decide. Where they cannot be used, locks roll on all the same.
+fn policies(
+    log: &mut Log,
+    labels: Labels,
+    shard: Shard,
+    entropy: &mut dyn Entropy,
+) -> Result<Policies, ArchiveError> {
+    let policies = Policies::load(&**log.store(), log.covered(), log.state(), labels);
+    if let Err(PolicyError::Differs { .. } | PolicyError::Unusable { .. }) = policies {
+        crate::sweep::extend_undecided(log)?;
+        if log.is_extended() {
+            log.append(&[], Some(shard), entropy)?;
+        }
+    }
+    Ok(policies?)
 }
 
 impl Run<'_> {

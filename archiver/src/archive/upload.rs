@@ -66,14 +66,13 @@ impl Run<'_> {
         let stream_name: StreamName = name.parse().map_err(bug)?;
         let (now, mut lock_now, key_lock, (hold_epoch, holds)) = {
             let log = lock(&self.log);
-            let holds = standing_holds(log.state(), &stream_name);
-            (log.store().now()?, log.birth_lock()?, log.key_lock()?, holds)
+            let standing = standing_holds(log.state(), &stream_name);
+            (log.store().now()?, log.birth_lock()?, log.key_lock()?, standing)
         };
         let sealing = |events, received| self.policies.sealing(&stream_name, events, received, now);
         let unclassified = || UNCLASSIFIED.parse().map_err(bug);
         let before = sealing(None, Times::at(now));
-        let class =
-            before.as_ref().map_or_else(unclassified, |sealing| Ok(sealing.class.clone()))?;
+        let class = before.as_ref().map_or_else(unclassified, |one| Ok(one.class.clone()))?;
         lock_now.mode = before.as_ref().map_or(lock_now.mode, |sealing| sealing.mode);
         let needed = lock_now.until;
         let (period, wrapped) = {
@@ -82,10 +81,10 @@ impl Run<'_> {
                 self.keyring.period(&stream_name, &class, day, needed, key_lock, &mut **entropy)?;
             (period, key.wrap(placed.segment.key(), archive, id, &mut **entropy).map_err(bug)?)
         };
-        let period_id = hex::encode(&period.id);
-        let material = KeyMaterial::new(&period_id, period.generation, wrapped).map_err(bug)?;
+        let material = KeyMaterial::new(&hex::encode(&period.id), period.generation, wrapped);
+        let material = material.map_err(bug)?.to_string();
         let (late, ahead) = (placed.day == Day::Late, placed.ahead);
-        let sealed = placed.segment.seal(shaper, &material.to_string())?;
+        let sealed = placed.segment.seal(shaper, &material)?;
         let key = segment_key(&name, day.date(), &id)?;
         let until = Instant::from_unix_ms(lock_now.until.as_millisecond()).unwrap_or(Instant::MAX);
         // A crash here, or anywhere before the claim, leaves an orphan: no claim names it, its lock lapses.
@@ -97,8 +96,8 @@ impl Run<'_> {
             |range: TimeRange| Times::between(timestamp(range.min()), timestamp(range.max()));
         let decided = sealing(manifest.event_time.map(times), times(manifest.receive_time));
         let retain_until = decided.and_then(|sealing| sealing.retain_until).map(instant);
-        let manifest_bytes = manifest.encode();
         // A crash here leaves both without a claim: the same as before.
+        let manifest_bytes = manifest.encode();
         let stored_manifest = self.put(&manifest_key(&id)?, &manifest_bytes, lock_now)?;
         let seal = Seal {
             bytes: manifest.bytes,
@@ -130,8 +129,8 @@ impl Run<'_> {
             segments: 1,
             ..Report::default()
         };
-        let item =
-            Item { kind: EntryKind::SegmentSeal(Box::new(seal)), beside: Some(ranges.into()) };
+        let kind = EntryKind::SegmentSeal(Box::new(seal));
+        let item = Item { kind, beside: Some(ranges.into()) };
         Ok(Pending { stream, id, settle_until: until, item, gain })
     }
 

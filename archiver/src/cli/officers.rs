@@ -230,19 +230,18 @@ fn change(
         _ => false,
     };
     let waiting = pending(&log, &*place.keys()?)?.into_iter().map(|one| one.kind).find(same);
-    let kind = match waiting {
-        Some(kind) => kind,
-        None => {
-            // The first officers of a test archive sign at once, each where the statement is written anew.
-            let expires_at = if state.officers().is_empty() {
-                Instant::MAX
-            } else {
-                signing.require_no_signature()?;
-                now.saturating_add_ms(OPEN_FOR_MS)
-            };
-            let signatures = Signatures::default();
-            EntryKind::OfficersSet(OfficersSet { expires_at, number, officers, signatures })
-        }
+    let kind = if let Some(kind) = waiting {
+        kind
+    } else {
+        // The first officers of a test archive sign at once, each where the statement is written anew.
+        let expires_at = if state.officers().is_empty() {
+            Instant::MAX
+        } else {
+            signing.require_no_signature()?;
+            now.saturating_add_ms(OPEN_FOR_MS)
+        };
+        let signatures = Signatures::default();
+        EntryKind::OfficersSet(OfficersSet { expires_at, number, officers, signatures })
     };
     let cosigned = more.cosigned.iter().map(|text| cosigned(text, &log, &kind));
     let cosigned = Signatures::new(cosigned.collect::<Result<_, _>>()?).ok_or_else(|| {

@@ -136,8 +136,8 @@ impl History {
         };
         let ended = releases.into_iter();
         let ended = ended.map(|(hold, at, lists)| Released { hold, at, lists: at_hand(lists) });
-        let released = ended.collect();
-        Ok(Self { seals, orders, reviews, clocks, certificate: newest, released, state })
+        let lifted = ended.collect();
+        Ok(Self { seals, orders, reviews, clocks, certificate: newest, released: lifted, state })
     }
 
     /// The newest order of an id.

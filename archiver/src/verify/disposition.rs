@@ -5,6 +5,7 @@ use strongroom_crypto::Digest;
 use strongroom_crypto::entry::DispositionOrder;
 use strongroom_crypto::list::SegmentList;
 use strongroom_crypto::name::ClassName;
+use strongroom_crypto::state::State;
 use strongroom_crypto::time::Instant;
 use strongroom_retention::decision::KeepUntil;
 use strongroom_retention::hold::Holds;
@@ -103,7 +104,7 @@ fn check_dates(audit: &Audit<'_>, fold: &Fold, disposal: &Disposal, policies: &P
 
 /// The classes that the policy of an order approves itself.
 fn pre_approved<'a>(fold: &'a Fold, order: &DispositionOrder) -> &'a [ClassName] {
-    let policies = fold.state.iter().flat_map(|state| state.policies());
+    let policies = fold.state.iter().flat_map(State::policies);
     let mut policies = policies.filter(|policy| policy.policy == order.policy);
     policies.next().map_or(&[], |policy| &policy.pre_approved)
 }

@@ -251,8 +251,8 @@ fn what_is_held_is_not_ordered() {
 #[test]
 fn a_claim_that_lacks_a_list_or_a_page_changes_nothing() {
     let mut state = sealed();
-    let (held, first, own) = (list(&[3]), list(&[2]), list(&[1]));
-    let hold = place("h", |place| (place.list, place.standing) = (Some(held.digest()), None));
+    let (of_hold, first, own) = (list(&[3]), list(&[2]), list(&[1]));
+    let hold = place("h", |place| (place.list, place.standing) = (Some(of_hold.digest()), None));
     assert_eq!(decide(&mut state, 1, hold, &[1]), Outcome::Valid);
     assert_eq!(ordered(&mut state, "first", &[2]), Outcome::Valid);
     let snapshot = state.snapshot().unwrap();
@@ -264,12 +264,12 @@ fn a_claim_that_lacks_a_list_or_a_page_changes_nothing() {
     ];
     let next = claim(&state, items, &key(4));
     // Its own list stands in the claim; those of the state have to be had from elsewhere.
-    let mut needed = vec![held.digest(), first.digest()];
+    let mut needed = vec![of_hold.digest(), first.digest()];
     needed.sort();
     let before = (state.size(), state.next_claim());
     let lists = FoldError::Undecided(Undecided::Lists(needed));
     assert_eq!(state.apply_claim(&next), Err(lists));
-    state.add_list(held.clone());
+    state.add_list(of_hold.clone());
     let missing = FoldError::Undecided(Undecided::Lists(vec![first.digest()]));
     assert_eq!(state.apply_claim(&next), Err(missing));
     state.add_list(first);
