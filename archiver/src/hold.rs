@@ -4,8 +4,10 @@
 //! the store's flags follow the log and are no more than a second bolt on the same door.
 
 mod scope;
+mod search;
 
 pub use scope::{Collateral, Matter, Scope};
+pub use search::{Found, Search};
 
 use std::collections::{BTreeMap, BTreeSet};
 

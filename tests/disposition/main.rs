@@ -4,6 +4,7 @@ mod bucket;
 mod crash;
 mod explained;
 mod ground;
+mod keys;
 mod life;
 mod reviews;
 mod scene;

@@ -175,6 +175,43 @@ fn a_statement_is_signed_elsewhere_and_entered_from_its_file() {
 }
 
 #[test]
+fn a_hold_finds_segments_by_what_their_events_say() {
+    let bench = Bench::new();
+    let event = |user: &str| {
+        format!(
+            "{{\"eventVersion\":\"1.08\",\"eventTime\":\"2026-01-02T10:00:00Z\",\"eventSource\":\
+             \"iam.amazonaws.com\",\"eventName\":\"CreateUser\",\"userIdentity\":{{\"type\":\"IAMUser\",\
+             \"userName\":\"{user}\"}},\"requestParameters\":{{\"userName\":\"mary\"}}}}\n"
+        )
+    };
+    bench.seal("trail", &event("ann"));
+    bench.seal("other", &event("mary"));
+    let place = ["hold", "place", "m-1", "--matter", "Ann", "--preview", "--json"];
+    let held = |more: &[&str], code| {
+        let said = bench.run(&[&place[..], more].concat()).expect(code);
+        if code == 0 { said.number("segments") } else { 0 }
+    };
+    // Who did it is not who it was done to.
+    assert_eq!(held(&["--actor", "ann"], 0), 1);
+    assert_eq!(held(&["--actor", "mary"], 0), 1);
+    assert_eq!(held(&["--query", "mary"], 0), 2);
+    assert_eq!(held(&["--query", "mary", "--stream", "other"], 0), 1);
+    assert_eq!(held(&["--actor", "nobody"], 2), 0);
+    // Where nothing says who, the text decides.
+    assert_eq!(held(&["--actor", "two"], 0), 1);
+    // What cannot be read may be about anybody.
+    let (_, object) = bench.segments("web").remove(0);
+    fs::write(bench.root().join(&object), b"garbled").unwrap();
+    let said = bench.run(&[&place[..], &["--actor", "ann"]].concat()).expect(0);
+    assert_eq!(said.number("segments"), 2);
+    assert!(said.stderr.contains("cannot be read"), "{}", said.stderr);
+    bench.act(ALICE, &["hold", "place", "m-1", "--matter", "Ann", "--actor", "ann"]).expect(0);
+    assert!(!found(&bench.root().join("log"), b"ann"), "an actor stands in the log");
+    let listed = bench.run(&["hold", "list"]).expect(0);
+    assert!(String::from_utf8(listed.stdout).unwrap().contains("of actor `ann`"));
+}
+
+#[test]
 fn a_flag_that_nobody_ordered_is_reported_and_stays() {
     let bench = Bench::new();
     let web = bench.segments("web").remove(0);

@@ -80,12 +80,11 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
         log = log.on_duty(duty.role());
     }
     let has = |duty| arguments.duty.is_none_or(|wanted| wanted == duty);
-    let policies = place.policies(&log)?;
+    let policies = place.policies(&log);
     let mut fill = machine.fill;
     let (before, dated) = (log.state().extended_until(), log.state().locked());
     let mut missing = Vec::new();
     if has(Duty::Lock) {
-        let policies = place.policies(&log);
         missing = match &policies {
             Ok(policies) => extend_overdue(&mut log, policies)?,
             Err(_) => extend_undecided(&mut log)?,
@@ -94,8 +93,8 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
         if log.is_extended() {
             log.append(&[], Some(Shard::WHOLE), &mut fill)?;
         }
-        policies?;
     }
+    let policies = policies?;
     let (mut orphans, mut disposal) = (Orphans::default(), Ok(Unattended::default()));
     if has(Duty::Remove) {
         let keys = place.keys()?;

@@ -11,13 +11,15 @@ use strongroom_crypto::name::StreamName;
 use strongroom_crypto::state::{LiveSegment, State};
 use strongroom_crypto::time::Instant;
 
-use super::Events;
+use super::{Events, Search};
 
 /// Which segments.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Scope {
     /// Of these streams; of all, if there are none.
     pub streams: BTreeSet<StreamName>,
+    /// Of these, those with such events.
+    pub search: Search,
     /// With events or receipts from then on.
     pub from: Option<Instant>,
     /// With events or receipts up to then, itself included.
@@ -58,7 +60,11 @@ impl Scope {
 
     /// Whether it asks for more than single segments.
     fn asks(&self) -> bool {
-        !self.streams.is_empty() || self.from.is_some() || self.to.is_some() || self.standing
+        !self.streams.is_empty()
+            || !self.search.is_empty()
+            || self.from.is_some()
+            || self.to.is_some()
+            || self.standing
     }
 
     /// Whether a segment is in it. A time is met by what events say and by when they came: what a
@@ -109,6 +115,12 @@ impl fmt::Display for Scope {
         }
         self.from.map_or(Ok(()), |from| write!(f, ", from {from}"))?;
         self.to.map_or(Ok(()), |to| write!(f, ", until {to}"))?;
+        for actor in &self.search.actors {
+            write!(f, ", of actor `{actor}`")?;
+        }
+        for text in &self.search.texts {
+            write!(f, ", with `{text}`")?;
+        }
         if !self.segments.is_empty() {
             write!(f, ", segments by id: {}", self.segments.len())?;
         }
@@ -143,11 +155,14 @@ impl Matter {
     /// The document that is sealed.
     pub fn to_json(&self) -> Value {
         let scope = &self.scope;
+        let texts = |texts: &BTreeSet<String>| array(texts.iter().map(String::as_str));
         let scope = object([
+            ("actors", texts(&scope.search.actors)),
             ("from", scope.from.map(text).into()),
             ("segments", array(scope.segments.iter().map(text))),
             ("standing", scope.standing.into()),
             ("streams", array(scope.streams.iter().map(text))),
+            ("texts", texts(&scope.search.texts)),
             ("to", scope.to.map(text).into()),
         ]);
         object([
@@ -166,17 +181,17 @@ impl Matter {
     pub fn parse(bytes: &[u8]) -> Result<Self, JsonError> {
         let mut members = ObjectReader::from_bytes(bytes, MAX_DETAIL_BYTES)?;
         members.exactly("v", 1)?;
-        let custodians =
-            members.array("custodians")?.into_iter().map(|custodian| match custodian {
-                Value::Text(name) => Ok(name),
-                _ => Err(members.refused("custodians", "not an array of names")),
-            });
-        let custodians = custodians.collect::<Result<_, _>>()?;
+        let custodians = texts(&mut members, "custodians")?;
         let matter = members.text("matter")?;
         let mut scope = members.object("scope")?;
         let segments = scope.sorted("segments", "not an array of segment ids")?;
         let streams = scope.sorted("streams", "not an array of streams")?;
+        let search = Search {
+            actors: texts(&mut scope, "actors")?.into_iter().collect(),
+            texts: texts(&mut scope, "texts")?.into_iter().collect(),
+        };
         let read = Scope {
+            search,
             streams: streams.into_iter().collect(),
             from: scope.nullable("from")?,
             to: scope.nullable("to")?,
@@ -187,4 +202,13 @@ impl Matter {
         members.finish()?;
         Ok(Self { matter, custodians, scope: read })
     }
+}
+
+fn texts(members: &mut ObjectReader, name: &str) -> Result<Vec<String>, JsonError> {
+    let values = members.array(name)?.into_iter();
+    let texts = values.map(|value| match value {
+        Value::Text(text) => Ok(text),
+        _ => Err(members.refused(name, "not an array of texts")),
+    });
+    texts.collect()
 }

@@ -1,5 +1,6 @@
 //! `strongroom hold place`
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use clap::Args;
@@ -19,8 +20,8 @@ use crate::cli::target::{Place, Target};
 use crate::cli::{EXIT_DONE, EXIT_FINDING, Failure, Machine, output};
 use crate::detail::Detail;
 use crate::document::Document;
-use crate::hold::{Collateral, Late, Ledger, Matter, Scope, late};
-use crate::log::{Log, instant};
+use crate::hold::{Collateral, Late, Ledger, Matter, Scope, Search, late};
+use crate::log::{Keyring, Log, instant, walk};
 use crate::store::{Covered, LockedStore};
 
 #[derive(Args, Debug)]
@@ -31,6 +32,13 @@ pub(super) struct Arguments {
     /// Segments of this stream; may be repeated
     #[arg(long = "stream", value_name = "NAME")]
     streams: Vec<StreamName>,
+    /// Of them, segments with events of this actor: a user's id or name, a credential, or on whose behalf; where
+    /// nothing says who, with this text. What cannot be read is held. May be repeated
+    #[arg(long = "actor", value_name = "NAME")]
+    actors: Vec<String>,
+    /// Of them, segments with this text in an event, byte for byte; may be repeated
+    #[arg(long = "query", value_name = "TEXT")]
+    texts: Vec<String>,
     /// Segments with events from then on, by what they say or when they came
     #[arg(long, value_name = "TIME")]
     from: Option<Timestamp>,
@@ -105,7 +113,7 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
         let place = arguments.target.resolve()?;
         place.key()?;
         let (store, covered) = (place.store_read_only(machine)?, Covered::default());
-        let selection = select(&*store, &covered, &*place.keys()?, arguments, &scope)?;
+        let selection = select(&store, &covered, &place.keys()?, arguments, &scope)?;
         if arguments.signing.json {
             output::json(&object(selection.members(&arguments.hold)))?;
         } else {
@@ -120,7 +128,7 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
     let (place, mut log) = open(&arguments.target, machine)?;
     let (store, covered) = (Arc::clone(log.store()), log.covered().clone());
     let keys = place.keys()?;
-    let selection = select(&*store, &covered, &keys, arguments, &scope)?;
+    let selection = select(&store, &covered, &keys, arguments, &scope)?;
     if !arguments.signing.json {
         show(arguments, &selection)?;
     }
@@ -149,12 +157,16 @@ impl Arguments {
     fn scope(&self) -> Result<Scope, Failure> {
         let scope = Scope {
             streams: self.streams.iter().cloned().collect(),
+            search: Search {
+                actors: self.actors.iter().cloned().collect(),
+                texts: self.texts.iter().cloned().collect(),
+            },
             from: self.from.map(instant),
             to: self.until.map(instant),
             segments: self.segments.iter().copied().collect(),
             standing: self.standing,
         };
-        let next = "name `--stream NAME`, `--from TIME` and `--until TIME`, or `--segment ID`";
+        let next = "name `--stream NAME`, `--from TIME` and `--until TIME`, `--actor NAME`, `--query TEXT`, or `--segment ID`";
         if scope.is_empty() {
             return Err(Failure::input("nothing was named to hold", next));
         }
@@ -174,13 +186,13 @@ impl Arguments {
 
 /// Finds what is in scope, and what of it comes too late.
 fn select(
-    store: &dyn LockedStore,
+    store: &Arc<dyn LockedStore>,
     covered: &Covered,
-    keys: &KeyFile,
+    keys: &Arc<KeyFile>,
     arguments: &Arguments,
     scope: &Scope,
 ) -> Result<Selection, Failure> {
-    let (ledger, events) = Ledger::read(store, keys, covered)?;
+    let (ledger, events) = Ledger::read(&**store, keys, covered)?;
     let hold = &arguments.hold;
     if ledger.histories().get(hold).is_some_and(|history| history.released.is_some()) {
         let message = format!("hold `{hold}` was released");
@@ -192,6 +204,11 @@ fn select(
     if let Some(id) = unknown {
         let next = "`strongroom status --segments` shows the live segments";
         return Err(Failure::input(format!("segment `{id}` is not live in this archive"), next));
+    }
+    if !scope.search.is_empty() {
+        let asked: BTreeSet<SegmentId> = segments.iter().map(|one| one.segment_id).collect();
+        let found = search(store, covered, keys, scope, &asked)?;
+        segments.retain(|segment| found.contains(&segment.segment_id));
     }
     let ids: Vec<SegmentId> = segments.iter().map(|segment| segment.segment_id).collect();
     if ids.is_empty() && !scope.standing {
@@ -207,7 +224,7 @@ fn select(
         let next = "`strongroom status --segments` shows the live segments, `--segment ID` holds one; new ones are held with `--standing`";
         return Err(Failure::input(message, next));
     }
-    let late = late(store, covered, ledger.state(), &ids)?;
+    let late = late(&**store, covered, ledger.state(), &ids)?;
     segments.retain(|segment| late.iter().all(|late| late.id != segment.segment_id));
     if segments.len() > MAX_LIST_SEGMENTS {
         let message = format!("{} segments are more than a list has", segments.len());
@@ -218,6 +235,27 @@ fn select(
     let list = SegmentList::new(segments.iter().map(|segment| segment.segment_id).collect());
     let untimed = Collateral::of(&scope.untimed(ledger.state()), &events);
     Ok(Selection { list, collateral, late, untimed })
+}
+
+/// Reads the segments that were asked for, and keeps those with the events that were asked for, those named
+/// by their id, and those that cannot be read.
+fn search(
+    store: &Arc<dyn LockedStore>,
+    covered: &Covered,
+    keys: &Arc<KeyFile>,
+    scope: &Scope,
+    asked: &BTreeSet<SegmentId>,
+) -> Result<BTreeSet<SegmentId>, Failure> {
+    let keyring = Arc::new(Keyring::new(Arc::clone(store), Arc::clone(keys)));
+    let (_, seals) = walk(&**store, keys, covered)?;
+    let wanted = |id: &SegmentId| asked.contains(id) && !scope.segments.contains(id);
+    let found = scope.search.find(&**store, &keyring, &seals, wanted)?;
+    for id in &found.unread {
+        let next = Some("it is held; run `strongroom verify --deep` to see what is damaged");
+        output::complain(&format!("segment `{id}` cannot be read"), next);
+    }
+    let named = scope.segments.iter().copied();
+    Ok(found.matching.into_iter().chain(found.unread).chain(named).collect())
 }
 
 fn show(arguments: &Arguments, selection: &Selection) -> Result<(), Failure> {
