@@ -7,6 +7,7 @@ use std::{
 };
 
 use strongroom_tests::program::{Output, strongroom};
+use strongroom_tests::temp::copy_below;
 
 use super::transcript::{Transcript, assert_same};
 use super::{Bench, FINDING, INPUT};
@@ -307,18 +308,4 @@ fn rewrite(path: &Path, change: impl FnOnce(&mut Vec<u8>)) {
     change(&mut bytes);
     fs::remove_file(path).unwrap();
     fs::write(path, bytes).unwrap();
-}
-
-/// Copies a directory as a user would, without its hard links.
-fn copy_below(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy_below(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).unwrap();
-        }
-    }
 }

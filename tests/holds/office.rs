@@ -6,6 +6,7 @@ use std::path::Path;
 use strongroom_crypto::json::Value;
 use strongroom_tests::officers::Officer;
 use strongroom_tests::program::strongroom;
+use strongroom_tests::temp::copy_below;
 
 use super::archive::{Bench, items, member, string};
 use super::{ALICE, BOB, CAROL, found};
@@ -277,19 +278,6 @@ fn a_copy_shows_what_officers_decided() {
         let shown = strongroom(bench.path(), &[command, &target].concat()).expect(0);
         let shown = String::from_utf8(shown.stdout).unwrap();
         assert!(shown.contains(said), "{command:?}: {shown}");
-    }
-}
-
-fn copy_below(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy_below(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).unwrap();
-        }
     }
 }
 

@@ -21,7 +21,11 @@ use strongroom_crypto::claim::UnverifiedClaim;
 use strongroom_crypto::keys::KeyFile;
 use strongroom_crypto::merkle::{MemoryTree, leaf_hash, prove_inclusion};
 use strongroom_crypto::tlog_proof::TlogProof;
-use strongroom_tests::{program::strongroom, say, temp::TempDir};
+use strongroom_tests::{
+    program::strongroom,
+    say,
+    temp::{TempDir, copy_below},
+};
 
 /// Lines that become a segment and an entry each: more than fill a tile.
 const LINES: usize = 310;
@@ -126,20 +130,6 @@ fn segments(path: &Path) -> (String, String) {
     });
     let [(Layout::Raw, raw), (Layout::Shredded, shredded)] = layouts else { panic!("{layouts:?}") };
     (raw, shredded)
-}
-
-/// Copies a directory without its hard links.
-fn copy_below(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy_below(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).unwrap();
-        }
-    }
 }
 
 fn here() -> PathBuf {

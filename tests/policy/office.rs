@@ -24,7 +24,7 @@ use strongroom_tests::entropy::Dice;
 use strongroom_tests::faulty_store::{Fault, FaultyStore, Mode, Point};
 use strongroom_tests::officers::Officer;
 use strongroom_tests::program::{Output, strongroom};
-use strongroom_tests::temp::TempDir;
+use strongroom_tests::temp::{TempDir, copy_below};
 
 pub(crate) use crate::text::{Stream, policy_text};
 use crate::{DONE, INPUT};
@@ -351,19 +351,6 @@ impl Office {
         let store = self.path().join("store");
         let names = self.locks("segments/").into_keys();
         names.map(|name| fs::metadata(store.join(name)).unwrap().len()).sum()
-    }
-}
-
-fn copy_below(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy_below(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).unwrap();
-        }
     }
 }
 

@@ -66,3 +66,17 @@ impl Drop for TempDir {
         fs::remove_dir_all(&self.path).ok();
     }
 }
+
+/// Copies a directory as a user would: without its hard links.
+pub fn copy_below(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy_below(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}

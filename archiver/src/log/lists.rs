@@ -2,6 +2,7 @@
 //! stand in the claims; whoever goes on from a snapshot reads the copies.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use strongroom_crypto::Digest;
 use strongroom_crypto::list::SegmentList;
@@ -18,15 +19,13 @@ impl Log {
     ///
     /// [`LogError`].
     pub(crate) fn load_lists(&mut self) -> Result<(), LogError> {
-        let mut state = self.state.clone();
-        let lists = lists_of(&state);
-        match add_lists(&*self.store, &self.covered, &mut state, &lists) {
-            Ok(()) => self.state = state,
+        let (store, covered, lists) =
+            (Arc::clone(&self.store), self.covered.clone(), lists_of(&self.state));
+        match add_lists(&*store, &covered, &mut self.state, &lists) {
             // A copy is lost: the claims have them all.
-            Err(LogError::Derived { .. }) => self.start_over()?,
-            Err(error) => return Err(error),
+            Err(LogError::Derived { .. }) => self.start_over(),
+            added => added,
         }
-        Ok(())
     }
 
     /// Stores the copies that are not there, on a duty that may.

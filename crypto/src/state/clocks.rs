@@ -1,6 +1,6 @@
 //! The clocks of the log: what happened that periods count from.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{root::append, void::Void};
 use crate::{
@@ -40,9 +40,10 @@ impl Clocks {
         self.0.get(&(stream.clone(), event.clone()))
     }
 
-    /// Whether a clock of a stream was set by the entry at `index` or a later one.
-    pub(super) fn set_since(&self, stream: &StreamName, index: u64) -> bool {
-        self.iter().any(|(of, _, clock)| of == stream && clock.index >= index)
+    /// The streams with a clock that was set by the entry at `index` or a later one.
+    pub(super) fn set_since(&self, index: u64) -> BTreeSet<&StreamName> {
+        let since = self.iter().filter(|(_, _, clock)| clock.index >= index);
+        since.map(|(stream, _, _)| stream).collect()
     }
 
     pub(super) fn check(&self, at: Instant, event: &ClockEvent) -> Result<(), Void> {

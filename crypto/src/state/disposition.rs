@@ -159,11 +159,11 @@ fn check_segments(
         return differs("bytes");
     }
     let (held, ordered) = (state.held_lists()?, state.ordered_lists()?);
+    let (size, told) = (order.size, state.clocks.set_since(order.size));
     for segment in segments {
         let id = segment.segment_id;
         // What the officers did not see, they did not decide about.
-        let (stream, size) = (&segment.stream, order.size);
-        if segment.index >= size || state.clocks.set_since(stream, size) {
+        if segment.index >= size || told.contains(&segment.stream) {
             return Err(Void::Unseen { id, size }.into());
         }
         if order.signatures.is_empty() && !policy.pre_approved.contains(&segment.class) {
