@@ -102,11 +102,6 @@ impl Regulation {
         std::iter::once(whole).chain(others).collect()
     }
 
-    /// Whether the period starts with the record where that is later than the event.
-    pub fn starts_with_the_later(&self) -> bool {
-        self.clock_start.ends_with("_whichever_later") || self.clock_start.starts_with("latest_of_")
-    }
-
     /// Whether it is no law any more.
     pub fn is_rescinded(&self) -> bool {
         self.status.get("rescinded").is_some()

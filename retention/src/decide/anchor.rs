@@ -33,30 +33,30 @@ pub(super) struct Anchors<'a> {
 impl Anchors<'_> {
     /// The start of a minimum: it rounds up, so the last record counts.
     pub(super) fn of_min(&self, reg: &Regulation) -> Result<Anchor, Awaited> {
-        let (record, starts) = (self.newest(), self.rule.clock.starts_of_min(reg));
-        if starts.is_empty() {
-            return Ok(record);
-        }
-        let event = self.event(&starts)?;
-        // Where the law counts from the record, the policy may only keep it longer.
-        let later_counts = reg.starts_with_the_later() || !reg.starts_with_an_event();
-        let is_later = later_counts && record.at > event.at;
-        Ok(if is_later { Anchor { known_from: event.known_from, ..record } } else { event })
+        self.later(&self.rule.clock.starts_of_min(reg))
     }
 
     /// The start of a maximum for the first record of the segment: it rounds down.
     pub(super) fn of_max(&self, reg: &Regulation) -> Result<Anchor, Awaited> {
-        self.max_of(reg, self.oldest())
+        let starts = self.rule.clock.starts_of_max(reg);
+        if starts.is_empty() { Ok(self.oldest()) } else { self.event(&starts) }
     }
 
     /// The start of a maximum for the last record: against it a minimum is weighed.
     pub(super) fn of_last_max(&self, reg: &Regulation) -> Result<Anchor, Awaited> {
-        self.max_of(reg, self.newest())
+        self.later(&self.rule.clock.starts_of_max(reg))
     }
 
-    fn max_of(&self, reg: &Regulation, record: Anchor) -> Result<Anchor, Awaited> {
-        let starts = self.rule.clock.starts_of_max(reg);
-        if starts.is_empty() { Ok(record) } else { self.event(&starts) }
+    /// The last record, or the event where that is later: one that happened before the record was
+    /// made starts nothing for it.
+    fn later(&self, events: &[&str]) -> Result<Anchor, Awaited> {
+        let record = self.newest();
+        if events.is_empty() {
+            return Ok(record);
+        }
+        let event = self.event(events)?;
+        let is_later = record.at > event.at;
+        Ok(if is_later { Anchor { known_from: event.known_from, ..record } } else { event })
     }
 
     fn event(&self, names: &[&str]) -> Result<Anchor, Awaited> {

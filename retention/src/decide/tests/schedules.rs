@@ -317,16 +317,32 @@ fn where_only_a_maximum_is_cited_a_record_may_go_after_its_day() {
 }
 
 #[test]
-fn a_record_made_after_its_clock_event_counts_from_itself_where_the_law_says_so() {
-    for reg in ["us-hipaa-164-316", "us-finra-4511"] {
+fn a_record_made_after_its_clock_event_is_kept_from_its_own_time() {
+    for reg in ["us-hipaa-164-316", "us-finra-4511", "us-sec-17a-4-c"] {
         let mut plan = policy("UTC", vec![cite(reg)]);
         plan.streams[0].clock = Clock::Event("last_in_effect".to_owned());
         let mut scene = Scene::new("2026-01-10T00:00:00Z", plan);
-        scene.clock("last_in_effect", "2025-06-01T00:00:00Z", "2025-06-02T00:00:00Z");
+        for event in ["last_in_effect", "account_closed"] {
+            scene.clock(event, "2025-06-01T00:00:00Z", "2025-06-02T00:00:00Z");
+        }
         let decision = scene.decide("2026-02-01T00:00:00Z");
         assert_keeps(&decision, "2032-01-11T00:00:00Z", &["2031-06-02T00:00:00Z"]);
     }
-    let mut scene = Scene::new("2026-01-10T00:00:00Z", policy("UTC", vec![cite("us-sec-17a-4-c")]));
-    scene.clock("account_closed", "2025-06-01T00:00:00Z", "2025-06-02T00:00:00Z");
-    assert_keeps(&scene.decide("2026-02-01T00:00:00Z"), "2031-06-02T00:00:00Z", &[]);
+}
+
+#[test]
+fn a_record_made_after_its_clock_event_must_go_by_the_event_and_is_in_no_conflict() {
+    let ended = "business_relationship_ended";
+    let mut scene = Scene::new("2026-01-10T00:00:00Z", policy("UTC", vec![cite("eu-amld-40")]));
+    let decide = |scene: &Scene| {
+        let decision = scene.decide("2030-01-01T00:00:00Z");
+        (decision.keep_until, decision.must_go_by, flags(&decision).len())
+    };
+    scene.clock(ended, "2025-06-01T00:00:00Z", "2025-06-02T00:00:00Z");
+    let kept = (until("2031-01-11T00:00:00Z"), Some(at("2030-06-02T00:00:00Z")), 0);
+    assert_eq!(decide(&scene), kept);
+    // One that ends after the record was made starts both.
+    scene.clock(ended, "2026-02-01T00:00:00Z", "2026-02-02T00:00:00Z");
+    let both = at("2031-02-02T00:00:00Z");
+    assert_eq!(decide(&scene), (KeepUntil::Until(both), Some(both), 0));
 }
