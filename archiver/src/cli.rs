@@ -28,9 +28,9 @@ use std::sync::atomic::AtomicBool;
 use clap::{Parser, Subcommand};
 
 use crate::archive::ArchiveError;
-use crate::config::ConfigError;
 use crate::log::{KeyError, LogError};
 use crate::policies::PolicyError;
+use crate::settings::SettingsError;
 use crate::source::SourceError;
 use crate::store::{ErrorKind, StoreError};
 
@@ -337,8 +337,8 @@ impl From<SourceError> for Failure {
     }
 }
 
-impl From<ConfigError> for Failure {
-    fn from(error: ConfigError) -> Self {
+impl From<SettingsError> for Failure {
+    fn from(error: SettingsError) -> Self {
         Self {
             code: EXIT_INPUT,
             message: error.to_string(),

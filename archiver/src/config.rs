@@ -9,6 +9,7 @@ use serde::Deserialize;
 use strongroom_crypto::name::StreamName;
 
 use crate::limits::Limits;
+use crate::settings::{SettingsError, SettingsFile};
 use crate::source::{Format, StartRule};
 
 /// A configuration that was checked.
@@ -48,39 +49,6 @@ pub struct Source {
     pub follow: bool,
     /// Put before every origin of this source.
     pub origin: Option<String>,
-}
-
-/// The configuration is not usable.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// It cannot be read.
-    #[error("cannot read `{path}`: {source}")]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// It is not YAML of this shape.
-    #[error("`{path}`: {detail}")]
-    Syntax {
-        /// The file.
-        path: PathBuf,
-        /// Line, column and what is wrong.
-        detail: String,
-    },
-    /// A value is out of its bounds or of the wrong form.
-    #[error("`{path}`: `{key}` is `{value}`, expected {expected}")]
-    Value {
-        /// The file.
-        path: PathBuf,
-        /// Which key.
-        key: String,
-        /// What it says.
-        value: String,
-        /// What it may say.
-        expected: String,
-    },
 }
 
 #[derive(Deserialize)]
@@ -140,21 +108,17 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] with the first thing that is wrong.
-    pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
-        Self::parse(path, &text)
+    /// [`SettingsError`] with the first thing that is wrong.
+    pub fn read(path: &Path) -> Result<Self, SettingsError> {
+        let file = SettingsFile::new(path);
+        Self::parse(path, &file.read()?)
     }
 
-    fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
-        let file: File = serde_saphyr::from_str(text).map_err(|error| ConfigError::Syntax {
-            path: path.to_owned(),
-            detail: one_line(&error.to_string()),
-        })?;
-        let check = Checker { path };
+    fn parse(path: &Path, text: &str) -> Result<Self, SettingsError> {
+        let check = Checker { file: SettingsFile::new(path) };
+        let file: File = check.file.parse(text)?;
         if file.version != 1 {
-            return Err(check.wrong("version", &file.version.to_string(), "1"));
+            return Err(check.file.wrong("version", &file.version.to_string(), "1"));
         }
         let base = path.parent().unwrap_or(Path::new(""));
         let key_file = match file.keys.kek {
@@ -162,7 +126,7 @@ impl Config {
             Some(text) => {
                 let name = text
                     .strip_prefix("file:")
-                    .ok_or_else(|| check.wrong("keys.kek", &text, "`file:` and a path"))?;
+                    .ok_or_else(|| check.file.wrong("keys.kek", &text, "`file:` and a path"))?;
                 Some(base.join(name))
             }
         };
@@ -173,7 +137,7 @@ impl Config {
             .collect::<Result<Vec<_>, _>>()?;
         for (at, stream) in streams.iter().enumerate() {
             if streams.iter().skip(at + 1).any(|other| other.name == stream.name) {
-                return Err(check.wrong(
+                return Err(check.file.wrong(
                     "streams.name",
                     &stream.name,
                     "a name that no other stream has",
@@ -184,30 +148,15 @@ impl Config {
     }
 }
 
-/// Error messages stay on one line.
-fn one_line(text: &str) -> String {
-    let line = text.lines().next().unwrap_or_default().trim_end();
-    line.strip_prefix("error: ").unwrap_or(line).to_owned()
-}
-
 struct Checker<'a> {
-    path: &'a Path,
+    file: SettingsFile<'a>,
 }
 
 impl Checker<'_> {
-    fn wrong(&self, key: &str, value: &str, expected: &str) -> ConfigError {
-        ConfigError::Value {
-            path: self.path.to_owned(),
-            key: key.into(),
-            value: value.into(),
-            expected: expected.into(),
-        }
-    }
-
-    fn stream(&self, stream: FileStream, base: &Path) -> Result<Stream, ConfigError> {
+    fn stream(&self, stream: FileStream, base: &Path) -> Result<Stream, SettingsError> {
         if stream.name.parse::<StreamName>().is_err() {
             let expected = "lower-case letters, digits, `.`, `_` and `-`, at most 63, beginning with a letter or digit";
-            return Err(self.wrong("streams.name", &stream.name, expected));
+            return Err(self.file.wrong("streams.name", &stream.name, expected));
         }
         let sources = stream
             .sources
@@ -217,15 +166,15 @@ impl Checker<'_> {
         Ok(Stream { name: stream.name, labels: stream.labels, sources })
     }
 
-    fn source(&self, source: FileSource, base: &Path) -> Result<Source, ConfigError> {
+    fn source(&self, source: FileSource, base: &Path) -> Result<Source, SettingsError> {
         let name = source.format.as_deref().unwrap_or("auto");
         let format = name.parse::<Format>().map_err(|_| {
-            self.wrong("sources.format", name, &format!("one of {}", Format::NAMES.join(", ")))
+            self.file.wrong("sources.format", name, &format!("one of {}", Format::NAMES.join(", ")))
         })?;
         let rule =
             source.multiline_start.as_deref().map(str::parse::<StartRule>).transpose().map_err(
                 |error| {
-                    self.wrong(
+                    self.file.wrong(
                         "sources.multiline_start",
                         source.multiline_start.as_deref().unwrap_or_default(),
                         &error.to_string(),
@@ -233,7 +182,7 @@ impl Checker<'_> {
                 },
             )?;
         if source.paths.is_empty() {
-            return Err(self.wrong("sources.paths", "[]", "at least one path"));
+            return Err(self.file.wrong("sources.paths", "[]", "at least one path"));
         }
         Ok(Source {
             paths: source.paths.iter().map(|path| base.join(path)).collect(),
@@ -244,7 +193,7 @@ impl Checker<'_> {
         })
     }
 
-    fn limits(&self, file: &FileLimits) -> Result<Limits, ConfigError> {
+    fn limits(&self, file: &FileLimits) -> Result<Limits, SettingsError> {
         let mut limits = Limits::default();
         if let Some(text) = &file.memory {
             limits.memory_bytes = self.size("limits.memory", text, Limits::MEMORY_BYTES)?;
@@ -252,7 +201,7 @@ impl Checker<'_> {
         if let Some(rows) = file.segment_rows {
             let (least, most) = Limits::SEGMENT_ROWS;
             if !(least..=most).contains(&rows) {
-                return Err(self.wrong(
+                return Err(self.file.wrong(
                     "limits.segment_rows",
                     &rows.to_string(),
                     &format!("{least} to {most}"),
@@ -278,9 +227,9 @@ impl Checker<'_> {
         key: &str,
         text: &str,
         (least, most): (usize, usize),
-    ) -> Result<usize, ConfigError> {
+    ) -> Result<usize, SettingsError> {
         let wrong = || {
-            self.wrong(
+            self.file.wrong(
                 key,
                 text,
                 &format!(
@@ -310,7 +259,7 @@ impl Checker<'_> {
         key: &str,
         text: &str,
         (least, most): (Duration, Duration),
-    ) -> Result<Duration, ConfigError> {
+    ) -> Result<Duration, SettingsError> {
         let bounds = |d: Duration| SignedDuration::try_from(d).unwrap_or(SignedDuration::MAX);
         let expected = format!(
             "an ISO 8601 duration such as `PT15M`, {:#} to {:#}",
@@ -319,7 +268,7 @@ impl Checker<'_> {
         );
         parse_duration(text)
             .filter(|d| (least..=most).contains(d))
-            .ok_or_else(|| self.wrong(key, text, &expected))
+            .ok_or_else(|| self.file.wrong(key, text, &expected))
     }
 }
 

@@ -48,6 +48,7 @@ pub mod read;
 pub mod report;
 pub mod sample;
 pub mod segment;
+pub mod settings;
 pub mod source;
 pub mod store;
 pub mod sweep;

@@ -28,8 +28,6 @@ pub use lasting::{Irreversible, Lasting, Objects};
 
 /// Longest plan in bytes.
 pub const MAX_PLAN_BYTES: usize = 1 << 20;
-/// Longest table of prices in bytes: the plan has it whole.
-pub const MAX_PRICES_BYTES: usize = 64 << 10;
 
 /// What becomes of some segments.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]

@@ -16,11 +16,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::str::FromStr;
 
 use jiff::SignedDuration;
 use serde::Deserialize;
+
+use crate::settings::{SettingsError, SettingsFile};
 
 /// The storage class that objects are put in, for the program names none.
 pub const DEFAULT_STORAGE_CLASS: &str = "STANDARD";
@@ -43,40 +45,15 @@ const MICRO_DIGITS: usize = 6;
 /// Largest price, in units of the currency: beyond it somebody gave a price for something else.
 const MAX_PRICE: u128 = 1_000_000;
 
-/// Longest price file in bytes.
-const MAX_PRICES_BYTES: usize = 1 << 20;
+/// Longest price file in bytes: a plan has it whole.
+const MAX_PRICES_BYTES: usize = 64 << 10;
 
 /// The price table cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum PriceError {
-    /// It cannot be read.
-    #[error("cannot read `{path}`: {source}")]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// It is not YAML of this shape.
-    #[error("`{path}`: {detail}")]
-    Syntax {
-        /// The file.
-        path: PathBuf,
-        /// Line, column and what is wrong.
-        detail: String,
-    },
-    /// A value is out of its bounds or of the wrong form.
-    #[error("`{path}`: `{key}` is `{value}`, expected {expected}")]
-    Value {
-        /// The file.
-        path: PathBuf,
-        /// Which key.
-        key: String,
-        /// What it says.
-        value: String,
-        /// What it may say.
-        expected: &'static str,
-    },
+    /// It is not a table of prices.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
     /// It has no price for a storage class.
     #[error("the price table has no storage class `{class}`, only {known}")]
     StorageClass {
@@ -192,15 +169,22 @@ impl ByteTime {
 }
 
 impl Prices {
+    /// The text of a price file.
+    ///
+    /// # Errors
+    ///
+    /// [`PriceError`] if it cannot be read.
+    pub fn read_text(path: &Path) -> Result<String, PriceError> {
+        Ok(SettingsFile::new(path).read()?)
+    }
+
     /// Reads and checks a price file.
     ///
     /// # Errors
     ///
     /// [`PriceError`] with the first thing that is wrong.
     pub fn read(path: &Path) -> Result<Self, PriceError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| PriceError::Read { path: path.to_owned(), source })?;
-        Self::parse(path, &text)
+        Self::parse(path, &Self::read_text(path)?)
     }
 
     /// Checks the text of a price file; `path` is for the errors.
@@ -209,39 +193,30 @@ impl Prices {
     ///
     /// [`PriceError`] with the first thing that is wrong.
     pub fn parse(path: &Path, text: &str) -> Result<Self, PriceError> {
-        let syntax = |detail: &str| PriceError::Syntax {
-            path: path.to_owned(),
-            detail: detail.lines().next().unwrap_or_default().trim_end().to_owned(),
-        };
+        let source = SettingsFile::new(path);
         if text.len() > MAX_PRICES_BYTES {
-            return Err(syntax("it is longer than any table of prices"));
+            let detail = format!(
+                "it is longer than {MAX_PRICES_BYTES} bytes, too long for a table of prices"
+            );
+            return Err(source.unusable(&detail).into());
         }
-        let file: File = serde_saphyr::from_str(text).map_err(|error| {
-            let message = error.to_string();
-            syntax(message.strip_prefix("error: ").unwrap_or(&message))
-        })?;
-        let wrong = |key: String, value: &str, expected| PriceError::Value {
-            path: path.to_owned(),
-            key,
-            value: value.to_owned(),
-            expected,
-        };
-        let price = |key: String, value: &str| {
+        let file: File = source.parse(text)?;
+        let price = |key: &str, value: &str| {
             let expected =
                 "a price such as `0.02`, at most 1000000, with at most six digits after the point";
-            value.parse::<Money>().map_err(|()| wrong(key, value, expected))
+            value.parse::<Money>().map_err(|()| source.wrong(key, value, expected))
         };
         if file.version != 1 {
-            return Err(wrong("version".to_owned(), &file.version.to_string(), "1"));
+            return Err(source.wrong("version", &file.version.to_string(), "1").into());
         }
         let letters = file.currency.bytes().all(|byte| byte.is_ascii_uppercase());
         if file.currency.len() != 3 || !letters {
             let expected = "a currency's three letters (ISO 4217), such as `EUR`";
-            return Err(wrong("currency".to_owned(), &file.currency, expected));
+            return Err(source.wrong("currency", &file.currency, expected).into());
         }
         if file.storage.is_empty() {
             let expected = "the price of at least one storage class, such as `STANDARD: 0.02`";
-            return Err(wrong("storage".to_owned(), "{}", expected));
+            return Err(source.wrong("storage", "{}", expected).into());
         }
         let mut storage = BTreeMap::new();
         for (class, text) in file.storage {
@@ -249,16 +224,16 @@ impl Prices {
                 |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
             if class.is_empty() || class.len() > 64 || !class.bytes().all(plain) {
                 let expected = "the name of a storage class: A-Z 0-9 _";
-                return Err(wrong("storage".to_owned(), &class, expected));
+                return Err(source.wrong("storage", &class, expected).into());
             }
-            let money = price(format!("storage.{class}"), &text)?;
+            let money = price(&format!("storage.{class}"), &text)?;
             storage.insert(class, money);
         }
         Ok(Self {
             currency: file.currency,
             storage,
-            put: price("requests.put".to_owned(), &file.requests.put)?,
-            get: price("requests.get".to_owned(), &file.requests.get)?,
+            put: price("requests.put", &file.requests.put)?,
+            get: price("requests.get", &file.requests.get)?,
         })
     }
 

@@ -8,13 +8,15 @@ use strongroom_archiver::log::{About, Item, Log};
 use strongroom_archiver::store::LockedStore;
 use strongroom_archiver::store::counted::{Counted, Counts};
 use strongroom_archiver::store::file::FileStore;
-use strongroom_crypto::entry::{EntryKind, EventTree, Seal, TimeRange};
+use strongroom_crypto::entry::EntryKind;
 use strongroom_crypto::keys::{KeyFile, OriginKey};
-use strongroom_crypto::name::{PeriodKeyName, Shard};
+use strongroom_crypto::name::Shard;
 use strongroom_crypto::origin::OriginHandle;
-use strongroom_crypto::range::{OriginRange, RangeList};
+use strongroom_crypto::range::RangeList;
 use strongroom_crypto::time::Instant;
-use strongroom_crypto::{ArchiveId, Digest, SegmentId};
+use strongroom_crypto::{ArchiveId, SegmentId};
+use strongroom_tests::entropy::Dice;
+use strongroom_tests::sealed::{range, seal};
 use strongroom_tests::temp::TempDir;
 
 /// Origins whose positions the state holds.
@@ -34,22 +36,10 @@ pub fn run() {
     );
 }
 
-fn entropy() -> impl FnMut(&mut [u8]) {
-    let mut next = 0_u64;
-    move |out: &mut [u8]| {
-        for byte in out {
-            next = next
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1_442_695_040_888_963_407);
-            *byte = (next >> 56) as u8;
-        }
-    }
-}
-
 /// Makes an archive of `segments` seals that name no objects, and counts what opening it asks of the store.
 fn cost(segments: u64) -> Counts {
     let dir = TempDir::new("bench-start");
-    let mut entropy = entropy();
+    let mut entropy = Dice::new(1, segments);
     let keys = Arc::new(KeyFile::generate(ArchiveId::generate(&mut entropy), &mut entropy));
     let store = || -> Arc<FileStore> {
         let clock = Box::new(|| jiff::Timestamp::from_second(1_800_000_000).unwrap());
@@ -73,21 +63,9 @@ fn cost(segments: u64) -> Counts {
     counted.counts()
 }
 
-fn item(
-    n: u64,
-    origins: &[OriginHandle],
-    segments: u64,
-    entropy: &mut impl FnMut(&mut [u8]),
-) -> Item {
+fn item(n: u64, origins: &[OriginHandle], segments: u64, entropy: &mut Dice) -> Item {
     let at = Instant::from_unix_ms(1_800_000_000_000).unwrap();
-    let range = |place: u64, round: u64| OriginRange {
-        origin: origins[usize::try_from(place).unwrap()],
-        generation: 0,
-        start: round,
-        end: round + 1,
-        prefix_len: 1,
-        prefix_mac: Digest::of(b"prefix"),
-    };
+    let range = |place: u64, round| range(origins[usize::try_from(place).unwrap()], round);
     // Few segments share all origins, so that the positions are the same in both logs.
     let ranges = if segments < ORIGINS {
         (0..ORIGINS)
@@ -99,25 +77,6 @@ fn item(
     };
     let ranges = RangeList::new(ranges).unwrap();
     let id = SegmentId::new(1_800_000_000_000 + n, entropy).unwrap();
-    let seal = Seal {
-        bytes: 1,
-        class: "unclassified".parse().unwrap(),
-        event_time: None,
-        events: EventTree { count: 1, root: Digest::of(b"root") },
-        hold_epoch: 0,
-        holds: Vec::new(),
-        late: false,
-        manifest_sha256: Digest::of(b"manifest"),
-        object: format!("segments/s/2027/01/15/{id}.parquet").parse().unwrap(),
-        object_sha256: Digest::of(b"object"),
-        period_key: PeriodKeyName { id: [1; 16], generation: 0 },
-        policy: None,
-        ranges_sha256: ranges.digest(),
-        receive_time: TimeRange::new(at, at).unwrap(),
-        retain_until: None,
-        segment_id: id,
-        settle_until: at.saturating_add_ms(600_000),
-        stream: "s".parse().unwrap(),
-    };
+    let seal = seal(id, "s", at, &ranges);
     Item { kind: EntryKind::SegmentSeal(Box::new(seal)), beside: Some(ranges.into()) }
 }

@@ -19,11 +19,11 @@ use strongroom_crypto::entry::EntryKind;
 use strongroom_crypto::keys::{KeyFile, Role};
 use strongroom_crypto::list::SegmentList;
 use strongroom_crypto::officer::OfficerSignature;
-use strongroom_retention::catalogue::Catalogue;
 use strongroom_tests::clock::now;
 use strongroom_tests::entropy::Dice;
 use strongroom_tests::faulty_store::{Fault, FaultyStore, Mode, Point, Record};
 use strongroom_tests::officers::Officer;
+use strongroom_tests::policies::{PolicyText, today};
 use strongroom_tests::program::{Output, strongroom, strongroom_with};
 use strongroom_tests::temp::TempDir;
 
@@ -289,27 +289,8 @@ impl Scene {
 
 /// A policy from today on, without grace.
 fn policy(version: u32, period: &str, supersedes: Option<Digest>) -> String {
-    let today = now().to_string();
-    let (today, _) = today.split_once('T').unwrap();
-    let catalogue = Catalogue::shipped().unwrap().digest();
-    let supersedes = supersedes.map(|digest| format!(", supersedes: \"sha256:{digest}\""));
-    let supersedes = supersedes.unwrap_or_default();
-    format!(
-        "schema: strongroom.policy/v1
-metadata:
-  {{name: test, version: {version}, effective: {today}, transition: current, owner: records{supersedes}}}
-catalogue: {{file: catalogue.yaml, digest: \"sha256:{catalogue}\"}}
-defaults:
-  zone: UTC
-  fiscal_year_end: \"12-31\"
-  max_future_skew: PT5M
-  max_lock: P12Y
-  grace: P0D
-  review_sla: P14D
-  sweep_every: P1D
-  disposal: {{approval: two_person, roles: [legal, records], approval_ttl: P30D, certificate_retain: P6Y}}
-streams:
-  - id: trail
+    let streams = format!(
+        "  - id: trail
     title: Who changed what
     record_class: SEC-1
     match: {{stream: [trail]}}
@@ -320,5 +301,15 @@ streams:
     citations:
       - {{reg: pci-dss-10-5-1, set_min: {period}, rationale: as the test says}}
 "
-    )
+    );
+    let (effective, streams) = (&*today(), &*streams);
+    let policy = PolicyText {
+        version,
+        effective,
+        supersedes,
+        grace: "P0D",
+        streams,
+        ..PolicyText::default()
+    };
+    policy.text()
 }

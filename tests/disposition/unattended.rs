@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use strongroom_archiver::disposition::execute::{Clocks, order};
 use strongroom_crypto::json::Value;
-use strongroom_retention::catalogue::Catalogue;
 use strongroom_tests::clock::now;
 use strongroom_tests::officers::Officer;
+use strongroom_tests::policies::{PolicyText, today};
 use strongroom_tests::program::{Output, strongroom};
 use strongroom_tests::temp::TempDir;
 
@@ -123,23 +123,10 @@ fn items(output: &Output, name: &str) -> usize {
 }
 
 fn policy() -> String {
-    let today = now().to_string();
-    let (today, _) = today.split_once('T').unwrap();
-    let catalogue = Catalogue::shipped().unwrap().digest();
-    let mut policy = format!(
-        "schema: strongroom.policy/v1
-metadata: {{name: test, version: 1, effective: {today}, owner: records}}
-catalogue: {{digest: \"sha256:{catalogue}\"}}
-defaults:
-  zone: UTC
-  max_lock: P12Y
-  disposal: {{approval: two_person, roles: [legal, records]}}
-streams:
-"
-    );
+    let mut streams = String::new();
     for (stream, more) in STREAMS {
         write!(
-            policy,
+            streams,
             "  - id: {stream}
     title: Events
     record_class: {stream}
@@ -153,7 +140,7 @@ streams:
         )
         .unwrap();
     }
-    policy
+    PolicyText { effective: &today(), streams: &streams, ..PolicyText::default() }.text()
 }
 
 #[test]

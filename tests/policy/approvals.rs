@@ -113,7 +113,7 @@ fn two_people_of_one_role_and_one_person_twice_are_not_enough() {
     let office = planned();
     office.approve(1, "ann", "ann").expect(DONE);
     office.approve(1, "ann", "ann").refused("has signed this already");
-    office.approve(1, "cid", "cid").refused("role `records-manager` has signed this already");
+    office.approve(1, "cid", "cid").refused("role `records` has signed this already");
     office.apply(1, &[]).refused("two officers in two roles have to sign");
     assert!(nothing_in_force(&office));
     // What is sealed meanwhile stands in nobody's way.

@@ -36,7 +36,7 @@ fn locks_follow_the_policy_in_force() {
     office.apply(1, &[]).refused("two officers in two roles have to sign");
     office.approve(1, "bob", "ann").refused("not by the registered key of officer `bob`");
     office.approve(1, "eve", "ann").refused("officer `eve` is not registered");
-    office.approve(1, "cid", "cid").refused("role `records-manager` has signed this already");
+    office.approve(1, "cid", "cid").refused("role `records` has signed this already");
     office.apply(1, &[]).refused("two officers in two roles have to sign");
     office.approve(1, "bob", "bob").expect(DONE);
     office.apply(1, &[]).expect(DONE);

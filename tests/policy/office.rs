@@ -23,17 +23,18 @@ use strongroom_tests::clock::now;
 use strongroom_tests::entropy::Dice;
 use strongroom_tests::faulty_store::{Fault, FaultyStore, Mode, Point};
 use strongroom_tests::officers::Officer;
+use strongroom_tests::policies::PolicyText;
 use strongroom_tests::program::{Output, strongroom};
 use strongroom_tests::temp::{TempDir, copy_below};
 
-pub(crate) use crate::text::{Stream, policy_text};
+pub(crate) use crate::text::{Stream, streams_text};
 use crate::{DONE, INPUT};
 
 /// The officers, and in which roles.
 pub(crate) const OFFICERS: [Officer; 3] = [
-    Officer { id: "ann", role: "records-manager", seed: 1 },
+    Officer { id: "ann", role: "records", seed: 1 },
     Officer { id: "bob", role: "legal", seed: 2 },
-    Officer { id: "cid", role: "records-manager", seed: 3 },
+    Officer { id: "cid", role: "records", seed: 3 },
 ];
 
 /// Mode and end of a lock.
@@ -211,35 +212,35 @@ impl Office {
     }
 
     /// Plans a policy that is in force from today.
-    pub(crate) fn plan(&self, version: u64, streams: &[Stream]) -> Said {
+    pub(crate) fn plan(&self, version: u32, streams: &[Stream]) -> Said {
         self.plan_from(version, today(), streams)
     }
 
-    pub(crate) fn plan_from(&self, version: u64, effective: Date, streams: &[Stream]) -> Said {
+    pub(crate) fn plan_from(&self, version: u32, effective: Date, streams: &[Stream]) -> Said {
         self.write_policy(version, effective, streams);
         let (policy, plan) = (format!("policy-{version}.yaml"), format!("plan-{version}"));
         self.run(&["policy", "plan", &policy, "-o", &plan, "--json"])
     }
 
-    pub(crate) fn approve(&self, version: u64, officer: &str, key: &str) -> Said {
+    pub(crate) fn approve(&self, version: u32, officer: &str, key: &str) -> Said {
         let (policy, plan) = (format!("policy-{version}.yaml"), format!("plan-{version}"));
         let signs = ["--officer", officer, "--officer-key", key];
         let command = ["policy", "approve", &plan, "--policy", &policy];
         self.run(&[&command[..], &signs].concat())
     }
 
-    pub(crate) fn approve_both(&self, version: u64) {
+    pub(crate) fn approve_both(&self, version: u32) {
         self.approve(version, "ann", "ann").expect(DONE);
         self.approve(version, "bob", "bob").expect(DONE);
     }
 
-    pub(crate) fn apply(&self, version: u64, more: &[&str]) -> Said {
+    pub(crate) fn apply(&self, version: u32, more: &[&str]) -> Said {
         let (policy, plan) = (format!("policy-{version}.yaml"), format!("plan-{version}"));
         self.run(&[&["policy", "apply", &plan, "--policy", &policy][..], more].concat())
     }
 
     /// Plans, approves and applies.
-    pub(crate) fn in_force(&self, version: u64, streams: &[Stream]) {
+    pub(crate) fn in_force(&self, version: u32, streams: &[Stream]) {
         self.plan(version, streams).expect(DONE);
         self.approve_both(version);
         self.apply(version, &[]).expect(DONE);
@@ -265,7 +266,7 @@ impl Office {
     }
 
     /// Keeps a plan and its policy under another name.
-    pub(crate) fn keep_plan(&self, version: u64, name: &str) {
+    pub(crate) fn keep_plan(&self, version: u32, name: &str) {
         let path = self.path();
         fs::copy(path.join(format!("plan-{version}")), path.join(name)).unwrap();
         let policy = path.join(format!("policy-{version}.yaml"));
@@ -277,7 +278,7 @@ impl Office {
     }
 
     /// Makes of a plan one whose approvals counted until 2020.
-    pub(crate) fn let_plan_expire(&self, version: u64) {
+    pub(crate) fn let_plan_expire(&self, version: u32) {
         let path = self.path().join(format!("plan-{version}"));
         let Ok(Value::Object(mut plan)) = parse(&fs::read(&path).unwrap(), 1 << 20) else {
             panic!("no plan")
@@ -307,10 +308,18 @@ impl Office {
     }
 
     /// Writes a policy file.
-    pub(crate) fn write_policy(&self, version: u64, effective: Date, streams: &[Stream]) {
+    pub(crate) fn write_policy(&self, version: u32, effective: Date, streams: &[Stream]) {
         let said = strongroom(self.path(), &["policy", "regulations", "--json"]).expect(DONE);
         let (catalogue, previous) = (said.text("digest"), self.newest_policy());
-        let policy = policy_text(version, effective, previous.as_deref(), &catalogue, streams);
+        let policy = PolicyText {
+            version,
+            effective: &effective.to_string(),
+            supersedes: previous.map(|digest| digest.parse().unwrap()),
+            catalogue: Some(catalogue.parse().unwrap()),
+            streams: &streams_text(streams),
+            ..PolicyText::default()
+        }
+        .text();
         fs::write(self.path().join(format!("policy-{version}.yaml")), policy).unwrap();
     }
 

@@ -2,8 +2,6 @@
 
 use std::fmt::Write as _;
 
-use jiff::civil::Date;
-
 /// What a policy says of a stream.
 #[derive(Clone, Copy)]
 pub(crate) struct Stream {
@@ -64,29 +62,9 @@ impl Stream {
     }
 }
 
-/// A policy that keeps streams by one rule.
-pub(crate) fn policy_text(
-    version: u64,
-    effective: Date,
-    supersedes: Option<&str>,
-    catalogue: &str,
-    streams: &[Stream],
-) -> String {
-    let mut policy =
-        format!("schema: strongroom.policy/v1\nmetadata:\n  name: office\n  version: {version}\n");
-    if let Some(previous) = supersedes {
-        writeln!(policy, "  supersedes: sha256:{previous}").unwrap();
-    }
-    write!(
-        policy,
-        "  effective: {effective}\n  transition: current\n  owner: records\n\
-         catalogue: {{file: catalogue.yaml, digest: sha256:{catalogue}}}\n\
-         defaults:\n  zone: UTC\n  fiscal_year_end: \"12-31\"\n  max_future_skew: PT5M\n  \
-         max_lock: P12Y\n  grace: P30D\n  review_sla: P14D\n  sweep_every: P1D\n  \
-         disposal: {{approval: two_person, roles: [records-manager, legal], \
-         approval_ttl: P30D, certificate_retain: P1Y}}\nstreams:\n"
-    )
-    .unwrap();
+/// The streams of a policy, each kept by one rule.
+pub(crate) fn streams_text(streams: &[Stream]) -> String {
+    let mut policy = String::new();
     for Stream { lock, period, closing, backfill, zone, matches, also } in streams {
         let (clock, citation) = if *closing {
             ("{event: account_closed}", "{reg: us-sec-17a-4-c}".to_owned())

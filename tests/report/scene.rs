@@ -9,9 +9,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use strongroom_crypto::json::Value;
-use strongroom_retention::catalogue::Catalogue;
-use strongroom_tests::clock::now;
 use strongroom_tests::officers::Officer;
+use strongroom_tests::policies::{PolicyText, today};
 use strongroom_tests::program::{Output, strongroom};
 use strongroom_tests::temp::TempDir;
 
@@ -272,45 +271,31 @@ fn read_below(folder: &Path, files: &mut BTreeMap<PathBuf, Vec<u8>>) {
     }
 }
 
-/// A policy from today on, without grace.
-fn policy() -> String {
-    let today = now().to_string();
-    let (today, _) = today.split_once('T').unwrap();
-    let catalogue = Catalogue::shipped().unwrap().digest();
-    format!(
-        "schema: strongroom.policy/v1
-metadata: {{name: test, version: 1, effective: {today}, transition: current, owner: records}}
-catalogue: {{file: catalogue.yaml, digest: \"sha256:{catalogue}\"}}
-defaults:
-  zone: UTC
-  fiscal_year_end: \"12-31\"
-  max_future_skew: PT5M
-  max_lock: P12Y
-  grace: P0D
-  review_sla: P14D
-  sweep_every: P1D
-  disposal: {{approval: two_person, roles: [legal, records], approval_ttl: P30D, certificate_retain: P6Y}}
-streams:
-  - id: trail
+/// The streams of a policy.
+const STREAMS: &str = "  - id: trail
     title: Who changed what
     record_class: sec-1
-    match: {{stream: [trail]}}
+    match: {stream: [trail]}
     clock: event_time
-    segment: {{max_span: PT24H}}
+    segment: {max_span: PT24H}
     lock: governance
-    backfill: {{received_before: 2100-01-01, count_from: event_time, rationale: moved from elsewhere}}
+    backfill: {received_before: 2100-01-01, count_from: event_time, rationale: moved from elsewhere}
     citations:
       - reg: pci-dss-10-5-1
   - id: applications
     title: What applications say
     record_class: app-1
-    match: {{stream: [app]}}
+    match: {stream: [app]}
     clock: event_time
-    segment: {{max_span: PT24H}}
+    segment: {max_span: PT24H}
     lock: compliance
     citations:
-      - {{reg: pci-dss-10-5-1, set_min: P3Y, rationale: as the test says}}
-      - {{reg: eu-gdpr-5-1-e, set_max: P4Y, rationale: as the test says}}
-"
-    )
+      - {reg: pci-dss-10-5-1, set_min: P3Y, rationale: as the test says}
+      - {reg: eu-gdpr-5-1-e, set_max: P4Y, rationale: as the test says}
+";
+
+/// A policy from today on, without grace.
+fn policy() -> String {
+    PolicyText { effective: &today(), grace: "P0D", streams: STREAMS, ..PolicyText::default() }
+        .text()
 }

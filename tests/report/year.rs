@@ -7,20 +7,19 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use strongroom_archiver::document::Document;
 use strongroom_archiver::log::{About, Item, Log};
 use strongroom_archiver::store::file::FileStore;
 use strongroom_archiver::store::{LockedStore, ObjectKey, PutOptions};
-use strongroom_crypto::entry::{EntryKind, EventTree, PolicySet, Seal, TimeRange};
-use strongroom_crypto::keys::{KeyFile, OriginKey, RoleKey};
-use strongroom_crypto::name::{Environment, PeriodKeyName, Shard};
-use strongroom_crypto::officer::{OfficerKey, OfficerSignature, Registry, Signatures};
-use strongroom_crypto::range::{OriginRange, RangeList};
+use strongroom_crypto::entry::{EntryKind, Seal, TimeRange};
+use strongroom_crypto::keys::{KeyFile, OriginKey};
+use strongroom_crypto::name::{Environment, Shard};
+use strongroom_crypto::range::RangeList;
 use strongroom_crypto::time::{Instant, MS_PER_HOUR};
 use strongroom_crypto::{ArchiveId, Digest, SegmentId};
-use strongroom_retention::catalogue::Catalogue;
 use strongroom_tests::entropy::Dice;
+use strongroom_tests::policies::{PolicyText, put_in_force, registry};
 use strongroom_tests::program::strongroom;
+use strongroom_tests::sealed::{range, seal};
 use strongroom_tests::temp::TempDir;
 
 use crate::scene::{Report, assert_row, number, plain, report};
@@ -95,7 +94,7 @@ impl Year {
         fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
         let mut year = Self { dir, objects: Vec::new() };
         let mut log = year.begin(&keys);
-        Self::policy(&mut log, &keys, regulation);
+        put_in_force(&mut log, &keys, &policy(regulation), at(0));
         year.seal(&mut log, without);
         year
     }
@@ -105,47 +104,13 @@ impl Year {
         let clock = Box::new(|| Timestamp::from_second(NOW_S).unwrap());
         let unique = Box::new(move || next.fetch_add(1, Ordering::Relaxed));
         let store = FileStore::create(&self.dir.path().join("archive"), clock, unique).unwrap();
-        let officer = |seed: u8, role: &str| OfficerKey {
-            id: format!("officer-{seed}").parse().unwrap(),
-            role: role.parse().unwrap(),
-            public: RoleKey::from_seed(&[seed; 32]).public(),
-        };
-        let officers = [officer(1, "legal"), officer(2, "records"), officer(3, "legal")];
         let about = About {
             environment: Environment::Production,
-            officers: Registry::new(officers.to_vec()).unwrap(),
+            officers: registry(),
             settle: Duration::from_hours(24),
         };
         let dice = &mut Dice::new(1, 2);
         Log::create(Arc::new(store), Arc::clone(keys), &about, dice).unwrap().unwrap()
-    }
-
-    /// Two officers put a policy in force.
-    fn policy(log: &mut Log, keys: &KeyFile, regulation: &str) {
-        let catalogue = Document::Catalogue.store(log, Catalogue::shipped_text().as_bytes());
-        let catalogue = catalogue.unwrap();
-        let policy = Document::Policy.store(log, policy(catalogue, regulation).as_bytes()).unwrap();
-        let set = PolicySet {
-            catalogue,
-            effective: at(0),
-            expires_at: at(0),
-            plan: Digest::of(b"plan"),
-            policy,
-            pre_approved: Vec::new(),
-            roles: ["legal".parse().unwrap(), "records".parse().unwrap()],
-            signatures: Signatures::default(),
-            supersedes: None,
-            version: 1,
-        };
-        let kind = EntryKind::PolicySet(Box::new(set));
-        let statement = Digest::of(&kind.statement(keys.archive_id()));
-        let sign = |seed: u8| {
-            let officer = format!("officer-{seed}").parse().unwrap();
-            OfficerSignature::sign(&RoleKey::from_seed(&[seed; 32]), officer, statement)
-        };
-        let signatures = Signatures::new(vec![sign(1), sign(2)]).unwrap();
-        let item = Item { kind: kind.with_signatures(signatures), beside: None };
-        assert!(log.append(&[item], None, &mut Dice::new(1, 3)).unwrap().is_empty());
     }
 
     /// A segment for each day; what is in the objects is nobody's business here.
@@ -160,44 +125,17 @@ impl Year {
             .map(|(place, day)| {
                 let n = u64::try_from(place).unwrap();
                 let id = SegmentId::new(1_800_000_000_000 + n, &mut dice).unwrap();
-                let object = format!("segments/app/2027/01/15/{id}.parquet");
+                let happened = at(-24 * day - 1);
+                let ranges = RangeList::new(vec![range(origin, n)]).unwrap();
+                let event_time = TimeRange::new(happened, happened);
+                let seal = Seal { event_time, ..seal(id, "app", at(0), &ranges) };
                 let how = PutOptions {
                     lock: Some(lock),
                     create_only: true,
                     sha256: Digest::of(b"object"),
                 };
-                store.put(&ObjectKey::new(&*object).unwrap(), b"object", &how).unwrap();
-                self.objects.push(object.clone());
-                let range = OriginRange {
-                    origin,
-                    generation: 0,
-                    start: n,
-                    end: n + 1,
-                    prefix_len: 1,
-                    prefix_mac: Digest::of(b"prefix"),
-                };
-                let ranges = RangeList::new(vec![range]).unwrap();
-                let happened = at(-24 * day - 1);
-                let seal = Seal {
-                    bytes: 6,
-                    class: "app".parse().unwrap(),
-                    event_time: TimeRange::new(happened, happened),
-                    events: EventTree { count: 1, root: Digest::of(b"root") },
-                    hold_epoch: 0,
-                    holds: Vec::new(),
-                    late: false,
-                    manifest_sha256: Digest::of(b"manifest"),
-                    object: object.parse().unwrap(),
-                    object_sha256: Digest::of(b"object"),
-                    period_key: PeriodKeyName { id: [1; 16], generation: 0 },
-                    policy: None,
-                    ranges_sha256: ranges.digest(),
-                    receive_time: TimeRange::new(at(0), at(0)).unwrap(),
-                    retain_until: None,
-                    segment_id: id,
-                    settle_until: at(24),
-                    stream: "app".parse().unwrap(),
-                };
+                store.put(&ObjectKey::new(seal.object.as_str()).unwrap(), b"object", &how).unwrap();
+                self.objects.push(seal.object.as_str().to_owned());
                 Item { kind: EntryKind::SegmentSeal(Box::new(seal)), beside: Some(ranges.into()) }
             })
             .collect();
@@ -224,22 +162,9 @@ fn at(hours: i64) -> Instant {
     Instant::from_unix_ms(NOW_S * 1_000 + hours * MS_PER_HOUR).unwrap()
 }
 
-fn policy(catalogue: Digest, regulation: &str) -> String {
-    format!(
-        "schema: strongroom.policy/v1
-metadata: {{name: year, version: 1, effective: 2027-01-15, transition: current, owner: records}}
-catalogue: {{file: catalogue.yaml, digest: \"sha256:{catalogue}\"}}
-defaults:
-  zone: America/New_York
-  fiscal_year_end: \"12-31\"
-  max_future_skew: PT5M
-  max_lock: P12Y
-  grace: P30D
-  review_sla: P14D
-  sweep_every: P1D
-  disposal: {{approval: two_person, roles: [legal, records], approval_ttl: P30D, certificate_retain: P6Y}}
-streams:
-  - id: applications
+fn policy(regulation: &str) -> String {
+    let streams = format!(
+        "  - id: applications
     title: What applications say
     record_class: app-1
     match: {{stream: [app]}}
@@ -249,5 +174,6 @@ streams:
     citations:
       - {{reg: {regulation}}}
 "
-    )
+    );
+    PolicyText { zone: "America/New_York", streams: &streams, ..PolicyText::default() }.text()
 }

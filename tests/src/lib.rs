@@ -8,6 +8,7 @@ pub mod events;
 pub mod fault_proxy;
 pub mod faulty_store;
 pub mod officers;
+pub mod policies;
 pub mod program;
 pub mod sealed;
 pub mod temp;

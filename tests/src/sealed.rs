@@ -6,25 +6,22 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant as Stopwatch};
 
 use jiff::Timestamp;
-use strongroom_archiver::document::Document;
 use strongroom_archiver::log::{About, Item, Log, manifest_key};
 use strongroom_archiver::policies::{Labels, Policies};
 use strongroom_archiver::store::counted::{Counted, Counts};
 use strongroom_archiver::store::file::FileStore;
 use strongroom_archiver::store::{Lock, LockMode, LockedStore, ObjectKey, PutOptions};
 use strongroom_archiver::sweep::extend_overdue;
-use strongroom_crypto::entry::{
-    EntryKind, EventTree, Locked, PolicySet, Seal, TimeRange, WindowClose,
-};
-use strongroom_crypto::keys::{KeyFile, OriginKey, RoleKey};
+use strongroom_crypto::entry::{EntryKind, EventTree, Locked, Seal, TimeRange, WindowClose};
+use strongroom_crypto::keys::{KeyFile, OriginKey};
 use strongroom_crypto::name::{Environment, PeriodKeyName, Shard};
-use strongroom_crypto::officer::{OfficerKey, OfficerSignature, Registry, Signatures};
+use strongroom_crypto::origin::OriginHandle;
 use strongroom_crypto::range::{OriginRange, RangeList};
 use strongroom_crypto::time::Instant;
 use strongroom_crypto::{ArchiveId, Digest, SegmentId};
-use strongroom_retention::catalogue::Catalogue;
 
 use crate::entropy::Dice;
+use crate::policies::{PolicyText, put_in_force, registry};
 use crate::temp::TempDir;
 
 /// 2027-01-15T08:00:00Z.
@@ -111,16 +108,15 @@ impl Sealed {
         let mut dice = Dice::new(1, 1);
         let keys = Arc::new(KeyFile::generate(ArchiveId::generate(&mut dice), &mut dice));
         let archive = Self { dir: TempDir::in_memory("sealed"), keys, segments: 0 };
-        let officers = [officer(1, "legal"), officer(2, "records-manager"), officer(3, "legal")];
         let about = About {
             environment: Environment::Production,
-            officers: Registry::new(officers.to_vec()).unwrap(),
+            officers: registry(),
             settle: Duration::from_hours(24),
         };
         let keys = Arc::clone(&archive.keys);
         let mut log =
             Log::create(archive.store(), keys, &about, &mut Dice::new(1, 2)).unwrap().unwrap();
-        archive.set_policy(&mut log);
+        put_in_force(&mut log, &archive.keys, &policy(), at());
         let key = ObjectKey::new(format!("keys/period/{PERIOD}")).unwrap();
         let until = Timestamp::from_millisecond(NOW_S * 1_000 + PROOF_MS).unwrap();
         put(&log, &key, b"key", Lock { mode: LockMode::Governance, until });
@@ -138,33 +134,6 @@ impl Sealed {
         Log::open(store, Arc::clone(&self.keys)).unwrap()
     }
 
-    fn set_policy(&self, log: &mut Log) {
-        let catalogue = Document::Catalogue.store(log, Catalogue::shipped_text().as_bytes());
-        let catalogue = catalogue.unwrap();
-        let policy = Document::Policy.store(log, policy(&catalogue).as_bytes()).unwrap();
-        let set = PolicySet {
-            catalogue,
-            effective: at(),
-            expires_at: at(),
-            plan: Digest::of(b"plan"),
-            policy,
-            pre_approved: Vec::new(),
-            roles: ["legal".parse().unwrap(), "records-manager".parse().unwrap()],
-            signatures: Signatures::default(),
-            supersedes: None,
-            version: 1,
-        };
-        let kind = EntryKind::PolicySet(Box::new(set));
-        let statement = Digest::of(&kind.statement(self.keys.archive_id()));
-        let sign = |seed: u8| {
-            let officer = format!("officer-{seed}").parse().unwrap();
-            OfficerSignature::sign(&RoleKey::from_seed(&[seed; 32]), officer, statement)
-        };
-        let signatures = Signatures::new(vec![sign(1), sign(2)]).unwrap();
-        let item = Item { kind: kind.with_signatures(signatures), beside: None };
-        assert!(log.append(&[item], None, &mut Dice::new(1, 3)).unwrap().is_empty());
-    }
-
     /// Enters segments, with objects of a few bytes or without.
     fn seal(&mut self, count: u64, objects: bool) {
         let end = self.segments + count;
@@ -172,7 +141,7 @@ impl Sealed {
             let numbers = self.segments..end.min(self.segments + BATCH);
             let mut log = self.open(self.store());
             let mut dice = Dice::new(2, numbers.start);
-            let items: Vec<Item> = numbers.clone().map(|n| seal(n, &mut dice)).collect();
+            let items: Vec<Item> = numbers.clone().map(|n| item(n, &mut dice)).collect();
             let lock = log.birth_lock().unwrap();
             for item in items.iter().filter(|_| objects) {
                 let EntryKind::SegmentSeal(seal) = &item.kind else { continue };
@@ -189,83 +158,73 @@ fn at() -> Instant {
     Instant::from_unix_ms(NOW_S * 1_000).unwrap()
 }
 
-fn officer(seed: u8, role: &str) -> OfficerKey {
-    OfficerKey {
-        id: format!("officer-{seed}").parse().unwrap(),
-        role: role.parse().unwrap(),
-        public: RoleKey::from_seed(&[seed; 32]).public(),
-    }
-}
-
 fn put(log: &Log, key: &ObjectKey, bytes: &[u8], lock: Lock) {
     let how = PutOptions { lock: Some(lock), create_only: true, sha256: Digest::of(bytes) };
     log.store().put(key, bytes, &how).unwrap();
 }
 
-fn seal(n: u64, dice: &mut Dice) -> Item {
+fn item(n: u64, dice: &mut Dice) -> Item {
     // The time of an id begins where its first eight digits change.
     let begun = ((NOW_S.unsigned_abs() * 1_000) >> 16 << 16) + n / RUN * RUNS_APART_MS;
     let id = SegmentId::new(begun + n % RUN * 1_000, dice).unwrap();
     let day = Timestamp::from_millisecond(i64::try_from(begun).unwrap()).unwrap();
-    let day = day.strftime("%Y/%m/%d");
-    let range = OriginRange {
-        origin: OriginKey::from_bytes(&[3; 32]).handle("app", "file:x").unwrap(),
+    let object = format!("segments/app/{}/{id}.parquet", day.strftime("%Y/%m/%d"));
+    let origin = OriginKey::from_bytes(&[3; 32]).handle("app", "file:x").unwrap();
+    let ranges = RangeList::new(vec![range(origin, n)]).unwrap();
+    let seal = Seal { object: object.parse().unwrap(), ..seal(id, "app", at(), &ranges) };
+    Item { kind: EntryKind::SegmentSeal(Box::new(seal)), beside: Some(ranges.into()) }
+}
+
+/// One byte of an origin.
+pub fn range(origin: OriginHandle, start: u64) -> OriginRange {
+    OriginRange {
+        origin,
         generation: 0,
-        start: n,
-        end: n + 1,
+        start,
+        end: start + 1,
         prefix_len: 1,
         prefix_mac: Digest::of(b"prefix"),
-    };
-    let ranges = RangeList::new(vec![range]).unwrap();
-    let seal = Seal {
+    }
+}
+
+/// The seal of a segment with one record, received at `at`, whose object holds `object` and whose
+/// manifest holds `manifest`.
+pub fn seal(id: SegmentId, stream: &str, at: Instant, ranges: &RangeList) -> Seal {
+    let day = at.to_string();
+    let day = day.get(..10).unwrap().replace('-', "/");
+    Seal {
         bytes: 6,
-        class: "app".parse().unwrap(),
+        class: stream.parse().unwrap(),
         event_time: None,
         events: EventTree { count: 1, root: Digest::of(b"root") },
         hold_epoch: 0,
         holds: Vec::new(),
         late: false,
         manifest_sha256: Digest::of(b"manifest"),
-        object: format!("segments/app/{day}/{id}.parquet").parse().unwrap(),
+        object: format!("segments/{stream}/{day}/{id}.parquet").parse().unwrap(),
         object_sha256: Digest::of(b"object"),
         period_key: PERIOD,
         policy: None,
         ranges_sha256: ranges.digest(),
-        receive_time: TimeRange::new(at(), at()).unwrap(),
+        receive_time: TimeRange::new(at, at).unwrap(),
         retain_until: None,
         segment_id: id,
-        settle_until: at().saturating_add_ms(24 * 3_600_000),
-        stream: "app".parse().unwrap(),
-    };
-    Item { kind: EntryKind::SegmentSeal(Box::new(seal)), beside: Some(ranges.into()) }
+        settle_until: at.saturating_add_ms(24 * 3_600_000),
+        stream: stream.parse().unwrap(),
+    }
 }
 
 /// Everything for a year.
-fn policy(catalogue: &Digest) -> String {
-    format!(
-        "schema: strongroom.policy/v1
-metadata: {{name: scale, version: 1, effective: 2027-01-15, transition: current, owner: records}}
-catalogue: {{file: catalogue.yaml, digest: \"sha256:{catalogue}\"}}
-defaults:
-  zone: UTC
-  fiscal_year_end: \"12-31\"
-  max_future_skew: PT5M
-  max_lock: P12Y
-  grace: P30D
-  review_sla: P14D
-  sweep_every: P1D
-  disposal:
-    {{approval: two_person, roles: [records-manager, legal], approval_ttl: P30D, certificate_retain: P1Y}}
-streams:
-  - id: app
+fn policy() -> String {
+    let streams = "  - id: app
     title: Events of an application
     record_class: app
-    match: {{stream: [app]}}
+    match: {stream: [app]}
     clock: event_time
-    segment: {{max_span: PT24H}}
+    segment: {max_span: PT24H}
     lock: governance
     citations:
-      - {{reg: pci-dss-10-5-1, set_min: P1Y, rationale: as the test says}}
-"
-    )
+      - {reg: pci-dss-10-5-1, set_min: P1Y, rationale: as the test says}
+";
+    PolicyText { streams, ..PolicyText::default() }.text()
 }

@@ -33,7 +33,7 @@ use strongroom_crypto::{
     name::Shard,
     note::VerifierKey,
 };
-use strongroom_tests::temp::TempDir;
+use strongroom_tests::temp::{TempDir, copy_below};
 
 /// 2026-11-21T08:00:00Z.
 const START_SECOND: i64 = 1_795_248_000;
@@ -213,7 +213,7 @@ impl Archive {
     pub(crate) fn copy(&self) -> Copy {
         let temp = TempDir::new("tamper-copy");
         let root = temp.path().join("store");
-        copy_tree(&self.root(), &root);
+        copy_below(&self.root(), &root);
         let copy = Copy {
             _temp: temp,
             root,
@@ -238,19 +238,6 @@ fn lines(from: usize, to: usize) -> String {
         )
     };
     (from..to).map(line).collect()
-}
-
-fn copy_tree(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy_tree(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).unwrap();
-        }
-    }
 }
 
 /// A copy of an archive's store.

@@ -23,7 +23,7 @@ use crate::cli::target::{Place, Target};
 use crate::cli::{EXIT_DONE, EXIT_FINDING, Failure, Machine, output};
 use crate::document::Document;
 use crate::log::{Log, instant, timestamp};
-use crate::plan::{self, Basis, Change, Lasting, MAX_PRICES_BYTES, PlanError, Setting};
+use crate::plan::{self, Basis, Change, Lasting, PlanError, Setting};
 use crate::prices::{PriceError, Prices};
 use crate::terms::Terms;
 
@@ -176,11 +176,7 @@ fn make(
 
 /// The text of a table of prices, which the plan takes up whole.
 fn prices(path: &Path) -> Result<String, Failure> {
-    let text = read(path)?;
-    if text.len() > MAX_PRICES_BYTES {
-        let message = format!("`{}` is longer than {MAX_PRICES_BYTES} bytes", path.display());
-        return Err(Failure::input(message, "name a table of prices with `--prices FILE`"));
-    }
+    let text = Prices::read_text(path)?;
     Prices::parse(path, &text)?;
     Ok(text)
 }
