@@ -4,6 +4,7 @@
 //! | module | job |
 //! | --- | --- |
 //! | [`history`] | what the log says of orders, certificates, reviews and released holds |
+//! | [`dates`] | whether what an order names might go, decided again |
 //! | [`propose`] | which segments may go, and whether they still may |
 //! | [`batch`] | the document that officers approve |
 //! | [`execute`] | the order, and what it destroys |
@@ -13,6 +14,7 @@
 
 pub mod batch;
 pub mod certificate;
+pub mod dates;
 pub mod execute;
 pub mod history;
 pub mod propose;
@@ -29,6 +31,7 @@ use strongroom_crypto::time::Instant;
 
 use crate::log::LogError;
 use crate::store::StoreError;
+use dates::Premature;
 use propose::Unfit;
 
 /// A disposal that cannot go on.
@@ -92,6 +95,16 @@ pub enum DispositionError {
     /// There is no such order.
     #[error("the log has no order `{0}`")]
     NoOrder(OrderId),
+    /// A segment was not to go by this order.
+    #[error("segment {id} is not touched: the order of entry {index} came too early, {why}")]
+    Premature {
+        /// The segment.
+        id: SegmentId,
+        /// The order's entry.
+        index: u64,
+        /// Why.
+        why: Premature,
+    },
     /// Something is still there.
     #[error("`{object}` is still there: {detail}")]
     Left {

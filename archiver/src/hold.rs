@@ -107,6 +107,26 @@ pub fn note(histories: &mut Histories, index: u64, at: Instant, kind: &EntryKind
     }
 }
 
+/// When the last hold over a segment was released by a time. The state has every list at hand; one
+/// that is not there counts as if the segment stood in it.
+pub fn last_release(
+    histories: &Histories,
+    state: &State,
+    segment: &SegmentId,
+    sealed: &[HoldId],
+    by: Instant,
+) -> Option<Instant> {
+    let listed = |placed: &Placed| {
+        let lists = placed.list.iter().map(|list| state.list(*list));
+        lists.into_iter().any(|list| list.map_or(true, |list| list.contains(segment)))
+    };
+    let over = histories
+        .iter()
+        .filter(|(hold, history)| sealed.contains(hold) || history.placed.iter().any(listed));
+    let released = over.filter_map(|(_, history)| history.released.as_ref().map(|one| one.at));
+    released.filter(|at| *at <= by).max()
+}
+
 /// The segments of `ids` that an open order came first for.
 ///
 /// # Errors

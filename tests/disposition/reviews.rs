@@ -189,3 +189,27 @@ fn a_batch_that_died_is_not_shown_as_waiting() {
     assert!(listed.contains(&format!("expired     {lapses}")), "{listed}");
     assert!(!listed.contains("waiting"), "{listed}");
 }
+
+#[test]
+fn whoever_decides_about_a_batch_sees_what_is_in_it() {
+    let scene = Scene::new("seen");
+    scene.propose();
+    let segment = scene.batch().segments[0].id.to_string();
+    let fresh = text(scene.run(&["show", "batch.json"]).expect(0));
+    let approved = text(scene.approve("ada", "ada").expect(0));
+    for shown in [fresh, approved] {
+        assert!(shown.contains(&segment) && shown.contains("by pci-dss-10-5-1"), "{shown}");
+    }
+}
+
+#[test]
+fn approvals_that_lapse_before_the_date_are_not_taken() {
+    let scene = Scene::new("lapsing");
+    scene.propose();
+    let mut batch = scene.batch();
+    batch.segments[0].destroyable_from = batch.expires_at;
+    let bytes = batch.to_json().unwrap().to_canonical();
+    std::fs::write(scene.folder().join("batch.json"), bytes).unwrap();
+    let refused = scene.approve("ada", "ada").expect(2);
+    assert!(refused.stderr.contains("approvals of this batch lapse at"), "{}", refused.stderr);
+}

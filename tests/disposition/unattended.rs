@@ -3,11 +3,21 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use strongroom_archiver::disposition::execute::{Clocks, order};
+use jiff::Timestamp;
+use strongroom_archiver::act::enter;
+use strongroom_archiver::disposition::DispositionError;
+use strongroom_archiver::disposition::batch::Batch;
+use strongroom_archiver::disposition::dates::Premature;
+use strongroom_archiver::disposition::execute::{Clocks, carry_out, order};
+use strongroom_archiver::log::Log;
+use strongroom_archiver::policies::{Labels, Policies};
+use strongroom_archiver::store::file::FileStore;
 use strongroom_crypto::json::Value;
+use strongroom_crypto::keys::{KeyFile, Role};
 use strongroom_tests::clock::now;
 use strongroom_tests::officers::Officer;
 use strongroom_tests::policies::{PolicyText, today};
@@ -69,6 +79,15 @@ impl Bench {
         let file = format!("{stream}-{name}.ndjson");
         fs::write(self.path().join(&file), event.repeat(3)).unwrap();
         self.run(&["archive", "--stream", stream, &file]).expect(0);
+    }
+
+    fn open(&self) -> (Log, Arc<KeyFile>) {
+        let text = fs::read_to_string(self.path().join("archive.key")).unwrap();
+        let keys = Arc::new(KeyFile::parse(&text).unwrap());
+        let entropy = Scene::dice().into_closure();
+        let root = self.path().join("archive");
+        let store = FileStore::open(&root, Box::new(now), entropy).unwrap();
+        (Log::open(Arc::new(store), Arc::clone(&keys)).unwrap().on_duty(Role::Remove), keys)
     }
 
     fn sweep(&self, most: &str) -> Output {
@@ -188,6 +207,59 @@ fn a_hold_stops_what_is_pre_approved_and_a_run_takes_no_more_than_it_may() {
     assert_eq!(bench.segments("brief"), 1);
     bench.run(&["sweep", "--duty", "hold"]).expect(0);
     bench.verify();
+}
+
+/// Whoever may enter an order says in it when its grace is over: that is decided again.
+#[test]
+fn an_order_within_the_grace_is_not_carried_out_and_verify_tells() {
+    let bench = Bench::new();
+    bench.archive("patient", "a");
+    let propose = ["disposition", "propose", "-o", "batch.json"];
+    let begun = Instant::now();
+    while !bench.path().join("batch.json").is_file() {
+        assert!(begun.elapsed() < PATIENCE, "the lock does not lapse");
+        bench.run(&propose).expect(0);
+        sleep(Duration::from_millis(250));
+    }
+    let mut batch = Batch::parse(&fs::read(bench.path().join("batch.json")).unwrap()).unwrap();
+    let grace = batch.segments[0].destroyable_from.unix_ms();
+    let grace = Timestamp::from_millisecond(grace).unwrap();
+    assert!(grace > now());
+    batch.segments[0].destroyable_from = batch.as_of;
+    let (mut log, keys) = bench.open();
+    Scene::store_list(&log, &batch.list().unwrap());
+    let voided = enter(&mut log, batch.entry().unwrap(), &mut Scene::dice()).unwrap();
+    assert_eq!(voided, None, "the log cannot tell");
+    let policies =
+        Policies::load(&**log.store(), log.covered(), log.state(), Labels::new()).unwrap();
+    let clocks = Clocks { local: now(), store: now() };
+    let refused = carry_out(&mut log, &keys, &policies, &batch.order, clocks, &mut Scene::dice());
+    let why = Premature::Grace(grace);
+    let early = |error: &DispositionError| matches!(error, DispositionError::Premature { why: found, .. } if *found == why);
+    assert!(refused.as_ref().is_err_and(early), "{refused:?}");
+    let id = batch.order.to_string();
+    let swept = bench.run(&["sweep", "--duty", "remove", "--json"]).expect(1);
+    assert!(swept.stderr.contains("its grace lasted until"), "{}", swept.stderr);
+    assert_eq!(bench.segments("patient"), 1);
+    let checked = bench.run(&["disposition", "verify", &id]).expect(1);
+    assert!(checked.stderr.contains("its grace lasted until"), "{}", checked.stderr);
+    let found = bench.run(&["verify", "--json"]).expect(1);
+    assert_eq!(found.text("verdict"), "FAIL");
+    let shown = String::from_utf8_lossy(&found.stdout).into_owned();
+    assert!(shown.contains("its grace lasted until"), "{shown}");
+}
+
+/// What is in the way of nothing is not looked at: a run takes the first that go by themselves, however
+/// many that take officers stand before them.
+#[test]
+fn what_takes_officers_does_not_keep_the_rest_from_going() {
+    let bench = Bench::new();
+    for name in ["a", "b"] {
+        bench.archive("reviewed", name);
+    }
+    bench.archive("brief", "c");
+    bench.sweep_until("1", 1);
+    assert_eq!((bench.segments("brief"), bench.segments("reviewed")), (0, 2));
 }
 
 #[test]

@@ -121,3 +121,16 @@ fn two_people_of_one_role_and_one_person_twice_are_not_enough() {
     office.approve(1, "bob", "bob").expect(DONE);
     office.apply(1, &[]).expect(DONE);
 }
+
+#[test]
+fn a_policy_is_entered_once_however_often_it_is_applied() {
+    let office = Office::new();
+    office.archive("a", 3);
+    office.in_force(1, &[Stream::governance("P1Y")]);
+    let entries = || office.run(&["status", "--json"]).expect(DONE).output.number("entries");
+    let before = entries();
+    let again = office.apply(1, &[]).expect(DONE).output;
+    let shown = String::from_utf8_lossy(&again.stdout).into_owned();
+    assert!(shown.contains("version 1 was entered before"), "{shown}");
+    assert_eq!(entries(), before);
+}

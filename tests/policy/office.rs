@@ -188,9 +188,9 @@ impl Office {
         self.run(&["sweep", "--duty", "lock"]).expect(DONE);
     }
 
-    /// An officer says that the account was closed a minute ago.
+    /// An officer says that the account was closed just now.
     pub(crate) fn close_account(&self) {
-        let at = in_minutes(-1).to_string();
+        let at = in_minutes(0).to_string();
         let event = ["clock", "record", "--stream", "app", "--event", "account_closed"];
         let signed = ["--at", &at, "--officer", "ann", "--officer-key", "ann"];
         self.run(&[&event[..], &signed].concat()).expect(DONE);

@@ -16,6 +16,7 @@ use super::target::{Place, Target};
 use super::{EXIT_AGAIN, EXIT_FINDING, EXIT_INPUT, Failure, Machine};
 use crate::disposition::DispositionError;
 use crate::disposition::batch::Batch;
+use crate::disposition::dates::Premature;
 use crate::disposition::history::History;
 use crate::log::Log;
 
@@ -106,6 +107,14 @@ impl From<DispositionError> for Failure {
             DispositionError::Left { .. } => (
                 EXIT_FINDING,
                 "the order stays open: remove what keeps it, then execute the order again",
+            ),
+            DispositionError::Premature { why: Premature::Undated, .. } => (
+                EXIT_FINDING,
+                "the order stays open, and nothing of it was destroyed: execute it again with the `--config` that has the stream's labels",
+            ),
+            DispositionError::Premature { .. } => (
+                EXIT_FINDING,
+                "the order stays open, and nothing of it was destroyed: find out who entered it with `strongroom disposition show`",
             ),
             DispositionError::NoPolicy => {
                 (EXIT_INPUT, "`strongroom policy plan` begins the approval of one")

@@ -69,8 +69,11 @@ fn release(arguments: &Release, machine: &Machine) -> Result<u8, Failure> {
     let not_active = || Failure::input(format!("hold `{hold}` is not active"), SHOWN);
     let placed = active.ok_or_else(not_active)?;
     let kind = match waiting(&log, &keys, hold, placed)? {
-        Some(_) if arguments.reason.is_some() => {
-            let message = format!("another officer has given a reason to release `{hold}`");
+        Some(kind) if arguments.reason.is_some() => {
+            let given =
+                matches!(&kind, EntryKind::HoldRelease(release) if release.detail.is_some());
+            let reason = if given { "with its reason" } else { "without a reason" };
+            let message = format!("a release of `{hold}` waits for another officer, {reason}");
             return Err(Failure::input(message, "sign it without `--reason`"));
         }
         Some(kind) => {

@@ -253,3 +253,19 @@ pub fn differences<'a>(
     }
     Ok(found)
 }
+
+/// The objects of the period keys that a certificate says are destroyed.
+///
+/// # Errors
+///
+/// The bytes are no certificate.
+pub fn destroyed_keys(bytes: &[u8]) -> Result<Vec<String>, JsonError> {
+    let mut members = ObjectReader::from_bytes(bytes, MAX_CERTIFICATE_BYTES)?;
+    let mut names = Vec::new();
+    for mut key in members.objects("keys")? {
+        if key.text("fate")? == KeyFate::Destroyed.as_str() {
+            names.push(key.text("key")?);
+        }
+    }
+    Ok(names)
+}

@@ -10,8 +10,6 @@ use strongroom_crypto::keys::{Entropy, KeyFile};
 use strongroom_crypto::manifest::{MAX_MANIFEST_BYTES, Manifest};
 use strongroom_crypto::name::{OrderId, PeriodKeyName};
 use strongroom_crypto::officer::Signatures;
-use strongroom_retention::decision::KeepUntil;
-use strongroom_retention::hold::Holds;
 
 use super::DispositionError;
 use super::batch::{Batch, Candidate};
@@ -20,8 +18,8 @@ use super::history::{Certified, History, Ordered};
 use super::propose::{check, statement};
 use crate::act::{enter, pending};
 use crate::document::Document;
-use crate::log::{Log, instant, manifest_key, period_key_object, timestamp};
-use crate::policies::{About, Policies};
+use crate::log::{Log, instant, manifest_key, period_key_object};
+use crate::policies::Policies;
 use crate::store::{ListedVersion, ObjectKey, StoreError};
 
 /// How far this machine's clock and the store's may be apart: the rest is a clock that is wrong.
@@ -127,16 +125,18 @@ pub fn carry_out(
         return Ok(certified);
     }
     let policies = &policies.with_clocks(&history.clocks);
-    for segment in history.segments(ordered) {
-        let Some((_, seal)) = history.seals.get(segment) else { continue };
-        require_over(policies, seal, timestamp(ordered.at))?;
+    let (sealed, dates) = (history.sealed(ordered)?, history.dates(policies));
+    for (_, seal) in &sealed {
+        if let Some(why) = dates.premature(&ordered.order, ordered.at, seal) {
+            let (id, index) = (seal.segment_id, ordered.index);
+            return Err(DispositionError::Premature { id, index, why });
+        }
     }
     let mut destroyed = Vec::new();
-    for segment in history.segments(ordered) {
-        let Some((index, seal)) = history.seals.get(segment) else { continue };
+    for (index, seal) in sealed {
         // A crash here leaves the rest to the next who executes the order.
         let versions = destroy(log, seal)?;
-        destroyed.push(Destroyed { index: *index, seal: seal.clone(), versions });
+        destroyed.push(Destroyed { index, seal: seal.clone(), versions });
     }
     // Versions before keys: whoever is interrupted in between leaves nothing that cannot be read.
     let mut fates = Vec::new();
@@ -158,19 +158,6 @@ pub fn carry_out(
     let bytes = certificate.to_json().to_canonical();
     let digest = Document::Certificate.store(log, &bytes)?;
     certify(log, keys, id, digest, entropy)
-}
-
-/// Refuses to destroy what, by the policies of the order's time, was not to go yet: whoever could append
-/// an order could not decide a date.
-fn require_over(policies: &Policies, seal: &Seal, at: Timestamp) -> Result<(), DispositionError> {
-    let decision = policies.decide_about(&About::from(seal), None, &Holds::default(), at);
-    match decision.keep_until {
-        KeepUntil::Until(until) if until <= at => Ok(()),
-        _ => Err(DispositionError::Left {
-            object: seal.object.to_string(),
-            detail: "it was ordered before its date, and is not touched".to_owned(),
-        }),
-    }
 }
 
 /// Enters a certificate. Of two who carried out one order, one certifies it.

@@ -8,12 +8,15 @@ use strongroom_crypto::entry::{
 };
 use strongroom_crypto::keys::KeyFile;
 use strongroom_crypto::list::SegmentList;
-use strongroom_crypto::name::{HoldId, OrderId};
-use strongroom_crypto::state::{LiveSegment, State};
+use strongroom_crypto::name::OrderId;
+use strongroom_crypto::state::{FoldError, LiveSegment, State};
 use strongroom_crypto::time::Instant;
 use strongroom_crypto::{Digest, SegmentId};
 
+use super::dates::Dates;
+use crate::hold::{self, Histories};
 use crate::log::{Log, LogError, timestamp, visit_until};
+use crate::policies::Policies;
 use crate::store::{Covered, LockedStore};
 
 /// Orders, certificates, reviews and released holds, and the state with every list at hand.
@@ -31,7 +34,8 @@ pub struct History {
     pub clocks: Vec<(Instant, ClockEvent)>,
     /// The newest certificate.
     pub certificate: Option<Digest>,
-    released: Vec<Released>,
+    /// What was entered of holds.
+    pub holds: Histories,
 }
 
 /// An order.
@@ -67,13 +71,6 @@ pub struct Review {
     pub act: OfficerAct,
 }
 
-#[derive(Debug)]
-struct Released {
-    hold: HoldId,
-    at: Instant,
-    lists: Vec<SegmentList>,
-}
-
 impl History {
     /// Reads the log of an archive.
     ///
@@ -97,21 +94,14 @@ impl History {
         mut show: impl FnMut(u64, &Entry),
     ) -> Result<Self, LogError> {
         let (mut seals, mut orders, mut reviews) = (BTreeMap::new(), Vec::new(), Vec::new());
-        let (mut holds, mut releases) = (BTreeMap::<HoldId, Vec<Digest>>::new(), Vec::new());
-        let (mut newest, mut clocks) = (None, Vec::new());
+        let (mut holds, mut newest, mut clocks) = (Histories::new(), None, Vec::new());
         let state = visit_until(store, keys, covered, until, |index, entry, _| {
             show(index, &entry);
             let at = entry.at();
+            hold::note(&mut holds, index, at, entry.kind());
             match entry.into_kind() {
                 EntryKind::SegmentSeal(seal) => {
                     seals.insert(seal.segment_id, (index, *seal));
-                }
-                EntryKind::HoldPlace(place) => {
-                    holds.entry(place.hold).or_default().extend(place.list);
-                }
-                EntryKind::HoldRelease(lifted) => {
-                    let lists = holds.remove(&lifted.hold).unwrap_or_default();
-                    releases.push((lifted.hold, at, lists));
                 }
                 EntryKind::ClockEvent(event) => clocks.push((at, *event)),
                 EntryKind::OfficerAct(act) if act.verdict != Verdict::Approve => {
@@ -131,13 +121,7 @@ impl History {
                 _ => {}
             }
         })?;
-        let at_hand = |lists: Vec<Digest>| {
-            lists.into_iter().filter_map(|list| state.list(list).ok().cloned()).collect()
-        };
-        let ended = releases.into_iter();
-        let ended = ended.map(|(hold, at, lists)| Released { hold, at, lists: at_hand(lists) });
-        let lifted = ended.collect();
-        Ok(Self { seals, orders, reviews, clocks, certificate: newest, released: lifted, state })
+        Ok(Self { seals, orders, reviews, clocks, certificate: newest, holds, state })
     }
 
     /// The newest order of an id.
@@ -145,17 +129,37 @@ impl History {
         self.orders.iter().rev().find(|ordered| ordered.order.order == *id)
     }
 
-    /// When the last hold over a segment was released that is active no more.
+    /// When the last hold over a segment was released.
     pub fn last_release(&self, segment: &LiveSegment) -> Option<Timestamp> {
-        let over = |released: &&Released| {
-            segment.holds.contains(&released.hold)
-                || released.lists.iter().any(|list| list.contains(&segment.segment_id))
-        };
-        self.released.iter().filter(over).map(|released| timestamp(released.at)).max()
+        let (id, sealed) = (&segment.segment_id, &segment.holds);
+        let last = hold::last_release(&self.holds, &self.state, id, sealed, Instant::MAX);
+        last.map(timestamp)
     }
 
     /// The ids of an order's segments: their list is at hand.
     pub fn segments(&self, ordered: &Ordered) -> &[SegmentId] {
         self.state.list(ordered.order.list).map(SegmentList::as_slice).unwrap_or_default()
+    }
+
+    /// The seals of an order's segments with their entries.
+    ///
+    /// # Errors
+    ///
+    /// Not everything that the order names is known: nothing may be said of the rest.
+    pub fn sealed(&self, ordered: &Ordered) -> Result<Vec<(u64, &Seal)>, LogError> {
+        let list = self.state.list(ordered.order.list).map_err(FoldError::from)?;
+        let seals = list.as_slice().iter().map(|id| {
+            let sealed = self.seals.get(id).map(|(index, seal)| (*index, seal));
+            sealed.ok_or_else(|| LogError::Damaged {
+                object: format!("entry {}", ordered.index),
+                detail: format!("it orders segment {id}, which no entry sealed"),
+            })
+        });
+        seals.collect()
+    }
+
+    /// What decides again whether orders came in time.
+    pub fn dates<'a>(&'a self, policies: &'a Policies) -> Dates<'a> {
+        Dates { policies, state: &self.state, holds: &self.holds }
     }
 }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use strongroom_crypto::entry::{EntryKind, Verdict};
 use strongroom_crypto::keys::Entropy;
-use strongroom_crypto::name::{OrderId, StreamName};
+use strongroom_crypto::name::{ClassName, OrderId, StreamName};
 use strongroom_crypto::state::LiveSegment;
 use strongroom_crypto::{ArchiveId, Digest, SegmentId};
 use strongroom_retention::decision::{Decision, KeepUntil, State};
@@ -29,6 +29,21 @@ pub struct Selection {
     pub streams: Vec<StreamName>,
     /// At most so many segments.
     pub max_objects: usize,
+    /// Only what goes without approval: of these classes by its seal, by its rule, and past its grace.
+    pub pre_approved: Option<Vec<ClassName>>,
+}
+
+impl Selection {
+    fn takes(&self, segment: &LiveSegment) -> bool {
+        let of_stream = self.streams.is_empty() || self.streams.contains(&segment.stream);
+        of_stream
+            && self.pre_approved.as_ref().is_none_or(|classes| classes.contains(&segment.class))
+    }
+
+    /// What a segment has to come to.
+    fn wants(&self, decision: &Decision) -> bool {
+        if self.pre_approved.is_some() { decision.may_be_destroyed() } else { may_go(decision) }
+    }
 }
 
 /// What came of a proposal.
@@ -91,11 +106,14 @@ pub fn propose(
     let most = selection.max_objects.min(MAX_BATCH_SEGMENTS);
     let (mut segments, mut left) = (Vec::new(), Vec::new());
     for segment in history.state.segments() {
-        let wanted = selection.streams.is_empty() || selection.streams.contains(&segment.stream);
-        if !wanted || segments.len() >= most {
+        if segments.len() >= most {
+            break;
+        }
+        if !selection.takes(segment) {
             continue;
         }
-        match examine(log, history, policies, segment, selection.as_of)? {
+        let wants = |decision: &Decision| selection.wants(decision);
+        match examine(log, history, policies, segment, selection.as_of, &wants)? {
             Ok(candidate) => segments.push(candidate),
             Err(Unfit::Kept(_)) => {}
             Err(why) => left.push((segment.segment_id, why)),
@@ -148,7 +166,7 @@ pub fn check(
         let unfit = |why| DispositionError::Unfit { id: candidate.id, why };
         let live = history.state.segment(&candidate.id).ok().flatten();
         let live = live.ok_or_else(|| unfit(Unfit::Gone))?;
-        let found = examine(log, history, policies, live, at)?.map_err(unfit)?;
+        let found = examine(log, history, policies, live, at, &may_go)?.map_err(unfit)?;
         if found != *candidate {
             return Err(unfit(Unfit::Differs));
         }
@@ -179,13 +197,14 @@ pub fn statement(kind: &EntryKind, archive: ArchiveId) -> Digest {
     Digest::of(&kind.statement(archive))
 }
 
-/// Whether a segment may go at an instant; the state's lists are at hand.
+/// Whether a segment comes to what is wanted at an instant; the state's lists are at hand.
 fn examine(
     log: &Log,
     history: &History,
     policies: &Policies,
     segment: &LiveSegment,
     at: Timestamp,
+    wants: &dyn Fn(&Decision) -> bool,
 ) -> Result<Result<Candidate, Unfit>, LogError> {
     let state = &history.state;
     let last_release = history.last_release(segment);
@@ -196,7 +215,7 @@ fn examine(
     // What has no date yet is most of an archive: its objects are not looked at.
     let decision = decide(None);
     let keep = decision.keep_until.instant();
-    if !may_go(&decision) {
+    if !wants(&decision) {
         return Ok(Err(Unfit::Kept(keep)));
     }
     let undecided = |reason| LogError::Fold(strongroom_crypto::state::FoldError::Undecided(reason));
@@ -216,7 +235,7 @@ fn examine(
     }
     let decision = decide(Some(lock_until));
     let (KeepUntil::Until(keep), Some(from), true) =
-        (decision.keep_until, decision.destroyable_from, may_go(&decision))
+        (decision.keep_until, decision.destroyable_from, wants(&decision))
     else {
         return Ok(Err(Unfit::Kept(decision.keep_until.instant())));
     };

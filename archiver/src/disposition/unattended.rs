@@ -1,17 +1,14 @@
 //! Disposal without anybody at hand: orders that are open are carried out to their end, and what the policy in force approves by
 //! itself is ordered and destroyed, once its grace is over. Whatever takes officers is left to them.
 
-use std::collections::BTreeSet;
-
 use jiff::Timestamp;
 use strongroom_crypto::SegmentId;
 use strongroom_crypto::keys::{Entropy, KeyFile};
-use strongroom_crypto::name::{ClassName, OrderId, StreamName};
+use strongroom_crypto::name::{ClassName, OrderId};
 use strongroom_crypto::state::State;
-use strongroom_retention::decision;
 
 use super::DispositionError;
-use super::batch::{Batch, MAX_BATCH_SEGMENTS};
+use super::batch::Batch;
 use super::execute::{Clocks, carry_out, order};
 use super::history::{Certified, History};
 use super::propose::{Proposal, Selection, Unfit, propose};
@@ -67,17 +64,6 @@ fn approved_classes(state: &State, now: Timestamp) -> &[ClassName] {
     state.policy_in_force(instant(now)).map(|policy| &*policy.pre_approved).unwrap_or_default()
 }
 
-/// The streams of which something may go without approval, by its class and by its rule.
-fn approved_streams(history: &History, policies: &Policies, now: Timestamp) -> Vec<StreamName> {
-    let classes = approved_classes(&history.state, now);
-    let segments = history.state.segments();
-    let segments = segments.filter(|segment| classes.contains(&segment.class));
-    let approved =
-        segments.filter(|one| policies.decide(one, &[], now).state == decision::State::Approved);
-    let streams: BTreeSet<StreamName> = approved.map(|segment| segment.stream.clone()).collect();
-    streams.into_iter().collect()
-}
-
 impl Unattended {
     fn take(
         &mut self,
@@ -105,24 +91,19 @@ impl Unattended {
         entropy: &mut dyn Entropy,
     ) -> Result<Option<Batch>, DispositionError> {
         let history = History::read(log, keys)?;
-        let streams = approved_streams(&history, policies, now);
-        // No stream at all would be all of them.
-        if streams.is_empty() {
-            return Ok(None);
-        }
-        let selection = Selection { as_of: now, streams, max_objects: MAX_BATCH_SEGMENTS };
-        let Proposal { batch, left } = propose(log, &history, policies, &selection, now, entropy)?;
-        let classes = approved_classes(&history.state, now);
-        let is_approved = |id: &SegmentId| {
-            let live = history.state.segment(id).ok().flatten();
-            live.is_some_and(|segment| classes.contains(&segment.class))
+        let selection = Selection {
+            as_of: now,
+            streams: Vec::new(),
+            max_objects,
+            pre_approved: Some(approved_classes(&history.state, now).to_vec()),
         };
-        self.left.extend(left.into_iter().filter(|(id, _)| is_approved(id)));
-        let Some(mut batch) = batch else { return Ok(None) };
-        batch
-            .segments
-            .retain(|one| classes.contains(&one.class) && one.destroyable_from <= instant(now));
-        batch.segments.truncate(max_objects);
-        Ok(Some(batch).filter(|batch| !batch.segments.is_empty()))
+        let proposal = propose(log, &history, policies, &selection, now, entropy);
+        let Proposal { batch, left } = match proposal {
+            // Nothing is approved where no policy is in force.
+            Err(DispositionError::NoPolicy) => return Ok(None),
+            proposal => proposal?,
+        };
+        self.left.extend(left);
+        Ok(batch)
     }
 }

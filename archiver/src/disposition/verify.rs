@@ -1,16 +1,12 @@
 //! Whether what an order destroyed is gone, and what is certified of it is so.
 
-use strongroom_crypto::json::ObjectReader;
-use strongroom_retention::decision::KeepUntil;
-use strongroom_retention::hold::Holds;
-
 use super::DispositionError;
-use super::certificate::{MAX_CERTIFICATE_BYTES, differences};
+use super::certificate::{destroyed_keys, differences};
 use super::execute::versions;
 use super::history::{History, Ordered};
 use crate::document::Document;
-use crate::log::{Log, LogError, timestamp};
-use crate::policies::{About, Policies};
+use crate::log::{Log, LogError, period_key_object};
+use crate::policies::Policies;
 use crate::store::ObjectKey;
 
 /// Everything that is not as it should be, each in a sentence; nothing, if all is.
@@ -25,18 +21,12 @@ pub fn verify(
     ordered: &Ordered,
 ) -> Result<Vec<String>, DispositionError> {
     let mut findings = Vec::new();
-    let (at, policies) = (timestamp(ordered.at), policies.with_clocks(&history.clocks));
-    for id in history.segments(ordered) {
-        let Some((_, seal)) = history.seals.get(id) else { continue };
-        let decision = policies.decide_about(&About::from(seal), None, &Holds::default(), at);
-        match decision.keep_until {
-            KeepUntil::Until(until) if until > at => {
-                findings.push(format!("segment {id} was kept until {until}, ordered at {at}"));
-            }
-            KeepUntil::Until(_) => {}
-            KeepUntil::Open => findings.push(format!(
-                "segment {id}: its date cannot be decided; where the policy matches labels, give `--config`"
-            )),
+    let policies = policies.with_clocks(&history.clocks);
+    let dates = history.dates(&policies);
+    for (_, seal) in history.sealed(ordered)? {
+        if let Some(why) = dates.premature(&ordered.order, ordered.at, seal) {
+            let (id, at) = (seal.segment_id, ordered.at);
+            findings.push(format!("segment {id} was ordered too early, at {at}: {why}"));
         }
         let key = ObjectKey::new(seal.object.as_str())?;
         let left = versions(log, &key)?.len();
@@ -68,21 +58,16 @@ fn certificate(
     bytes: &[u8],
 ) -> Result<Vec<String>, DispositionError> {
     let mut findings = Vec::new();
-    let segments = history.segments(ordered).iter();
-    let seals = segments.filter_map(|id| history.seals.get(id));
-    let seals = seals.map(|(index, seal)| (*index, seal));
+    let seals = history.sealed(ordered)?.into_iter();
     let differ = differences(bytes, &ordered.order, ordered.index, seals)?;
     findings.extend(differ.into_iter().map(|differs| format!("its certificate: {differs}")));
-    let mut members = ObjectReader::from_bytes(bytes, MAX_CERTIFICATE_BYTES)?;
-    for mut key in members.objects("keys")? {
-        let (name, fate) = (key.text("key")?, key.text("fate")?);
+    for name in destroyed_keys(bytes)? {
         // A key of the name that was made since, for segments that came later, is another key.
-        let live = |name: &str| {
-            let mut segments = history.state.segments();
-            segments.any(|segment| format!("keys/period/{}", segment.period_key) == name)
-        };
-        let left = versions(log, &ObjectKey::new(name.as_str())?)?.len();
-        if fate == "destroyed" && left > 0 && !live(&name) {
+        let key = ObjectKey::new(name.as_str())?;
+        let mut live = history.state.segments();
+        let live = live.any(|one| period_key_object(&one.period_key).is_ok_and(|of| of == key));
+        let left = versions(log, &key)?.len();
+        if left > 0 && !live {
             findings.push(format!("`{name}` is there, its destruction was certified"));
         }
     }

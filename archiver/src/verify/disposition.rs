@@ -4,20 +4,17 @@ use jiff::SignedDuration;
 use strongroom_crypto::Digest;
 use strongroom_crypto::entry::DispositionOrder;
 use strongroom_crypto::list::SegmentList;
-use strongroom_crypto::name::ClassName;
-use strongroom_crypto::state::State;
 use strongroom_crypto::time::Instant;
-use strongroom_retention::decision::KeepUntil;
-use strongroom_retention::hold::Holds;
 
 use super::dates::Dates;
 use super::fold::{Fold, Live};
 use super::inventory::Inventory;
 use super::{Audit, Found, Mark, VerifyError, seal};
-use crate::disposition::certificate::{MAX_CERTIFICATE_BYTES, differences};
+use crate::disposition::certificate::{MAX_CERTIFICATE_BYTES, destroyed_keys, differences};
+use crate::disposition::dates::{self, Premature};
 use crate::document::Document;
-use crate::log::timestamp;
-use crate::policies::{About, Policies};
+use crate::log::{period_key_object, timestamp};
+use crate::policies::Policies;
 use crate::store::ObjectKey;
 
 /// The name of the check.
@@ -64,34 +61,25 @@ pub(super) fn check(
     Ok(())
 }
 
-/// Decides again until when each segment had to be kept.
+/// Decides again whether each segment might go when it was ordered away.
 fn check_dates(audit: &Audit<'_>, fold: &Fold, disposal: &Disposal, policies: &Policies) {
+    let Some(state) = &fold.state else { return };
+    let dates = dates::Dates { policies, state, holds: &fold.holds };
     let listed = |live: &&Live| {
         disposal.list.as_ref().is_some_and(|list| list.contains(&live.seal.segment_id))
     };
     let destroyed = disposal.certified.iter().flat_map(|certified| &certified.destroyed);
-    let (at, mut unknown) = (timestamp(disposal.at), 0_u64);
-    let pre_approved = pre_approved(fold, &disposal.order);
+    let mut unknown = 0_u64;
     for live in destroyed.chain(fold.seals.iter().filter(listed)) {
-        let decision = policies.decide_about(&About::from(&live.seal), None, &Holds::default(), at);
-        let class = Policies::class(&decision, &live.seal.class);
-        if disposal.order.signatures.is_empty() && !pre_approved.contains(&class) {
-            let detail = format!(
-                "nobody signed entry {}, and the policy does not approve disposals of class `{class}`",
-                disposal.index
-            );
-            audit.note(CHECK, &live.seal.object, Mark::Fail, detail);
-        }
-        match decision.keep_until {
-            KeepUntil::Until(until) if until > at => {
-                let detail = format!(
-                    "it was kept until {until}, and ordered to be destroyed at {at} by entry {}",
-                    disposal.index
-                );
+        match dates.premature(&disposal.order, disposal.at, &live.seal) {
+            None => {}
+            Some(Premature::Undated) => unknown = unknown.saturating_add(1),
+            Some(why) => {
+                let Disposal { index, at, .. } = disposal;
+                let detail =
+                    format!("entry {index} ordered its destruction too early, at {at}: {why}");
                 audit.note(CHECK, &live.seal.object, Mark::Fail, detail);
             }
-            KeepUntil::Until(_) => {}
-            KeepUntil::Open => unknown = unknown.saturating_add(1),
         }
     }
     if unknown > 0 {
@@ -100,13 +88,6 @@ fn check_dates(audit: &Audit<'_>, fold: &Fold, disposal: &Disposal, policies: &P
         );
         audit.note(CHECK, format_args!("entry {}", disposal.index), Mark::NotProven, detail);
     }
-}
-
-/// The classes that the policy of an order approves itself.
-fn pre_approved<'a>(fold: &'a Fold, order: &DispositionOrder) -> &'a [ClassName] {
-    let policies = fold.state.iter().flat_map(State::policies);
-    let mut policies = policies.filter(|policy| policy.policy == order.policy);
-    policies.next().map_or(&[], |policy| &policy.pre_approved)
 }
 
 fn pending(audit: &Audit<'_>, disposal: &Disposal) {
@@ -147,9 +128,12 @@ fn check_certified(
             let seals = certified.destroyed.iter().map(|live| (live.index, &live.seal));
             match differences(&bytes, &disposal.order, disposal.index, seals) {
                 Err(error) => audit.note("certificate", &key, Mark::Fail, error),
-                Ok(found) => found.into_iter().for_each(|differs| {
-                    audit.note("certificate", &key, Mark::Fail, differs);
-                }),
+                Ok(found) => {
+                    for differs in found {
+                        audit.note("certificate", &key, Mark::Fail, differs);
+                    }
+                    check_keys(audit, inventory, fold, &key, &bytes);
+                }
             }
         }
         Found::Missing => audit.note("certificate", &key, Mark::Fail, "it is missing"),
@@ -163,4 +147,26 @@ fn check_certified(
     );
     audit.note(CHECK, format_args!("entry {}", certified.index), Mark::Info, detail);
     Ok(())
+}
+
+/// Whether the period keys that a certificate calls destroyed are gone.
+fn check_keys(
+    audit: &Audit<'_>,
+    inventory: &Inventory,
+    fold: &Fold,
+    certificate: &ObjectKey,
+    bytes: &[u8],
+) {
+    let names = match destroyed_keys(bytes) {
+        Ok(names) => names,
+        Err(error) => return audit.note("certificate", certificate, Mark::Fail, error),
+    };
+    for name in names {
+        let Ok(key) = ObjectKey::new(name.as_str()) else { continue };
+        // A key of the name that was made since, for segments that came later, is another key.
+        let live = |one: &Live| period_key_object(&one.seal.period_key).is_ok_and(|of| of == key);
+        if inventory.keys.contains(&key) && !fold.seals.iter().any(live) {
+            audit.note(CHECK, &key, Mark::Fail, "it is there, its destruction was certified");
+        }
+    }
 }

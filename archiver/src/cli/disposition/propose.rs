@@ -47,6 +47,7 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
         as_of: arguments.as_of.unwrap_or(now),
         streams: arguments.streams.clone(),
         max_objects: arguments.max_objects,
+        pre_approved: None,
     };
     let mut fill = machine.fill;
     let proposal = propose(&log, &history, &policies, &selection, now, &mut fill)?;
@@ -103,7 +104,8 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
         ]))?;
         return Ok(EXIT_DONE);
     }
-    show(&batch, Digest::of(&bytes))?;
+    output::line(format!("batch       sha256:{}", Digest::of(&bytes)))?;
+    print(&batch)?;
     output::line(format!("next        {next}"))?;
     Ok(EXIT_DONE)
 }
@@ -159,10 +161,10 @@ fn rejected_before(log: &Log, place: &Place, batch: &Batch) -> Result<Vec<Reject
     Ok(rejected)
 }
 
-fn show(batch: &Batch, digest: Digest) -> Result<(), Failure> {
+/// What a batch would destroy.
+pub(super) fn print(batch: &Batch) -> Result<(), Failure> {
     let count = u64::try_from(batch.segments.len()).unwrap_or(u64::MAX);
     let segments = output::counted(count, "segment", "segments");
-    output::line(format!("batch       sha256:{digest}"))?;
     output::line(format!("order       {}", batch.order))?;
     output::line(format!("destroys    {segments}, {}", output::size(batch.bytes())))?;
     output::line(format!("kept until  {} at the latest", batch.keep_until()))?;

@@ -8,6 +8,7 @@ use strongroom_crypto::entry::{EntryKind, OfficerAct, Verdict};
 use strongroom_crypto::json::text;
 use strongroom_crypto::officer::Signatures;
 
+use super::propose::print;
 use super::{open, read};
 use crate::cli::signing::{Act, Outcome, Signing};
 use crate::cli::target::{Place, Target};
@@ -19,7 +20,7 @@ use crate::disposition::execute::needs_officers;
 use crate::disposition::history::History;
 use crate::disposition::propose::check;
 use crate::document::Document;
-use crate::log::Log;
+use crate::log::{Log, instant};
 
 #[derive(Args, Debug)]
 pub(super) struct Review {
@@ -120,8 +121,18 @@ impl Desk<'_> {
         let now = log.store().now()?;
         let policies = place.policies(log)?;
         let list = batch.list().map_err(DispositionError::Batch)?;
+        let (lapse, from) = (batch.expires_at, batch.destroyable_from());
+        if instant(now) <= lapse && lapse <= from {
+            let message = format!(
+                "approvals of this batch lapse at {lapse}, and nothing of it may go before {from}"
+            );
+            return Err(Failure::input(message, "propose again when the grace is nearly over"));
+        }
         let mut act = Act { log, place, kind: &kind, machine };
         let done = signing.approve(&mut act, reason, |log| {
+            if !signing.json {
+                print(batch)?;
+            }
             check(log, history, &policies, batch, now)?;
             // A crash here leaves a list that no entry names.
             Document::List.store(log, &list.encode()).map_err(Failure::from)?;

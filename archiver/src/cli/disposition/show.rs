@@ -9,12 +9,15 @@ use strongroom_crypto::keys::KeyFile;
 use strongroom_crypto::name::{OfficerId, OrderId};
 
 use super::list::{describe, describe_batch, order_of, show};
+use super::propose::print as print_batch;
 use super::{open_to_read, read};
 use crate::act::dossier::{Dossier, Said, Standing, dossiers};
 use crate::cli::officers::{Refused, refusals};
 use crate::cli::target::Target;
 use crate::cli::{EXIT_DONE, Failure, Machine, output};
 use crate::detail::Detail;
+use crate::disposition::DispositionError;
+use crate::disposition::batch::Batch;
 use crate::disposition::history::Ordered;
 use crate::log::Log;
 
@@ -40,20 +43,20 @@ struct Opinion<'a> {
 
 pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failure> {
     let path = Path::new(&arguments.what);
-    let id: OrderId = if path.exists() {
-        read(path)?.order
-    } else {
-        arguments.what.parse().map_err(|_| {
+    let batch = if path.exists() { Some(read(path)?) } else { None };
+    let id: OrderId = match &batch {
+        Some(batch) => batch.order.clone(),
+        None => arguments.what.parse().map_err(|_| {
             let message = format!("`{}` is no batch and no order", arguments.what);
             Failure::input(message, "`strongroom disposition list` shows orders and batches")
-        })?
+        })?,
     };
     let (place, log, history) = open_to_read(&arguments.target, machine)?;
     let (keys, now) = (place.keys()?, log.now()?);
     let (state, mut found) = dossiers(&**log.store(), &keys, log.covered())?;
     found.retain(|dossier| order_of(dossier) == Some(&id));
     let ordered = history.order(&id);
-    if found.is_empty() && ordered.is_none() {
+    if batch.is_none() && found.is_empty() && ordered.is_none() {
         let message = format!("nobody has said anything of `{id}`, and the log has no such order");
         let next = "officers say what they think with `strongroom disposition review` and `approve`; `strongroom disposition list` shows what the log has";
         return Err(Failure::input(message, next));
@@ -67,13 +70,18 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
             members.insert("said", array(said.iter().map(Opinion::to_json)));
             Value::Object(members)
         });
+        let batch = batch.as_ref().map(Batch::to_json).transpose();
         output::json(&object([
+            ("batch", batch.map_err(DispositionError::Batch)?.into()),
             ("batches", array(batches)),
             ("order", ordered.map(describe).into()),
             ("refused", array(refused.iter().map(Refused::to_json))),
         ]))?;
         output::warn(log.covered());
         return Ok(EXIT_DONE);
+    }
+    if let Some(batch) = &batch {
+        print_batch(batch)?;
     }
     for dossier in &found {
         print(dossier, &dossier.standing(&state, now), ordered)?;

@@ -9,7 +9,7 @@ use strongroom_crypto::Digest;
 use strongroom_crypto::entry::EntryKind;
 use strongroom_crypto::json::{array, text};
 use strongroom_crypto::name::OfficerId;
-use strongroom_crypto::state::LiveSegment;
+use strongroom_crypto::state::{LiveSegment, PolicyRecord, State};
 use strongroom_retention::catalogue::Catalogue;
 use strongroom_retention::period::{Counting, Cutoff};
 use strongroom_retention::policy::{Checked, Complaint, Context, Policy};
@@ -418,6 +418,10 @@ pub(super) fn apply(arguments: &Apply, machine: &Machine) -> Result<u8, Failure>
     let written = Written::read(&arguments.plan)?;
     let about = (arguments.policy.as_path(), &arguments.law);
     let kind = written.entry();
+    let known = |record: &&PolicyRecord| record.policy == written.basis.set.policy;
+    if let Some(record) = log.state().policies().iter().find(known) {
+        return applied(&kind, log.state(), record, arguments.json);
+    }
     let (plan, candidate) = match written.again(&place, &mut log, about, now) {
         Ok(made) => made,
         Err(Stop::Failed(failure)) => return Err(failure),
@@ -465,6 +469,23 @@ pub(super) fn apply(arguments: &Apply, machine: &Machine) -> Result<u8, Failure>
         output::line(format!("policy      version {version} is entered, in force from {from}"))?;
     }
     done.report(arguments.json, Some(next), more)
+}
+
+/// Says that a policy was entered before: whoever repeats the command changes nothing.
+fn applied(
+    kind: &EntryKind,
+    state: &State,
+    record: &PolicyRecord,
+    json: bool,
+) -> Result<u8, Failure> {
+    let (act, digest) = (kind.as_str().to_owned(), Digest::of(&kind.statement(state.archive_id())));
+    if !json {
+        output::line(format!("policy      version {} was entered before", record.version))?;
+    }
+    let outcome = Outcome::Entered;
+    let done = Done { act, digest, entry: Some(record.index), officer: None, outcome };
+    let more = [("effective", text(record.effective)), ("version", record.version.into())];
+    done.report(json, None, more)
 }
 
 impl From<PlanError> for Failure {
