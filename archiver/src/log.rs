@@ -274,7 +274,10 @@ impl Log {
         let mut ahead = self.state.clone();
         let (mut kept, mut voided) = (Vec::new(), Vec::new());
         for (place, item) in items.iter().enumerate() {
-            let entry = Entry::new(now, item.kind.clone());
+            // What officers decide is not dated back, also by a clock that is somewhat slow.
+            let is_act = item.kind.signatures().is_some();
+            let at = if is_act { now.max(ahead.latest()) } else { now };
+            let entry = Entry::new(at, item.kind.clone());
             if self.is_too_late(&item.kind, now) {
                 voided.push(Voided { place, reason: None });
                 continue;

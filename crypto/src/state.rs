@@ -4,6 +4,7 @@
 //! signer. Everyone who folds the same claims gets the same state, byte for byte, whether from
 //! the first entry on or from a snapshot.
 
+mod abandoned;
 mod clocks;
 mod disposition;
 mod fault;
@@ -35,7 +36,7 @@ use crate::{
     claim::{Attachment, ClaimError, ClaimItem, VerifiedClaim},
     digest::Digest,
     entry::{Entry, EntryKind, KeyChange, KeySet, Locked, WindowClose},
-    id::{ArchiveId, SegmentId},
+    id::ArchiveId,
     json::array,
     keys::{KeyId, Role, RolePublic},
     list::SegmentList,
@@ -44,6 +45,7 @@ use crate::{
     range::RangeList,
     time::Instant,
 };
+use abandoned::Abandoned;
 use clocks::Clocks;
 use disposition::Orders;
 use fault::READER;
@@ -85,8 +87,7 @@ pub struct State {
     /// Until when a run said to have locked what proves them.
     proof_until: Option<Instant>,
     positions: Positions,
-    /// When the settling lock of each abandoned upload ends.
-    abandoned: BTreeMap<SegmentId, Instant>,
+    abandoned: Abandoned,
     /// The number that each shard closed last.
     windows: BTreeMap<Shard, u64>,
     pages: Pages,
@@ -162,7 +163,7 @@ impl State {
             locked: None,
             proof_until: None,
             positions: Positions::default(),
-            abandoned: BTreeMap::new(),
+            abandoned: Abandoned::default(),
             windows: BTreeMap::new(),
             pages: Pages::default(),
             extended_until: None,
@@ -360,9 +361,7 @@ impl State {
                 self.positions.advance(ranges.map(RangeList::as_slice).unwrap_or_default());
                 self.pages.push(&seal, self.size);
             }
-            EntryKind::SegmentAbandon(abandon) => {
-                self.abandoned.insert(abandon.segment_id, abandon.until);
-            }
+            EntryKind::SegmentAbandon(abandon) => self.abandoned.push(abandon),
             EntryKind::WindowClose(close) => self.close_window(close),
             EntryKind::OfficersSet(set) => {
                 self.officers = set.officers;
@@ -381,9 +380,8 @@ impl State {
         }
         // A seal of a forgotten id is still void: it is made at most 24 hours before `latest`,
         // and so not before the end of its own settling lock.
-        let latest = self.latest;
-        self.reviews.forget(latest);
-        self.abandoned.retain(|_, until| until.saturating_add_ms(CLOCK_SLACK_MS) > latest);
+        self.reviews.forget(self.latest);
+        self.abandoned.forget(self.latest);
     }
 
     fn close_window(&mut self, close: WindowClose) {

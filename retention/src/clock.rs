@@ -69,28 +69,30 @@ impl Clocks {
     }
 
     /// When the clock of a stream started, by what was recorded up to an instant. The events may
-    /// have several names. The latest counts; at one time an end weighs less than its undoing.
+    /// have several names, of which a correction touches its own. The latest counts; at one time an
+    /// end weighs less than its undoing.
     pub fn started(
         &self,
         stream: &StreamName,
         names: &[&str],
         as_of: Timestamp,
     ) -> Option<Started> {
-        let known = self.0.iter().filter(|event| {
-            event.recorded_at <= as_of
-                && event.stream == *stream
-                && names.contains(&event.event.as_str())
-        });
-        let mut last: Option<&ClockEvent> = None;
-        for event in known {
-            let is_later =
-                last.is_none_or(|last| (event.at, event.reopened) > (last.at, last.reopened));
-            if event.earlier || is_later {
-                last = Some(event);
-            }
-        }
+        let started = names.iter().filter_map(|name| self.last(stream, name, as_of));
+        let last = started.max_by_key(|event| (event.at, event.reopened));
         let last = last.filter(|event| !event.reopened)?;
         Some(Started { at: last.at, recorded_at: last.recorded_at })
+    }
+
+    /// What is known of one event.
+    fn last(&self, stream: &StreamName, name: &str, as_of: Timestamp) -> Option<&ClockEvent> {
+        let known = self.0.iter().filter(|event| {
+            event.recorded_at <= as_of && event.stream == *stream && event.event == name
+        });
+        known.fold(None, |last: Option<&ClockEvent>, event| {
+            let is_later =
+                last.is_none_or(|last| (event.at, event.reopened) > (last.at, last.reopened));
+            if event.earlier || is_later { Some(event) } else { last }
+        })
     }
 }
 
@@ -129,6 +131,23 @@ mod tests {
         assert_eq!(started(twice.clone(), 110), Some(100));
         assert_eq!(started(twice, 210), Some(200));
         assert_eq!(started(vec![closed(200, 210), closed(100, 300)], 400), Some(200));
+    }
+
+    #[test]
+    fn a_correction_of_one_name_leaves_the_others() {
+        let named = |event: ClockEvent, name: &str| ClockEvent { event: name.to_owned(), ..event };
+        let corrected = ClockEvent { earlier: true, ..named(closed(100, 330), "approved") };
+        let mut clocks = Clocks::default();
+        for event in [
+            named(closed(300, 310), "discontinued"),
+            named(closed(200, 320), "approved"),
+            corrected,
+        ] {
+            clocks.record(event).unwrap();
+        }
+        let stream = "accounts".parse().unwrap();
+        let started = clocks.started(&stream, &["approved", "discontinued"], at(400));
+        assert_eq!(started.map(|started| started.at), Some(at(300)));
     }
 
     #[test]

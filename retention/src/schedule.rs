@@ -102,8 +102,13 @@ impl Schedule {
         self.0.iter()
     }
 
-    /// Those that were approved up to an instant.
+    /// Those that were approved up to an instant, without those that a newer one overtook: it was in
+    /// force before their day came, and they never will be.
     pub(crate) fn approved(&self, now: Timestamp) -> Vec<&Dated> {
-        self.0.iter().filter(|dated| dated.approved <= now).collect()
+        let known = || self.0.iter().filter(|dated| dated.approved <= now);
+        let overtakes = |newer: &Dated, dated: &Dated| {
+            newer.policy.version > dated.policy.version && newer.effective <= dated.effective
+        };
+        known().filter(|dated| !known().any(|newer| overtakes(newer, dated))).collect()
     }
 }

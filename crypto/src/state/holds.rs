@@ -102,13 +102,12 @@ impl Holds {
         }
     }
 
-    /// Whether a seal was made under the holds that stand.
+    /// Whether a seal was made under the holds that stand, and names all that speak of its stream.
     pub(super) fn check_seal(&self, seal: &Seal) -> Result<(), Void> {
-        let stands = |id| {
-            let standing = self.active.get(id).and_then(|hold| hold.standing.as_ref());
-            standing.is_some_and(|standing| standing.covers(&seal.stream))
-        };
-        if seal.hold_epoch == self.epoch && seal.holds.iter().all(stands) {
+        let covers =
+            |hold: &Hold| hold.standing.as_ref().is_some_and(|one| one.covers(&seal.stream));
+        let standing = self.active.iter().filter(|(_, hold)| covers(hold)).map(|(id, _)| id);
+        if seal.hold_epoch == self.epoch && standing.eq(&seal.holds) {
             Ok(())
         } else {
             Err(Void::Holds { id: seal.segment_id })

@@ -19,6 +19,10 @@ const REFUSERS: [Role; 3] = [Role::Archive, Role::Hold, Role::Remove];
 pub(super) fn authorise(state: &State, entry: &Entry, signer: KeyId) -> Result<(), Void> {
     let (at, kind) = (entry.at(), entry.kind());
     let Some(signatures) = kind.signatures() else { return Ok(()) };
+    // What counts at a time, a policy or a clock, must have been so when the log came to it.
+    if at < state.latest {
+        return Err(Void::ActBehind { at, latest: state.latest });
+    }
     if let Some(expires_at) = kind.expires_at().filter(|expires_at| *expires_at < at) {
         return Err(Void::Expired { at, expires_at });
     }

@@ -3,19 +3,17 @@
 use std::collections::BTreeMap;
 
 use super::{
-    KeyRecord, NextClaim, State, clocks::Clocks, disposition::Orders, holds::Holds, page::Pages,
-    policies::Policies, position::Positions, reviews::Reviews,
+    KeyRecord, NextClaim, State, abandoned::Abandoned, clocks::Clocks, disposition::Orders,
+    holds::Holds, page::Pages, policies::Policies, position::Positions, reviews::Reviews,
 };
 use crate::{
     b64,
     digest::Digest,
     entry::{Locked, RegisteredKey},
-    id::SegmentId,
     json::{JsonError, ObjectReader, Value, array, object, text},
     keys::{KeyId, Role},
     name::Shard,
     officer::Registry,
-    time::Instant,
 };
 
 /// Longest root in bytes: some 250,000 positions.
@@ -86,7 +84,7 @@ impl State {
             locked: Locked::take(&mut root)?,
             proof_until: root.nullable("proof_until")?,
             positions: Positions::take(&mut root)?,
-            abandoned: take_abandoned(&mut root)?,
+            abandoned: Abandoned::take(&mut root)?,
             windows: take_windows(&mut root)?,
             pages: Pages::take(&mut root)?,
             unknown_critical: None,
@@ -97,9 +95,6 @@ impl State {
 
     /// The root's bytes, given its pages.
     pub(super) fn to_root(&self, pages: Value) -> Vec<u8> {
-        let abandoned = self.abandoned.iter();
-        let abandoned =
-            abandoned.map(|(id, until)| object([("id", text(id)), ("until", text(until))]));
         let keys = self.keys.iter().map(|((role, id), key)| {
             object([
                 ("id", text(id)),
@@ -115,7 +110,7 @@ impl State {
         let (holds, released) = self.holds.to_values();
         let (rejected, recoveries) = self.reviews.to_values();
         object([
-            ("abandoned", array(abandoned)),
+            ("abandoned", self.abandoned.to_value()),
             ("archive_id", text(self.archive_id)),
             ("at", text(self.latest)),
             ("certified", self.orders.certified().into()),
@@ -180,16 +175,6 @@ fn take_keys(root: &mut ObjectReader) -> Result<Keys, JsonError> {
         append(root, "keys", &mut keys, (role, id), record)?;
     }
     Ok(keys)
-}
-
-fn take_abandoned(root: &mut ObjectReader) -> Result<BTreeMap<SegmentId, Instant>, JsonError> {
-    let mut abandoned = BTreeMap::new();
-    for mut item in root.objects("abandoned")? {
-        let (id, until) = (item.parsed("id")?, item.parsed("until")?);
-        item.finish()?;
-        append(root, "abandoned", &mut abandoned, id, until)?;
-    }
-    Ok(abandoned)
 }
 
 fn take_windows(root: &mut ObjectReader) -> Result<BTreeMap<Shard, u64>, JsonError> {

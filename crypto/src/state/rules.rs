@@ -9,7 +9,7 @@ use crate::{
     claim::Attachment,
     entry::{Abandon, Entry, EntryKind, KeyChange, KeySet, Locked, Seal, WindowClose},
     keys::{KeyId, Role},
-    time::MS_PER_HOUR,
+    time::{Instant, MS_PER_HOUR},
 };
 
 /// No proof is locked further ahead: longer than any law keeps a record, and a lie of this length
@@ -64,7 +64,7 @@ pub(super) fn check(
         EntryKind::LogOpen(_) => Err(Void::OpenAgain.into()),
         EntryKind::KeySet(change) => key_set(state, change).map_err(Refusal::Void),
         EntryKind::SegmentSeal(seal) => segment_seal(state, entry, seal, beside),
-        EntryKind::SegmentAbandon(abandon) => segment_abandon(state, abandon),
+        EntryKind::SegmentAbandon(abandon) => segment_abandon(state, entry, abandon),
         EntryKind::WindowClose(close) => {
             window_close(state, entry, close, signer).map_err(Refusal::Void)
         }
@@ -83,7 +83,7 @@ pub(super) fn check(
         EntryKind::DispositionCertificate(certificate) => {
             disposition::check_certificate(state, certificate)
         }
-        EntryKind::OfficerAct(act) => reviews::check(state, act).map_err(Refusal::Void),
+        EntryKind::OfficerAct(act) => reviews::check(state, at, act).map_err(Refusal::Void),
         EntryKind::Attest(_) | EntryKind::Unknown(_) => Ok(()),
     }
 }
@@ -136,7 +136,7 @@ fn segment_seal(
     {
         return Err(Void::SealPolicy { id, policy }.into());
     }
-    if state.abandoned.contains_key(&id) {
+    if state.abandoned.contains(&id) {
         return Err(Void::Abandoned { id }.into());
     }
     let ranges_sha256 = seal.ranges_sha256;
@@ -153,11 +153,9 @@ fn segment_seal(
     }
 }
 
-fn segment_abandon(state: &State, abandon: &Abandon) -> Result<(), Refusal> {
+fn segment_abandon(state: &State, entry: &Entry, abandon: &Abandon) -> Result<(), Refusal> {
     let id = abandon.segment_id;
-    if state.abandoned.contains_key(&id) {
-        return Err(Void::Abandoned { id }.into());
-    }
+    state.abandoned.check(abandon, settled_by(state, entry))?;
     match state.pages.find(&id).map_err(Undecided::Pages)? {
         Some(_) => Err(Void::Sealed { id }.into()),
         None => Ok(()),
@@ -176,14 +174,15 @@ fn window_close(
         return Err(Void::Window { shard, expected, found });
     }
     // Later than any lock can have been set: who believed it would extend no lock any more.
-    let settle_ms = i64::try_from(state.settle_ms).unwrap_or(i64::MAX);
-    let latest = entry.at().saturating_add_ms(settle_ms);
+    let latest = settled_by(state, entry);
     if let Some(until) = close.extended_until.filter(|until| *until > latest) {
         return Err(Void::Extended { until, latest });
     }
     // Only who moves locks may say how far they reach: it is what later runs leave alone.
     let moves = [Role::Archive, Role::Lock].iter().any(|role| state.is_active(*role, signer));
-    if !moves && (close.locked.is_some() || close.proof_until.is_some()) {
+    let says =
+        close.locked.is_some() || close.proof_until.is_some() || close.extended_until.is_some();
+    if !moves && says {
         let kind = entry.kind().as_str().to_owned();
         return Err(Void::Signer { signer, kind });
     }
@@ -192,6 +191,11 @@ fn window_close(
         return Err(Void::Extended { until, latest });
     }
     close.locked.map_or(Ok(()), |locked| window_locks(state, locked))
+}
+
+/// When the last settling lock ends that was set by the time of an entry.
+fn settled_by(state: &State, entry: &Entry) -> Instant {
+    entry.at().saturating_add_ms(i64::try_from(state.settle_ms).unwrap_or(i64::MAX))
 }
 
 fn window_locks(state: &State, locked: Locked) -> Result<(), Void> {

@@ -293,6 +293,11 @@ fn an_abandoned_upload_stays_abandoned() {
     let outcome = fold(&mut state, vec![abandon_item(2, 2, day)], 1);
     assert_eq!(void(outcome), Void::Sealed { id: id(2) });
 
+    // No settling lock can end later that was set by then.
+    let latest = at(2 + 7 * day);
+    let outcome = fold(&mut state, vec![abandon_item(2, 3, 3 + 7 * day)], 4);
+    assert_eq!(void(outcome), Void::Extended { until: at(3 + 7 * day), latest });
+
     assert_eq!(fold(&mut state, vec![close_item(2 * day - 1, "0/1", 0)], 1), Outcome::Valid);
     assert!(state.is_abandoned(&id(1)));
     assert_eq!(fold(&mut state, vec![close_item(2 * day, "0/1", 1)], 1), Outcome::Valid);

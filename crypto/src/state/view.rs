@@ -93,7 +93,7 @@ impl State {
 
     /// Whether an upload was abandoned.
     pub fn is_abandoned(&self, id: &SegmentId) -> bool {
-        self.abandoned.contains_key(id)
+        self.abandoned.contains(id)
     }
 
     /// How many segments are live, loaded or not.

@@ -44,6 +44,14 @@ pub enum Void {
         /// The greatest time so far.
         latest: Instant,
     },
+    /// An act of officers that is dated back.
+    #[error("an act of officers of {at} lies before the latest entry of {latest}")]
+    ActBehind {
+        /// The entry's time.
+        at: Instant,
+        /// The greatest time so far.
+        latest: Instant,
+    },
     /// None of the signer's active keys may append the type.
     #[error("key `{signer}` may not append `{kind}`")]
     Signer {

@@ -345,9 +345,14 @@ fn a_seal_knows_the_holds_and_policies_of_the_log() {
     let listed = place("l", |hold| (hold.list, hold.standing) = (Some(one(1)), None));
     assert_eq!(decide(&mut state, 1, listed, &[1]), Outcome::Valid);
     let wrong = Outcome::Void(Void::Holds { id: id(1) });
-    for (stream, holds, epoch) in
-        [("a", vec!["a"], 1), ("b", vec!["a"], 2), ("a", vec!["l"], 2), ("a", vec!["x"], 2)]
-    {
+    for (stream, holds, epoch) in [
+        ("a", vec!["a"], 1),
+        ("b", vec!["a"], 2),
+        ("a", vec!["l"], 2),
+        ("a", vec!["x"], 2),
+        // Who seals does not choose which holds there are.
+        ("a", vec![], 2),
+    ] {
         assert_eq!(seal(&mut state.clone(), stream, &holds, epoch, None), wrong, "{holds:?}");
     }
     let unknown = Void::SealPolicy { id: id(1), policy: digest(1) };
@@ -446,6 +451,13 @@ fn locks_are_by_the_newest_policy_and_of_what_is_sealed() {
     assert_eq!(void(say(said(found, None), 3)), Void::LockedSize { least: 0, most: next, found });
     assert!(matches!(void(say(said(0, Some(Instant::MAX)), 3)), Void::Extended { .. }));
     assert!(matches!(void(say(said(0, None), 4)), Void::Signer { .. }));
+    // Nor may a key that moves no locks say that they were moved.
+    let extended_until = Some(at(1));
+    let moved =
+        WindowClose { extended_until, ..window(state.next_window(Shard::WHOLE), Shard::WHOLE) };
+    let extended = || Entry::new(at(1), EntryKind::WindowClose(moved.clone()));
+    assert_eq!(say(extended(), 3), Outcome::Valid);
+    assert!(matches!(void(say(extended(), 4)), Void::Signer { .. }));
     let second = policy(|set| {
         (set.policy, set.version, set.supersedes) = (digest(2), 2, Some(digest(1)));
     });
@@ -456,4 +468,15 @@ fn locks_are_by_the_newest_policy_and_of_what_is_sealed() {
     assert_eq!(state.proof_until(), Some(at(9)));
     assert_eq!(fold(&mut state, vec![close_item(1, "0/1", number)], 3), Outcome::Valid);
     assert_eq!(state.locked(), Some(Locked { claims: 0, policy: digest(2), size: 0 }));
+}
+
+#[test]
+fn an_act_is_not_dated_back() {
+    let mut state = opened();
+    assert_eq!(fold(&mut state, vec![close_item(9, "0/1", 0)], 1), Outcome::Valid);
+    let behind = Void::ActBehind { at: at(8), latest: at(9) };
+    assert_eq!(void(decide(&mut state, 8, place("h", |_| ()), &[1])), behind);
+    assert_eq!(decide(&mut state, 9, place("h", |_| ()), &[1]), Outcome::Valid);
+    // What nobody signs may be of a clock that is somewhat slow.
+    assert_eq!(fold(&mut state, vec![close_item(8, "0/1", 1)], 1), Outcome::Valid);
 }

@@ -231,8 +231,8 @@ fn what_is_held_is_not_ordered() {
     assert_eq!(fold(&mut state, vec![(entry, Some(ranges.into()))], 1), Outcome::Valid);
     // By a list: too late for what is ordered, and not for the others.
     assert_eq!(ordered(&mut state, "early", &[1]), Outcome::Valid);
-    assert_eq!(decide(&mut state, 1, listed(1), &[1]), Outcome::Valid);
-    assert_eq!(decide(&mut state, 1, listed(2), &[1]), Outcome::Valid);
+    assert_eq!(decide(&mut state, 2, listed(1), &[1]), Outcome::Valid);
+    assert_eq!(decide(&mut state, 2, listed(2), &[1]), Outcome::Valid);
     let held = |n, hold: &str| Void::Held { id: id(n), hold: hold.parse().unwrap() };
     assert_eq!(void(ordered(&mut state, "o", &[2, 3])), held(2, "listed"));
     assert_eq!(void(ordered(&mut state, "o", &[3, 4])), held(4, "standing"));

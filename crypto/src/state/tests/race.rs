@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::SegmentId;
+
 use super::decisions::{decide, policy, signed_entry};
 use super::*;
 use crate::entry::{DispositionCertificate, tests::order};

@@ -4,9 +4,10 @@ use super::decisions::{
     decide, digest, fitting, officers_set, place, release, sign, signed, statement,
 };
 use super::*;
+use crate::state::reviews::{MAX_REJECTED_BY_ONE, MAX_REJECTED_MS};
 use crate::{
     entry::{
-        ClockChange, ClockEvent, Verdict,
+        ClockChange, ClockEvent, OfficerAct, Verdict,
         tests::{clock_event, officer_act},
     },
     officer::{OfficerError, tests::signatures},
@@ -35,6 +36,13 @@ fn the_recovery_key_stands_for_a_lost_officer_after_seven_days() {
     let alone = Outcome::Void(Void::Officers(OfficerError::TwoRoles));
     assert_eq!(decide(&mut state.clone(), week + 1, next.clone(), &[7]), alone);
     assert_eq!(decide(&mut state.clone(), week + 1, next.clone(), &[1]), alone);
+    // A no of any officer ends it.
+    let mut stopped = state.clone();
+    let act = EntryKind::OfficerAct(officer_act(Verdict::Reject, statement(&next)));
+    assert_eq!(decide(&mut stopped, 2, act, &[3]), Outcome::Valid);
+    assert_eq!(decide(&mut stopped.clone(), week + 1, next.clone(), &[1, 7]), early);
+    // Two officers need no recovery.
+    assert_eq!(decide(&mut stopped, week + 1, next.clone(), &[1, 3]), Outcome::Valid);
     // It stands for nobody in anything else.
     assert_eq!(fold(&mut state, approve(&release("h"), &[7]), 5), Outcome::Valid);
     let mut held = state.clone();
@@ -142,4 +150,29 @@ fn an_act_is_the_officers_own() {
             fold(&mut state, vec![(Entry::new(at(1), act(Verdict::Reject)), None)], signer);
         assert_eq!(void(outcome), Void::Officers(OfficerError::Unsigned));
     }
+}
+
+#[test]
+fn nobody_alone_takes_the_word_of_the_others() {
+    let mut state = opened();
+    let reject = |n: u64, expires_at: Instant, officer: u8| {
+        let digest = Digest::of(&n.to_be_bytes());
+        let act = OfficerAct { expires_at, ..officer_act(Verdict::Reject, digest) };
+        signed(1, EntryKind::OfficerAct(act), &[officer])
+    };
+    let year = at(1).saturating_add_ms(MAX_REJECTED_MS);
+    let later = at(2).saturating_add_ms(MAX_REJECTED_MS);
+    let beyond = Void::Extended { until: later, latest: year };
+    assert_eq!(void(fold(&mut state, vec![reject(1, later, 1)], 5)), beyond);
+    let most = u64::try_from(MAX_REJECTED_BY_ONE).unwrap();
+    for first in (0..most).step_by(500) {
+        let items = (first..first + 500).map(|n| reject(n, year, 1)).collect();
+        assert_eq!(fold(&mut state, items, 5), Outcome::Valid);
+    }
+    let what = "rejected statements of one officer";
+    let full = Void::Full { what, limit: MAX_REJECTED_BY_ONE };
+    assert_eq!(void(fold(&mut state, vec![reject(most, year, 1)], 5)), full);
+    // What was rejected already takes no more room, and another officer has room of the own.
+    assert_eq!(fold(&mut state, vec![reject(0, year, 1)], 5), Outcome::Valid);
+    assert_eq!(fold(&mut state, vec![reject(most, year, 3)], 5), Outcome::Valid);
 }

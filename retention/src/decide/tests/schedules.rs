@@ -346,3 +346,28 @@ fn a_record_made_after_its_clock_event_must_go_by_the_event_and_is_in_no_conflic
     let both = at("2031-02-02T00:00:00Z");
     assert_eq!(decide(&scene), (KeepUntil::Until(both), Some(both), 0));
 }
+
+/// The log takes the newest policy whose day has come, and so does the engine.
+#[test]
+fn a_policy_that_was_overtaken_before_its_day_never_decides() {
+    let set = |period: &str, version: u64, effective: &str| {
+        let citation = Citation { set_min: Some(period.parse().unwrap()), ..cite("us-cjis-au-11") };
+        let mut plan = policy("UTC", vec![citation]);
+        (plan.version, plan.effective) = (version, effective.parse().unwrap());
+        dated(plan, shipped(), &format!("2026-01-0{version}T00:00:00Z"))
+    };
+    for (first, second, kept) in
+        [("P2Y", "P9Y", "2029-01-02T00:00:00Z"), ("P9Y", "P2Y", "2022-01-02T00:00:00Z")]
+    {
+        let policies = vec![set(first, 1, "2026-02-01"), set(second, 2, "2026-01-10")];
+        let scene = Scene::under("2020-01-01T00:00:00Z", policies);
+        for now in ["2026-01-20T00:00:00Z", "2026-02-01T00:00:00Z", "2026-03-01T00:00:00Z"] {
+            let decision = scene.decide(now);
+            assert_eq!(decision.governed_by.as_ref().unwrap().version, 2);
+            assert_keeps(&decision, kept, &[]);
+        }
+        // Before the second was approved, the first was to come.
+        let decision = scene.decide("2026-01-01T12:00:00Z");
+        assert_eq!((decision.governed_by.is_none(), decision.state), (true, State::Open));
+    }
+}
