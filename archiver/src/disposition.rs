@@ -60,6 +60,29 @@ pub enum DispositionError {
     /// The approvals count no more.
     #[error("approvals of this batch counted until {0}")]
     Expired(Instant),
+    /// Its file lets approvals count for longer than the policy does.
+    #[error(
+        "approvals of this batch are to count until {said}, under the policy they lapse by {most}"
+    )]
+    TooLong {
+        /// What the batch says.
+        said: Instant,
+        /// What the policy says of approvals that are given now.
+        most: Instant,
+    },
+    /// The first approval is too old.
+    #[error("approvals lapse at {0} under the policy, counted from the first")]
+    Lapsed(Instant),
+    /// An order of a time that has not come.
+    #[error("the order of entry {index} is of {at}, and it is {now}")]
+    Ahead {
+        /// The order's entry.
+        index: u64,
+        /// Its time.
+        at: Instant,
+        /// What the clocks say.
+        now: Instant,
+    },
     /// An officer said no.
     #[error("officer `{officer}` said `{}` to this batch in entry {index}", .verdict.as_str())]
     Refused {

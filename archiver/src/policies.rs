@@ -18,7 +18,7 @@ use strongroom_retention::decide::decide;
 use strongroom_retention::decision::{Decision, Governance};
 use strongroom_retention::facts::{Facts, Stage, Times};
 use strongroom_retention::hold::Holds;
-use strongroom_retention::period::Period;
+use strongroom_retention::period::{Counting, Cutoff, Period};
 use strongroom_retention::policy::{
     Code, Complaint, Context, Defaults, LockDemand, Policy, StreamRule,
 };
@@ -262,6 +262,15 @@ impl Policies {
     pub fn certificate_retain(&self) -> Period {
         let newest = self.schedule.iter().last();
         newest.map_or(Period::ZERO, |dated| dated.policy().defaults.disposal.certificate_retain)
+    }
+
+    /// When approvals lapse that are given under a policy at a time; none if the policy is not known or
+    /// no calendar goes so far.
+    pub fn approvals_lapse(&self, policy: Digest, at: Timestamp) -> Option<Timestamp> {
+        let dated = self.schedule.iter().find(|dated| dated.digest() == policy)?;
+        let defaults = &dated.policy().defaults;
+        let counting = Counting { zone: defaults.zone.clone(), cutoff: Cutoff::None };
+        counting.until(at, defaults.disposal.approval_ttl).ok()
     }
 
     /// The policies and when each decides.

@@ -6,7 +6,13 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use strongroom_archiver::act::{enter, statement};
+use strongroom_archiver::disposition::DispositionError;
+use strongroom_archiver::disposition::batch::Batch;
+use strongroom_archiver::disposition::execute::{Clocks, carry_out, order};
+use strongroom_archiver::officer::key_file;
 use strongroom_crypto::json::Value;
+use strongroom_crypto::officer::{OfficerSignature, Signatures};
 use strongroom_tests::clock::now;
 use strongroom_tests::program::Output;
 
@@ -208,8 +214,82 @@ fn approvals_that_lapse_before_the_date_are_not_taken() {
     scene.propose();
     let mut batch = scene.batch();
     batch.segments[0].destroyable_from = batch.expires_at;
-    let bytes = batch.to_json().unwrap().to_canonical();
-    std::fs::write(scene.folder().join("batch.json"), bytes).unwrap();
+    write(&scene, &batch);
     let refused = scene.approve("ada", "ada").expect(2);
     assert!(refused.stderr.contains("approvals of this batch lapse at"), "{}", refused.stderr);
+}
+
+/// What a file says is easily changed: the officer's no is about what it would destroy.
+#[test]
+fn a_no_stands_however_the_file_is_changed() {
+    let scene = Scene::new("changed");
+    scene.propose();
+    let review = ["review", "batch.json", "--verdict", "reject", "--reason", "litigation"];
+    scene.sign(&review, "dee", "dee").expect(0);
+    let mut batch = scene.batch();
+    batch.expires_at = batch.expires_at.saturating_add_ms(-1);
+    write(&scene, &batch);
+    let refused = scene.approve("ada", "ada").expect(2);
+    assert!(refused.stderr.contains("officer `dee` said `reject`"), "{}", refused.stderr);
+    // Under another id it is another batch, and whoever approves it is told.
+    batch.order = "another".parse().unwrap();
+    write(&scene, &batch);
+    let told = scene.approve("ada", "ada").expect(0).stderr;
+    assert!(told.contains("1 segment of this batch stood in batch"), "{told}");
+}
+
+#[test]
+fn approvals_count_no_longer_than_the_policy_says() {
+    let scene = Scene::new("too-long");
+    scene.propose();
+    let mut batch = scene.batch();
+    batch.expires_at = "2099-01-01T00:00:00.000Z".parse().unwrap();
+    write(&scene, &batch);
+    let refused = scene.approve("ada", "ada").expect(2);
+    let why = "are to count until 2099-01-01T00:00:00.000Z, under the policy they lapse by";
+    assert!(refused.stderr.contains(why), "{}", refused.stderr);
+    // The log cannot tell: whoever carries the order out does, and whoever verifies it.
+    let (mut log, _) = scene.open(Vec::new());
+    Scene::store_list(&log, &batch.list().unwrap());
+    let kind = batch.entry().unwrap();
+    let (_, digest) = statement(&log, &kind).unwrap();
+    let sign = |officer: &str| {
+        let signed = key_file::sign(&scene.folder().join(officer), None, digest).unwrap();
+        OfficerSignature { officer: officer.parse().unwrap(), sig: *signed.as_bytes() }
+    };
+    let signatures = Signatures::new(vec![sign("ada"), sign("ben")]).unwrap();
+    let entered = enter(&mut log, kind.with_signatures(signatures), &mut Scene::dice()).unwrap();
+    assert_eq!(entered, None);
+    let refused = scene.run(&["execute", &scene.order()]).expect(2);
+    assert!(refused.stderr.contains(why), "{}", refused.stderr);
+    assert!(scene.object().is_file());
+    scene.verify("FAIL");
+    let checked = scene.run(&["verify", &scene.order()]).expect(1);
+    assert!(checked.stderr.contains("its approvals counted until 2099"), "{}", checked.stderr);
+}
+
+/// Dates are decided as of the time that an order has: that is the word of whoever entered it.
+#[test]
+fn an_order_of_a_time_to_come_is_not_carried_out() {
+    let scene = Scene::new("ahead");
+    scene.propose();
+    for officer in ["ada", "ben"] {
+        scene.approve(officer, officer).expect(0);
+    }
+    let (mut log, policies) = scene.open(Vec::new());
+    let (batch, keys, mut dice) = (scene.batch(), scene.keys(), Scene::dice());
+    let clocks = Clocks { local: now(), store: now() };
+    order(&mut log, &keys, &policies, &batch, clocks, &mut dice).unwrap();
+    let before = now() - SignedDuration::from_mins(3);
+    let behind = Clocks { local: before, store: before };
+    let ahead = carry_out(&mut log, &keys, &policies, &batch.order, behind, &mut dice);
+    assert!(matches!(ahead, Err(DispositionError::Ahead { .. })), "{ahead:?}");
+    assert!(scene.object().is_file());
+    carry_out(&mut log, &keys, &policies, &batch.order, clocks, &mut dice).unwrap();
+    assert_eq!(scene.names("segments"), Vec::<String>::new());
+}
+
+fn write(scene: &Scene, batch: &Batch) {
+    let bytes = batch.to_json().unwrap().to_canonical();
+    fs::write(scene.folder().join("batch.json"), bytes).unwrap();
 }

@@ -87,6 +87,8 @@ impl From<DispositionError> for Stop {
             DispositionError::Moved(_)
                 | DispositionError::Unfit { .. }
                 | DispositionError::Expired(_)
+                | DispositionError::Lapsed(_)
+                | DispositionError::TooLong { .. }
                 | DispositionError::Refused { .. }
                 | DispositionError::Void(_)
         );
@@ -131,7 +133,13 @@ impl From<DispositionError> for Failure {
             | DispositionError::Moved(_)
             | DispositionError::Unfit { .. }
             | DispositionError::Expired(_)
+            | DispositionError::Lapsed(_)
+            | DispositionError::TooLong { .. }
             | DispositionError::Refused { .. } => (EXIT_INPUT, again),
+            DispositionError::Ahead { .. } => (
+                EXIT_FINDING,
+                "nothing was destroyed: find out who entered it; the order stays open until its time has come",
+            ),
         };
         Self { code, message, next: Some(next.to_owned()) }
     }

@@ -84,6 +84,14 @@ impl Dates<'_> {
         }
     }
 
+    /// When approvals lapsed at the latest that counted when an order was given, where the order lets
+    /// them count for longer.
+    pub fn outlasts(&self, order: &DispositionOrder, at: Instant) -> Option<Timestamp> {
+        let lapse = self.policies.approvals_lapse(order.policy, timestamp(at))?;
+        Some(lapse)
+            .filter(|lapse| !order.signatures.is_empty() && timestamp(order.expires_at) > *lapse)
+    }
+
     /// The classes that the policy of an order approves itself.
     fn pre_approved(&self, order: &DispositionOrder) -> &[ClassName] {
         let policies = self.state.policies().iter();

@@ -18,7 +18,7 @@ use super::history::{Certified, History, Ordered};
 use super::propose::{check, statement};
 use crate::act::{enter, pending};
 use crate::document::Document;
-use crate::log::{Log, instant, manifest_key, period_key_object};
+use crate::log::{Log, instant, manifest_key, period_key_object, timestamp};
 use crate::policies::Policies;
 use crate::store::{ListedVersion, ObjectKey, StoreError};
 
@@ -81,6 +81,11 @@ pub fn order(
     }
     let signatures = if needs_officers(&history, batch) {
         let approved = pending(log, keys)?.into_iter().find(|one| one.digest == statement);
+        let first = approved.iter().flat_map(|one| &one.approvals).map(|(_, at)| *at).min();
+        let lapse = first.and_then(|at| policies.approvals_lapse(batch.policy, timestamp(at)));
+        if let Some(lapse) = lapse.filter(|lapse| *lapse < now) {
+            return Err(DispositionError::Lapsed(instant(lapse)));
+        }
         approved.map(|one| one.signatures()).unwrap_or_default()
     } else {
         Signatures::default()
@@ -117,15 +122,24 @@ pub fn carry_out(
     clocks: Clocks,
     entropy: &mut dyn Entropy,
 ) -> Result<Certified, DispositionError> {
-    clocks.earlier()?;
+    let now = instant(clocks.earlier()?);
     let history = History::read(log, keys)?;
     let none = || DispositionError::NoOrder(id.clone());
     let ordered = history.order(id).ok_or_else(none)?;
     if let Some(certified) = ordered.certified {
         return Ok(certified);
     }
+    // The time of an order is its writer's word, and dates are decided as of then.
+    let (index, at) = (ordered.index, ordered.at);
+    if timestamp(at).duration_since(timestamp(now)) > MAX_CLOCK_DIFFERENCE {
+        return Err(DispositionError::Ahead { index, at, now });
+    }
     let policies = &policies.with_clocks(&history.clocks);
     let (sealed, dates) = (history.sealed(ordered)?, history.dates(policies));
+    if let Some(lapse) = dates.outlasts(&ordered.order, at) {
+        let (said, most) = (ordered.order.expires_at, instant(lapse));
+        return Err(DispositionError::TooLong { said, most });
+    }
     for (_, seal) in &sealed {
         if let Some(why) = dates.premature(&ordered.order, ordered.at, seal) {
             let (id, index) = (seal.segment_id, ordered.index);

@@ -11,11 +11,11 @@ use strongroom_crypto::state::LiveSegment;
 use strongroom_crypto::{ArchiveId, Digest, SegmentId};
 use strongroom_retention::decision::{Decision, KeepUntil, State};
 use strongroom_retention::hold::Holds;
-use strongroom_retention::period::{Counting, Cutoff};
 
 use super::DispositionError;
 use super::batch::{Batch, Candidate, MAX_BATCH_SEGMENTS, date};
 use super::history::History;
+use crate::document::Document;
 use crate::log::{Log, LogError, instant, timestamp};
 use crate::policies::{About, Policies};
 use crate::store::{ObjectKey, VersionId};
@@ -123,10 +123,7 @@ pub fn propose(
         return Ok(Proposal { batch: None, left });
     }
     segments.sort_by_key(|segment| segment.id);
-    let dated = policies.schedule().iter().find(|dated| dated.digest() == in_force.policy);
-    let defaults = &dated.ok_or(DispositionError::NoPolicy)?.policy().defaults;
-    let counting = Counting { zone: defaults.zone.clone(), cutoff: Cutoff::None };
-    let expires = counting.until(now, defaults.disposal.approval_ttl);
+    let lapse = policies.approvals_lapse(in_force.policy, now);
     let ms = u64::try_from(now.as_millisecond()).unwrap_or(0);
     let order = SegmentId::new(ms, entropy).ok().and_then(|id| id.to_string().parse().ok());
     let batch = Batch {
@@ -135,7 +132,7 @@ pub fn propose(
         policy: in_force.policy,
         hold_epoch: history.state.hold_epoch(),
         size: history.state.size(),
-        expires_at: expires.map(instant).map_err(|_| DispositionError::NoPolicy)?,
+        expires_at: lapse.map(instant).ok_or(DispositionError::NoPolicy)?,
         segments,
     };
     Ok(Proposal { batch: Some(batch), left })
@@ -160,6 +157,12 @@ pub fn check(
     if in_force.map(|policy| policy.policy) != Some(batch.policy) {
         return Err(DispositionError::Moved("another policy came into force"));
     }
+    // The file says it, and the policy decides it.
+    let lapse = policies.approvals_lapse(batch.policy, now).ok_or(DispositionError::NoPolicy)?;
+    if batch.expires_at > instant(lapse) {
+        let (said, most) = (batch.expires_at, instant(lapse));
+        return Err(DispositionError::TooLong { said, most });
+    }
     // Of a later instant than now nothing is known that could be compared.
     let at = now.max(timestamp(batch.as_of));
     for candidate in &batch.segments {
@@ -175,16 +178,41 @@ pub fn check(
     if history.state.hold_epoch() != batch.hold_epoch {
         return Err(DispositionError::Moved("holds were placed or released"));
     }
-    refused(history, log.state().archive_id(), batch)
+    refused(log, history, log.state().archive_id(), batch)
 }
 
-/// Whether an officer said no to a batch, or not yet.
-fn refused(history: &History, archive: ArchiveId, batch: &Batch) -> Result<(), DispositionError> {
-    let statement = statement(&batch.entry()?, archive);
-    let no = history.reviews.iter().rev().find(|review| {
+/// Whether an officer said no to a batch, or not yet; also to another one of its order's id, for
+/// a file is changed easily. What is proposed again has an id of its own, and says
+/// what was said before.
+fn refused(
+    log: &Log,
+    history: &History,
+    archive: ArchiveId,
+    batch: &Batch,
+) -> Result<(), DispositionError> {
+    let own = batch.entry()?;
+    let statement = statement(&own, archive);
+    let same = |digest: Digest| -> Result<bool, LogError> {
+        if digest == statement {
+            return Ok(true);
+        }
+        let read = Document::Statement.load(&**log.store(), log.covered(), digest);
+        let read = match read {
+            // Of what cannot be read nobody knows what it was about; its own digest still counts.
+            Err(LogError::Damaged { .. }) => None,
+            read => read?,
+        };
+        let kind = read.and_then(|bytes| EntryKind::from_statement(&bytes, archive).ok());
+        Ok(matches!(kind, Some(EntryKind::DispositionOrder(order)) if order.order == batch.order))
+    };
+    let mut no = None;
+    for review in history.reviews.iter().rev() {
         let verdict = matches!(review.act.verdict, Verdict::Reject | Verdict::Extend);
-        verdict && review.act.digest == statement
-    });
+        if verdict && same(review.act.digest)? {
+            no = Some(review);
+            break;
+        }
+    }
     let signed = no.and_then(|review| Some((review, review.act.signatures.iter().next()?)));
     signed.map_or(Ok(()), |(review, by)| {
         let (verdict, index) = (review.act.verdict, review.index);

@@ -23,6 +23,11 @@ pub fn verify(
     let mut findings = Vec::new();
     let policies = policies.with_clocks(&history.clocks);
     let dates = history.dates(&policies);
+    if let Some(lapse) = dates.outlasts(&ordered.order, ordered.at) {
+        let until = ordered.order.expires_at;
+        findings
+            .push(format!("its approvals counted until {until}, under the policy until {lapse}"));
+    }
     for (_, seal) in history.sealed(ordered)? {
         if let Some(why) = dates.premature(&ordered.order, ordered.at, seal) {
             let (id, at) = (seal.segment_id, ordered.at);

@@ -65,6 +65,11 @@ pub(super) fn check(
 fn check_dates(audit: &Audit<'_>, fold: &Fold, disposal: &Disposal, policies: &Policies) {
     let Some(state) = &fold.state else { return };
     let dates = dates::Dates { policies, state, holds: &fold.holds };
+    if let Some(lapse) = dates.outlasts(&disposal.order, disposal.at) {
+        let until = disposal.order.expires_at;
+        let detail = format!("its approvals counted until {until}, under the policy until {lapse}");
+        audit.note(CHECK, format_args!("entry {}", disposal.index), Mark::Fail, detail);
+    }
     let listed = |live: &&Live| {
         disposal.list.as_ref().is_some_and(|list| list.contains(&live.seal.segment_id))
     };

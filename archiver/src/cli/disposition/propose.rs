@@ -111,14 +111,14 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
 }
 
 /// An earlier batch with some of these segments that an officer said no to.
-struct Rejected {
+pub(super) struct Rejected {
     order: OrderId,
     segments: u64,
     why: String,
 }
 
 impl Rejected {
-    fn complain(&self) {
+    pub(super) fn complain(&self) {
         let Self { order, segments, why } = self;
         let segments = output::counted(*segments, "segment", "segments");
         let message = format!("{segments} of this batch stood in batch `{order}`: {why}");
@@ -133,8 +133,12 @@ impl Rejected {
     }
 }
 
-/// What officers said no to before, and is proposed again.
-fn rejected_before(log: &Log, place: &Place, batch: &Batch) -> Result<Vec<Rejected>, Failure> {
+/// What officers said no to before, and stands in a batch again.
+pub(super) fn rejected_before(
+    log: &Log,
+    place: &Place,
+    batch: &Batch,
+) -> Result<Vec<Rejected>, Failure> {
     let (store, covered) = (&**log.store(), log.covered());
     let (state, found) = dossiers(store, &*place.keys()?, covered)?;
     let now = log.now()?;

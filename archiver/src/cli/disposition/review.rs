@@ -8,7 +8,7 @@ use strongroom_crypto::entry::{EntryKind, OfficerAct, Verdict};
 use strongroom_crypto::json::text;
 use strongroom_crypto::officer::Signatures;
 
-use super::propose::print;
+use super::propose::{Rejected, print, rejected_before};
 use super::{open, read};
 use crate::cli::signing::{Act, Outcome, Signing};
 use crate::cli::target::{Place, Target};
@@ -128,6 +128,7 @@ impl Desk<'_> {
             );
             return Err(Failure::input(message, "propose again when the grace is nearly over"));
         }
+        rejected_before(log, place, batch)?.iter().for_each(Rejected::complain);
         let mut act = Act { log, place, kind: &kind, machine };
         let done = signing.approve(&mut act, reason, |log| {
             if !signing.json {
