@@ -436,6 +436,15 @@ mod tests {
     }
 
     #[test]
+    fn who_enters_refusals_may_store_what_stands_beside_them_and_lock_none_of_it() {
+        let table = table().unwrap();
+        for duty in [Duty::Archive, Duty::Remove] {
+            assert!(table.allows(duty, "s3:PutObject", "records/"), "{duty}");
+            assert!(!table.allows(duty, "s3:PutObjectRetention", "records/"), "{duty}");
+        }
+    }
+
+    #[test]
     fn a_policy_names_places_and_the_longest_lock() {
         let StoreUrl::S3(at) = "s3://bucket/a/b".parse().unwrap() else { panic!() };
         let (settle, max_lock) = (Duration::from_hours(168), Duration::from_hours(24 * 3_650));

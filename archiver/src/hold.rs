@@ -214,10 +214,6 @@ impl Ledger {
     ///
     /// Never: all lists are at hand.
     pub fn holds_over(&self, segment: &LiveSegment) -> Result<Vec<HoldId>, LogError> {
-        let ordered = self.state.order_over(&segment.segment_id).map_err(FoldError::from)?;
-        if ordered.is_some() {
-            return Ok(Vec::new());
-        }
         Ok(self.state.holds_over(segment).map_err(FoldError::from)?)
     }
 

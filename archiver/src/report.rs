@@ -31,7 +31,7 @@ use jiff::Timestamp;
 use strongroom_crypto::SegmentId;
 use strongroom_crypto::entry::{EntryKind, OfficerAct, Seal, TimeRange};
 use strongroom_crypto::keys::KeyFile;
-use strongroom_crypto::name::{ClassName, HoldId};
+use strongroom_crypto::name::ClassName;
 use strongroom_crypto::state::{self, FoldError, LiveSegment, Undecided};
 use strongroom_crypto::time::Instant;
 use strongroom_retention::decision::{Decision, State};
@@ -214,14 +214,6 @@ impl<'a> AsOf<'a> {
         Ok(found.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The holds over a live segment; none if its destruction was ordered first.
-    fn holds_over(&self, segment: &LiveSegment) -> Result<Vec<HoldId>, ReportError> {
-        if self.state().order_over(&segment.segment_id)?.is_some() {
-            return Ok(Vec::new());
-        }
-        Ok(self.state().holds_over(segment)?)
-    }
-
     /// The segments that orders of the whole log destroy.
     fn gone(&self) -> Result<BTreeSet<SegmentId>, ReportError> {
         let (_, seals) = walk(self.store, self.keys, self.covered)?;
@@ -239,7 +231,7 @@ impl<'a> AsOf<'a> {
         for segment in segments {
             let head = heads.remove(&segment.segment_id);
             let lock = head.as_ref().and_then(|head| head.lock);
-            let standing = self.holds_over(segment)?;
+            let standing = self.state().holds_over(segment)?;
             let holds = Holds { standing, last_release: self.history.last_release(segment) };
             let until = lock.map(|lock| lock.until);
             let seal = self.seal(&segment.segment_id);
@@ -261,7 +253,7 @@ impl<'a> AsOf<'a> {
     /// sealed with.
     fn class(&self, about: &About<'_>, sealed: &ClassName, at: Timestamp) -> ClassName {
         let decision = self.policies.decide_about(about, None, &Holds::default(), at);
-        decision.governed_by.map_or_else(|| sealed.clone(), |governed| governed.class)
+        Policies::class(&decision, sealed)
     }
 }
 

@@ -300,6 +300,46 @@ pub(crate) fn get_version(
     }
 }
 
+/// The versions of one name, with the marks that hide it.
+///
+/// # Errors
+///
+/// Those of [`LockedStore::list_versions`].
+pub(crate) fn versions_of(
+    store: &dyn LockedStore,
+    key: &ObjectKey,
+) -> Result<Vec<ListedVersion>, StoreError> {
+    let mut listed = store.list_versions(key.as_str())?;
+    listed.retain(|one| one.key == *key);
+    Ok(listed)
+}
+
+/// Deletes all versions of a name and the marks that hide it, each by its id, and looks again: a success
+/// that was not asked for is none. Gives what was there, or why something still is.
+///
+/// # Errors
+///
+/// Those of [`LockedStore::delete_version`], but for locks and holds.
+pub(crate) fn delete_all(
+    store: &dyn LockedStore,
+    key: &ObjectKey,
+) -> Result<Result<Vec<ListedVersion>, String>, StoreError> {
+    let found = versions_of(store, key)?;
+    for one in &found {
+        match store.delete_version(key, &one.version) {
+            Ok(()) | Err(StoreError::NotFound { .. }) => {}
+            Err(error @ (StoreError::Locked { .. } | StoreError::Held { .. })) => {
+                return Ok(Err(error.to_string()));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(match versions_of(store, key)?.len() {
+        0 => Ok(found),
+        left => Err(format!("the store lists {left} versions after they were deleted")),
+    })
+}
+
 /// Stores keep lock dates in whole seconds.
 pub(crate) const LOCK_SLACK: SignedDuration = SignedDuration::from_secs(1);
 

@@ -125,6 +125,9 @@ fn is_kept(
     now: Timestamp,
 ) -> Result<bool, LogError> {
     let undecided = |reason| LogError::Fold(FoldError::Undecided(reason));
+    if state.order_over(&segment.segment_id).map_err(undecided)?.is_some() {
+        return Ok(false);
+    }
     let decision = policies.decide(segment, &[], now);
     let over = |until: Option<Timestamp>| until.is_some_and(|until| until <= now);
     let may_go = over(decision.keep_until.instant()) && over(decision.lock_until);

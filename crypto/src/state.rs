@@ -287,11 +287,6 @@ impl State {
         self.pages.incomplete()
     }
 
-    /// The pages, not yet loaded, with a settling lock that ends from `since` to before `before`.
-    pub fn pages_due(&self, since: Instant, before: Instant) -> Vec<PageRef> {
-        self.pages.absent().filter(|page| page.first < before && page.last >= since).collect()
-    }
-
     /// All pages not yet loaded.
     pub fn pages_absent(&self) -> Vec<PageRef> {
         self.pages.absent().collect()

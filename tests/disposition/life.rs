@@ -61,6 +61,7 @@ fn life(kind: Kind) {
     assert!(!scene.folder().join("batch.json").exists());
     release(&scene);
 
+    refuse_by_an_officer(&scene);
     scene.propose();
     scene.verify("PASS");
     scene.approve("ada", "ada").expect(0);
@@ -124,6 +125,16 @@ fn release(scene: &Scene) {
     scene.act("ben", &release).expect(0);
     let lifted = scene.strongroom(&["sweep", "--duty", "hold", "--json"]).expect(0);
     assert_eq!((lifted.number("set"), lifted.number("lifted")), (0, 3));
+    scene.verify("PASS");
+}
+
+/// An officer says no, and who executes the batch all the same is on record.
+fn refuse_by_an_officer(scene: &Scene) {
+    scene.propose();
+    let no = ["review", "batch.json", "--verdict", "reject", "--reason", "wait for the audit"];
+    scene.sign(&no, "cy", "cy").expect(0);
+    let refused = scene.run_as("remove", &["disposition", "execute", "batch.json"]).expect(2);
+    assert!(refused.stderr.contains("refused, recorded in entry"), "{}", refused.stderr);
     scene.verify("PASS");
 }
 

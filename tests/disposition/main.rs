@@ -14,9 +14,9 @@ use jiff::SignedDuration;
 use strongroom_archiver::disposition::DispositionError;
 use strongroom_archiver::disposition::execute::{Clocks, carry_out, order};
 use strongroom_archiver::disposition::propose::Unfit;
-use strongroom_crypto::entry::{EntryKind, HoldPlace};
-use strongroom_crypto::list::SegmentList;
-use strongroom_crypto::officer::Signatures;
+use strongroom_archiver::log::Log;
+use strongroom_archiver::store::ObjectKey;
+use strongroom_archiver::sweep::{extend_overdue, extend_undecided};
 use strongroom_tests::faulty_store::{Fault, Mode, Point};
 
 use scene::Scene;
@@ -113,17 +113,7 @@ fn approvals_lapse_clocks_agree_and_a_hold_comes_first() {
     assert!(matches!(lapsed, DispositionError::Expired(_)), "{lapsed}");
     let apart = try_at(now, now + SignedDuration::from_secs(121));
     assert!(matches!(apart, DispositionError::Clock { .. }), "{apart}");
-    let list = SegmentList::new(batch.segments.iter().map(|one| one.id).collect()).unwrap();
-    Scene::store_list(&log, &list);
-    let kind = EntryKind::HoldPlace(HoldPlace {
-        detail: None,
-        expires_at: batch.expires_at,
-        hold: "matter-1".parse().unwrap(),
-        list: Some(list.digest()),
-        signatures: Signatures::default(),
-        standing: None,
-    });
-    scene.enter(&mut log, &kind, "cy");
+    scene.enter_hold(&mut log);
     let clocks = Clocks { local: now, store: now };
     let held = order(&mut log, &keys, &policies, &batch, clocks, &mut dice).unwrap_err();
     assert!(matches!(held, DispositionError::Unfit { why: Unfit::Held, .. }), "{held}");
@@ -141,6 +131,7 @@ fn an_interrupted_order_goes_on_and_is_certified_once() {
     for (point, nth, mode) in [
         (Point::Delete, 1, Mode::Before),
         (Point::Delete, 1, Mode::After),
+        (Point::Delete, 1, Mode::Pretended),
         (Point::Claim, 2, Mode::Before),
         (Point::Claim, 2, Mode::After),
     ] {
@@ -167,6 +158,31 @@ fn an_interrupted_order_goes_on_and_is_certified_once() {
         assert_eq!(listed.matches("certified ").count(), 1, "{listed}");
         scene.verify("PASS");
     }
+}
+
+#[test]
+fn what_is_ordered_comes_out_of_its_lock_whatever_came_later() {
+    let scene = Scene::new("lapsing");
+    scene.propose();
+    scene.approve("ada", "ada").expect(0);
+    scene.approve("ben", "ben").expect(0);
+    scene.interrupt_at_deletion();
+    let (mut log, policies) = scene.open(Vec::new());
+    let [segment, manifest] = ["segments", "manifests"].map(|place| scene.names(place).remove(0));
+    let locked = |log: &Log, name: &str| {
+        let head = log.store().head(&ObjectKey::new(name).unwrap(), None).unwrap().unwrap();
+        head.lock.unwrap().until
+    };
+    let (ends, proof) = (locked(&log, &segment), locked(&log, &manifest));
+    assert_eq!(extend_undecided(&mut log).unwrap(), []);
+    assert_eq!(locked(&log, &segment), ends);
+    assert!(locked(&log, &manifest) > proof, "nothing was due");
+    // A hold that comes too late for it keeps nothing.
+    scene.enter_hold(&mut log);
+    assert_eq!(extend_overdue(&mut log, &policies).unwrap(), []);
+    assert_eq!(locked(&log, &segment), ends);
+    scene.run(&["execute", scene.order().as_str()]).expect(0);
+    scene.verify("PASS");
 }
 
 #[test]

@@ -15,10 +15,10 @@ use strongroom_archiver::officer::key_file;
 use strongroom_archiver::policies::{Labels, Policies};
 use strongroom_archiver::store::{LockedStore, ObjectKey};
 use strongroom_crypto::Digest;
-use strongroom_crypto::entry::EntryKind;
+use strongroom_crypto::entry::{EntryKind, HoldPlace};
 use strongroom_crypto::keys::{KeyFile, Role};
 use strongroom_crypto::list::SegmentList;
-use strongroom_crypto::officer::OfficerSignature;
+use strongroom_crypto::officer::{OfficerSignature, Signatures};
 use strongroom_tests::clock::now;
 use strongroom_tests::entropy::Dice;
 use strongroom_tests::faulty_store::{Fault, FaultyStore, Mode, Point, Record};
@@ -272,17 +272,24 @@ impl Scene {
         self.strongroom(&[arguments, &by].concat())
     }
 
-    pub(crate) fn store_list(log: &Log, list: &SegmentList) {
+    /// Holds the segments of the batch past the command line, also where that comes too late.
+    pub(crate) fn enter_hold(&self, log: &mut Log) {
+        let batch = self.batch();
+        let list = SegmentList::new(batch.segments.iter().map(|one| one.id).collect()).unwrap();
         Document::List.store(log, &list.encode()).unwrap();
-    }
-
-    /// Enters what one officer may sign alone.
-    pub(crate) fn enter(&self, log: &mut Log, kind: &EntryKind, officer: &str) {
-        let (_, digest) = statement(log, kind).unwrap();
-        let signature = key_file::sign(&self.folder().join(officer), None, digest).unwrap();
-        let officer = officer.parse().unwrap();
+        let kind = EntryKind::HoldPlace(HoldPlace {
+            detail: None,
+            expires_at: batch.expires_at,
+            hold: "matter-1".parse().unwrap(),
+            list: Some(list.digest()),
+            signatures: Signatures::default(),
+            standing: None,
+        });
+        let (_, digest) = statement(log, &kind).unwrap();
+        let signature = key_file::sign(&self.folder().join("cy"), None, digest).unwrap();
+        let officer = "cy".parse().unwrap();
         let signed = OfficerSignature { officer, sig: *signature.as_bytes() };
-        let entered = sign(log, &self.keys(), kind, signed, &mut Self::dice()).unwrap();
+        let entered = sign(log, &self.keys(), &kind, signed, &mut Self::dice()).unwrap();
         assert_eq!(entered, Signed::Entered);
     }
 }

@@ -29,6 +29,8 @@ pub enum Mode {
     Full,
     /// As `Before`, for want of a permission.
     Denied,
+    /// Reported as done, and not done: what gives no version.
+    Pretended,
     /// Stored, but reported as a failure that leaves it open.
     StoredButFailed,
     /// Stored and reported so; then every call fails, as if the process had died.
@@ -226,6 +228,7 @@ impl<S: LockedStore> FaultyStore<S> {
                 Err(StoreError::Denied { detail: format!("fault at {point} {nth}") })
             }
             Some(Mode::Full) => Err(StoreError::Full { detail: format!("fault at {point} {nth}") }),
+            Some(Mode::Pretended) => Ok(None),
             Some(Mode::StoredButFailed) => {
                 change.apply(&self.inner)?;
                 Err(failed(true))

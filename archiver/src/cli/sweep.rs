@@ -166,10 +166,10 @@ fn print(swept: &Swept) -> Result<(), Failure> {
             "dates       set for what was sealed before entry {}, by policy {}",
             locked.size, locked.policy
         ))?;
-        if orphans.keys > 0 {
-            let keys = output::counted(orphans.keys, "key", "keys");
-            output::line(format!("keys        {keys} of destroyed segments destroyed"))?;
-        }
+    }
+    if orphans.keys > 0 {
+        let keys = output::counted(orphans.keys, "key", "keys");
+        output::line(format!("keys        {keys} of destroyed segments destroyed"))?;
     }
     output::line(format!(
         "orphans     {} abandoned, {} deleted, {} still locked",

@@ -20,7 +20,7 @@ use crate::act::{enter, pending};
 use crate::document::Document;
 use crate::log::{Log, instant, manifest_key, period_key_object, timestamp};
 use crate::policies::Policies;
-use crate::store::{ListedVersion, ObjectKey, StoreError};
+use crate::store::{self, ListedVersion, ObjectKey, versions_of};
 
 /// How far this machine's clock and the store's may be apart: the rest is a clock that is wrong.
 pub const MAX_CLOCK_DIFFERENCE: SignedDuration = SignedDuration::from_mins(2);
@@ -196,7 +196,8 @@ fn certify(
 /// that is gone already, the version that its manifest names.
 fn destroy(log: &Log, seal: &Seal) -> Result<Vec<String>, DispositionError> {
     let key = ObjectKey::new(seal.object.as_str())?;
-    let deleted = delete_all(log, &key)?;
+    let deleted = delete_all(log, &key)?.into_iter().filter(|one| !one.is_delete_marker);
+    let deleted: Vec<String> = deleted.map(|one| one.version.to_string()).collect();
     if !deleted.is_empty() {
         return Ok(deleted);
     }
@@ -214,7 +215,7 @@ fn destroy(log: &Log, seal: &Seal) -> Result<Vec<String>, DispositionError> {
 fn require_absent(log: &Log, destroyed: &[Destroyed]) -> Result<(), DispositionError> {
     for one in destroyed {
         let key = ObjectKey::new(one.seal.object.as_str())?;
-        if !versions(log, &key)?.is_empty() {
+        if !versions_of(&**log.store(), &key)?.is_empty() {
             let detail = "a version of it came back".to_owned();
             return Err(DispositionError::Left { object: key.to_string(), detail });
         }
@@ -238,7 +239,7 @@ fn destroy_key(
         return Ok(KeyFate::Needed);
     }
     let key = period_key_object(&name)?;
-    for one in versions(log, &key)?.iter().filter(|one| !one.is_delete_marker) {
+    for one in versions_of(&**log.store(), &key)?.iter().filter(|one| !one.is_delete_marker) {
         let Some(head) = log.store().head(&key, Some(&one.version))? else { continue };
         match head.lock {
             _ if head.hold => return Ok(KeyFate::Held),
@@ -252,34 +253,8 @@ fn destroy_key(
     Ok(KeyFate::Destroyed)
 }
 
-/// Deletes all versions of a name and the marks that hide it, each by its id, and looks again.
-fn delete_all(log: &Log, key: &ObjectKey) -> Result<Vec<String>, DispositionError> {
-    let left = |detail: String| DispositionError::Left { object: key.to_string(), detail };
-    let found = versions(log, key)?;
-    for one in &found {
-        match log.store().delete_version(key, &one.version) {
-            Ok(()) | Err(StoreError::NotFound { .. }) => {}
-            Err(error @ (StoreError::Locked { .. } | StoreError::Held { .. })) => {
-                return Err(left(error.to_string()));
-            }
-            Err(error) => return Err(error.into()),
-        }
-    }
-    let again = versions(log, key)?.len();
-    if again > 0 {
-        return Err(left(format!("the store lists {again} versions after they were deleted")));
-    }
-    let deleted = found.into_iter().filter(|one| !one.is_delete_marker);
-    Ok(deleted.map(|one| one.version.to_string()).collect())
-}
-
-/// The versions of one name, with the marks that hide it.
-///
-/// # Errors
-///
-/// The store's.
-pub fn versions(log: &Log, key: &ObjectKey) -> Result<Vec<ListedVersion>, StoreError> {
-    let mut listed = log.store().list_versions(key.as_str())?;
-    listed.retain(|one| one.key == *key);
-    Ok(listed)
+/// Deletes all versions of a name and the marks that hide it, and looks again.
+fn delete_all(log: &Log, key: &ObjectKey) -> Result<Vec<ListedVersion>, DispositionError> {
+    let left = |detail| DispositionError::Left { object: key.to_string(), detail };
+    store::delete_all(&**log.store(), key)?.map_err(left)
 }

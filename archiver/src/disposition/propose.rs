@@ -18,7 +18,7 @@ use super::history::History;
 use crate::document::Document;
 use crate::log::{Log, LogError, instant, timestamp};
 use crate::policies::{About, Policies};
-use crate::store::{ObjectKey, VersionId};
+use crate::store::{ObjectKey, VersionId, versions_of};
 
 /// What to propose.
 #[derive(Clone, Debug)]
@@ -293,9 +293,8 @@ fn versions(
     object: &ObjectKey,
     sealed: Digest,
 ) -> Result<Result<(Vec<VersionId>, Timestamp), Unfit>, LogError> {
-    let listed = log.store().list_versions(object.as_str())?;
     let (mut versions, mut latest) = (Vec::new(), Timestamp::MIN);
-    for one in listed.into_iter().filter(|one| one.key == *object) {
+    for one in versions_of(&**log.store(), object)? {
         if one.is_delete_marker {
             return Ok(Err(Unfit::Altered("a delete marker lies over it")));
         }

@@ -2,12 +2,11 @@
 
 use super::DispositionError;
 use super::certificate::{destroyed_keys, differences};
-use super::execute::versions;
 use super::history::{History, Ordered};
 use crate::document::Document;
 use crate::log::{Log, LogError, period_key_object};
 use crate::policies::Policies;
-use crate::store::ObjectKey;
+use crate::store::{ObjectKey, versions_of};
 
 /// Everything that is not as it should be, each in a sentence; nothing, if all is.
 ///
@@ -34,7 +33,7 @@ pub fn verify(
             findings.push(format!("segment {id} was ordered too early, at {at}: {why}"));
         }
         let key = ObjectKey::new(seal.object.as_str())?;
-        let left = versions(log, &key)?.len();
+        let left = versions_of(&**log.store(), &key)?.len();
         if ordered.certified.is_some() && left > 0 {
             findings.push(format!("`{key}` is still there, in {left} versions"));
         }
@@ -71,7 +70,7 @@ fn certificate(
         let key = ObjectKey::new(name.as_str())?;
         let mut live = history.state.segments();
         let live = live.any(|one| period_key_object(&one.period_key).is_ok_and(|of| of == key));
-        let left = versions(log, &key)?.len();
+        let left = versions_of(&**log.store(), &key)?.len();
         if left > 0 && !live {
             findings.push(format!("`{name}` is there, its destruction was certified"));
         }

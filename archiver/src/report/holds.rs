@@ -119,7 +119,7 @@ fn touched<'a>(archive: &'a AsOf<'_>) -> Result<Vec<Touched<'a>>, ReportError> {
             segment,
             class: archive.class(&About::from(segment), &segment.class, archive.at),
             events: archive.seal(id).map_or(0, |seal| seal.events.count),
-            over: archive.holds_over(segment)?,
+            over: archive.state().holds_over(segment)?,
             flag: heads.get(id).map(|head| head.hold),
         });
     }

@@ -2,21 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
-use strongroom_crypto::Digest;
 use strongroom_crypto::entry::Locked;
 use strongroom_crypto::name::StreamName;
 use strongroom_crypto::state::LiveSegment;
-use strongroom_crypto::tile::{TileCoordinate, tiles_for};
 
-use super::targets::{Part, Target, of_segments, proof_until};
-use super::{by_name, extend, versions};
-use crate::document::Document;
-use crate::log::{
-    Dated, Log, LogError, checkpoint_key, claim_key, extend_from, extend_unseen, instant, tile_key,
-};
+use super::targets::{Part, Reach, Target, of_segments, proofs};
+use super::{extend, versions};
+use crate::log::{Dated, Log, LogError, extend_from, extend_unseen, instant};
 use crate::policies::Policies;
-use crate::store::{Lock, LockMode, ObjectKey, VersionId};
+use crate::store::{Lock, LockMode, ObjectKey};
 
 /// Ids begin with their time: those of 65.5 seconds have eight digits in common.
 const ID_DIGITS: usize = 8;
@@ -52,132 +46,65 @@ pub(super) fn set_dates(log: &mut Log, policies: &Policies) -> Result<Vec<Object
         .any(|segment| is_news(segment) && policies.lacks_labels(&segment.stream));
     let (mut moves, mut manifests, mut keys) = (Moves::default(), Vec::new(), Vec::new());
     let latest = of_segments(log, policies, &is_news, now, &mut |target| {
-        let Target { key, sha256, mode, until, .. } = target.clone();
         match target.part {
-            Part::Segment => moves.add(key, Lock { mode, until }),
-            Part::Manifest => manifests.push((key, sha256, until)),
-            _ => keys.push((key, until)),
+            Part::Segment => moves.add(target.clone()),
+            Part::Manifest => manifests.push(target.clone()),
+            _ => keys.push(target.clone()),
         }
         Ok(())
     })?;
     let mut missing = Vec::new();
-    for (key, sha256, until) in manifests {
-        move_manifest(log, &key, sha256, until, &mut missing)?;
+    for manifest in &manifests {
+        move_manifest(log, manifest, &mut missing)?;
     }
     moves.carry_out(log, &mut missing)?;
-    for (key, until) in keys {
-        let stored = versions(log, &[key.as_str()])?;
-        let lock = Lock { mode: LockMode::Governance, until };
-        // Most are locked as long already: they are looked at first.
-        match stored.get(&key) {
-            Some(versions) => extend(log, &key, versions, versions.len() > 1, lock)?,
-            None => missing.push(key),
-        }
+    for key in &keys {
+        move_on(log, key, &mut missing)?;
     }
-    let proof_until = proofs(log, before, latest, now, &mut missing)?;
+    let claims = log.state().next_claim().seq;
+    let reach = Reach { before, claims, size };
+    let mut move_proof = |target: &Target| move_on(log, target, &mut missing);
+    let proof_until = proofs(log, reach, latest, now, &mut move_proof)?;
     if missing.is_empty() && !undecided && (before.is_none_or(|locked| locked.size < size)) {
-        let claims = log.state().next_claim().seq;
         let locked = Locked { claims, policy: newest, size };
         log.set_dated(Dated { locked, proof_until: proof_until.map(instant) });
     }
     Ok(missing)
 }
 
-/// Locks what proves the segments: all of it where the latest date lies beyond, else what is new.
-fn proofs(
-    log: &Log,
-    before: Option<Locked>,
-    latest: Option<Timestamp>,
-    now: Timestamp,
-    missing: &mut Vec<ObjectKey>,
-) -> Result<Option<Timestamp>, LogError> {
-    let state = log.state();
-    let (wanted, rises) = proof_until(log, latest, now);
-    let Some(until) = wanted else { return Ok(None) };
-    let from = before.filter(|_| !rises);
-    let (first_claim, size) = from.map_or((0, 0), |locked| (locked.claims, locked.size));
-    let lock = Lock { mode: LockMode::Governance, until };
-    let before_first = first_claim.checked_sub(1).map(claim_key).transpose()?;
-    let before_first = before_first.as_ref().map_or("", ObjectKey::as_str);
-    let stored = by_name(log.store().list_versions_after("log/claim/", before_first)?);
-    for seq in first_claim..state.next_claim().seq {
-        let key = claim_key(seq)?;
-        move_on(log, &key, stored.get(&key), lock, missing)?;
-    }
-    for tile in tiles_for(size, log.head().size).into_iter().filter(TileCoordinate::is_full) {
-        let key = tile_key(&tile)?;
-        move_on(log, &key, versions(log, &[key.as_str()])?.get(&key), lock, missing)?;
-    }
-    let listed =
-        log.store().list_versions_after("log/checkpoints/", checkpoint_key(size)?.as_str())?;
-    for (key, versions) in by_name(listed) {
-        move_on(log, &key, Some(&versions), lock, missing)?;
-    }
-    if rises {
-        let key = ObjectKey::new("keys/origin/0")?;
-        move_on(log, &key, versions(log, &[key.as_str()])?.get(&key), lock, missing)?;
-    }
-    documents(log, from, lock)?;
-    Ok(Some(until))
-}
-
-/// Locks the documents that entries name: all of them, or those of the entries since.
-fn documents(log: &Log, from: Option<Locked>, lock: Lock) -> Result<(), LogError> {
-    let entries = match from.map(|locked| log.entries_since(locked.size)) {
-        Some(Err(LogError::Derived { .. })) | None => {
-            for (key, versions) in versions(log, &Document::KEPT.map(Document::place))? {
-                extend(log, &key, &versions, versions.len() > 1, lock)?;
-            }
-            return Ok(());
-        }
-        Some(entries) => entries?,
-    };
-    for (kind, digest) in entries.iter().flat_map(|entry| Document::of(entry.kind())) {
-        // An entry without effect may name what was never there: what is missing, `verify` says.
-        let key = kind.key(digest)?;
-        if let Some(versions) = versions(log, &[key.as_str()])?.get(&key) {
-            extend(log, &key, versions, versions.len() > 1, lock)?;
-        }
-    }
-    Ok(())
-}
-
 /// Moves the lock of a manifest on. All of them lie in one place, so that each is asked for by its name:
 /// a directory of very many takes long to list.
-fn move_manifest(
-    log: &Log,
-    key: &ObjectKey,
-    sha256: Option<Digest>,
-    until: Timestamp,
-    missing: &mut Vec<ObjectKey>,
-) -> Result<(), LogError> {
-    let lock = Lock { mode: LockMode::Governance, until };
+fn move_manifest(log: &Log, target: &Target, missing: &mut Vec<ObjectKey>) -> Result<(), LogError> {
+    let Target { key, sha256, mode, until, .. } = target;
     if let Some(head) = log.store().head(key, None)?
         && head.sha256.is_some()
-        && head.sha256 == sha256
+        && head.sha256 == *sha256
     {
+        let lock = Lock { mode: *mode, until: *until };
         return extend_from(&**log.store(), key, &head, lock).map(drop);
     }
-    move_on(log, key, versions(log, &[key.as_str()])?.get(key), lock, missing)
+    move_on(log, target, missing)
 }
 
-/// Locks of objects to move, by what their names begin with.
+/// Segments whose locks are to be moved, by what their names begin with.
 #[derive(Default)]
-struct Moves(BTreeMap<String, Vec<(ObjectKey, Lock)>>);
+struct Moves(BTreeMap<String, Vec<Target>>);
 
 impl Moves {
-    fn add(&mut self, key: ObjectKey, lock: Lock) {
-        let name = key.as_str().rfind('/').map_or(0, |slash| slash + 1);
-        let place = key.as_str().get(..name + ID_DIGITS).unwrap_or(key.as_str()).to_owned();
-        self.0.entry(place).or_default().push((key, lock));
+    fn add(&mut self, target: Target) {
+        let key = target.key.as_str();
+        let name = key.rfind('/').map_or(0, |slash| slash + 1);
+        let place = key.get(..name + ID_DIGITS).unwrap_or(key).to_owned();
+        self.0.entry(place).or_default().push(target);
     }
 
     /// Lists what was uploaded in the same minute at once, and moves one lock after the other.
     fn carry_out(self, log: &Log, missing: &mut Vec<ObjectKey>) -> Result<(), LogError> {
-        for (place, moves) in self.0 {
-            let stored = versions(log, &[place.as_str()])?;
-            for (key, lock) in moves {
-                move_on(log, &key, stored.get(&key), lock, missing)?;
+        for (place, targets) in self.0 {
+            let mut stored = versions(log, &[place.as_str()])?;
+            for target in targets {
+                let listed = Some(stored.remove(&target.key).unwrap_or_default());
+                move_on(log, &Target { listed, ..target }, missing)?;
             }
         }
         Ok(())
@@ -186,26 +113,22 @@ impl Moves {
 
 /// Moves the lock of a name's version on; of all its locked versions, where it has several: the true
 /// one must not lapse beneath what covers it.
-fn move_on(
-    log: &Log,
-    key: &ObjectKey,
-    versions: Option<&Vec<VersionId>>,
-    lock: Lock,
-    missing: &mut Vec<ObjectKey>,
-) -> Result<(), LogError> {
-    let governance = Lock { mode: LockMode::Governance, ..lock };
-    match versions.map(Vec::as_slice) {
-        // Nobody can undo a lock of the other mode: it is asked for where one is seen to be.
-        Some([version]) if lock == governance => {
+fn move_on(log: &Log, target: &Target, missing: &mut Vec<ObjectKey>) -> Result<(), LogError> {
+    let Target { part, key, mode, until, .. } = target;
+    let lock = Lock { mode: LockMode::Governance, until: *until };
+    // Most of these are locked as long already: they are looked at first. So is what the policy wants in
+    // the other mode, for nobody can undo that: it is asked for where a lock is seen to have it.
+    let unseen = !matches!(part, Part::Key | Part::Document) && *mode == LockMode::Governance;
+    match target.versions(log)?.as_slice() {
+        // An entry without effect may name what was never there: what is missing, `verify` says.
+        [] if *part == Part::Document => {}
+        [] => missing.push(key.clone()),
+        [version] if unseen => {
             if !extend_unseen(&**log.store(), key, version, lock)? {
                 missing.push(key.clone());
             }
-            Ok(())
         }
-        Some(versions) => extend(log, key, versions, versions.len() > 1, governance),
-        None => {
-            missing.push(key.clone());
-            Ok(())
-        }
+        versions => extend(log, key, versions, versions.len() > 1, lock)?,
     }
+    Ok(())
 }

@@ -7,7 +7,7 @@ use strongroom_crypto::name::PeriodKeyName;
 
 use crate::hold::{Flag, Ledger};
 use crate::log::{LogError, manifest_key, period_key_object};
-use crate::store::{Covered, Head, LockedStore, ObjectKey};
+use crate::store::{Covered, Head, LockedStore, ObjectKey, versions_of};
 
 /// What became of flags.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -76,8 +76,8 @@ fn follow(
         _ => true,
     };
     let mut there = false;
-    for one in store.list_versions(key.as_str())? {
-        if one.key != key || one.is_delete_marker || one.version.is_null() {
+    for one in versions_of(store, &key)? {
+        if one.is_delete_marker || one.version.is_null() {
             continue;
         }
         let Some(head) = store.head(&key, Some(&one.version))?.filter(is_true) else { continue };

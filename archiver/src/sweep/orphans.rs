@@ -14,7 +14,7 @@ use strongroom_crypto::time::Instant;
 
 use super::all;
 use crate::log::{Gone, Item, Log, LogError, Sealed, instant, period_key_object, timestamp, walk};
-use crate::store::{ObjectKey, StoreError};
+use crate::store::{ObjectKey, StoreError, delete_all};
 
 /// What became of orphans.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -23,7 +23,8 @@ pub struct Orphans {
     pub abandoned: u64,
     /// Objects deleted.
     pub deleted: u64,
-    /// Objects whose lock has not lapsed yet, or that are held: a later sweep deletes them.
+    /// Objects whose lock has not lapsed yet, that are held, or that the store still lists: a later
+    /// sweep deletes them.
     pub waiting: u64,
     /// Canaries of `doctor` deleted.
     pub canaries: u64,
@@ -78,8 +79,11 @@ pub fn remove_orphans(
         abandoned: u64::try_from(items.len() - voided.len()).unwrap_or(0),
         ..Orphans::default()
     };
+    let is_deleted = |key: &ObjectKey| -> Result<bool, StoreError> {
+        Ok(delete_all(&**log.store(), key)?.is_ok())
+    };
     for key in uploads.into_values().flatten() {
-        if delete_all_versions(log, &key)? {
+        if is_deleted(&key)? {
             orphans.deleted += 1;
         } else {
             orphans.waiting += 1;
@@ -89,13 +93,13 @@ pub fn remove_orphans(
     let canaries = log.store().list_versions("index/doctor/")?;
     let canaries: BTreeSet<ObjectKey> = canaries.into_iter().map(|one| one.key).collect();
     for key in canaries {
-        orphans.canaries += u64::from(delete_all_versions(log, &key)?);
+        orphans.canaries += u64::from(is_deleted(&key)?);
     }
     // A worker locks a key before it seals under it: what is not locked protects nothing to come.
     for name in spent {
         let key = period_key_object(&name)?;
         let there = log.store().head(&key, None)?.is_some();
-        orphans.keys += u64::from(there && delete_all_versions(log, &key)?);
+        orphans.keys += u64::from(there && is_deleted(&key)?);
     }
     Ok(orphans)
 }
@@ -123,17 +127,4 @@ fn is_past_claiming(log: &Log, id: SegmentId, now: Instant) -> bool {
     };
     let settle_until = log.settling().lock_until(timestamp(begun));
     instant(settle_until) < now
-}
-
-/// Deletes every version of a key; false if a lock or a hold forbids one.
-fn delete_all_versions(log: &Log, key: &ObjectKey) -> Result<bool, LogError> {
-    let versions = log.store().list_versions(key.as_str())?;
-    for version in versions.iter().filter(|version| version.key == *key) {
-        match log.store().delete_version(key, &version.version) {
-            Ok(()) | Err(StoreError::NotFound { .. }) => {}
-            Err(StoreError::Locked { .. } | StoreError::Held { .. }) => return Ok(false),
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(true)
 }

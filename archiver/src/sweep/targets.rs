@@ -10,17 +10,20 @@ use strongroom_crypto::state::LiveSegment;
 use strongroom_crypto::tile::{TileCoordinate, tiles_for};
 use strongroom_retention::period::{Counting, Cutoff, Period};
 
-use super::versions;
+use super::{by_name, versions};
 use crate::document::Document;
 use crate::log::{
     Log, LogError, checkpoint_key, claim_key, manifest_key, period_key_object, tile_key, timestamp,
 };
 use crate::policies::Policies;
-use crate::store::{Head, LockMode, ObjectKey, VersionId};
+use crate::store::{Head, LockMode, ObjectKey, VersionId, versions_of};
 
 /// What proves segments is locked this much longer than the last of them, so that not every new
 /// segment moves all of it.
 const PROOF_MARGIN: Period = Period::days(90);
+
+/// The versions of a name, where a listing of many names told them.
+type Listed = Option<Vec<VersionId>>;
 
 /// A name whose locks have to reach a date.
 #[derive(Clone, Debug)]
@@ -38,6 +41,8 @@ pub(crate) struct Target {
     /// The date that the decisions alone give: what proves segments has another, where it is locked
     /// longer already.
     pub(crate) decided: Option<Timestamp>,
+    /// Its versions.
+    pub(super) listed: Listed,
 }
 
 /// What an object is for.
@@ -126,11 +131,7 @@ pub(super) fn of_segments(
 }
 
 /// Until when what proves segments is locked, and whether that is later than before: then all of it is.
-pub(super) fn proof_until(
-    log: &Log,
-    latest: Option<Timestamp>,
-    now: Timestamp,
-) -> (Option<Timestamp>, bool) {
+fn proof_until(log: &Log, latest: Option<Timestamp>, now: Timestamp) -> (Option<Timestamp>, bool) {
     let known = log.state().proof_until().map(timestamp);
     let rises = latest.is_some_and(|latest| known.is_none_or(|known| latest > known));
     (if rises { decided_proof(log, latest, now) } else { known }, rises)
@@ -142,7 +143,17 @@ fn decided_proof(log: &Log, latest: Option<Timestamp>, now: Timestamp) -> Option
 
 impl Target {
     fn of(part: Part, key: ObjectKey, sha256: Option<Digest>, until: Timestamp) -> Self {
-        Self { part, key, sha256, mode: LockMode::Governance, until, decided: Some(until) }
+        let (mode, decided) = (LockMode::Governance, Some(until));
+        Self { part, key, sha256, mode, until, decided, listed: None }
+    }
+
+    /// The versions of the name that can be locked, also of a hidden one.
+    pub(super) fn versions(&self, log: &Log) -> Result<Vec<VersionId>, LogError> {
+        if let Some(listed) = &self.listed {
+            return Ok(listed.clone());
+        }
+        let stored = by_name(versions_of(&**log.store(), &self.key)?);
+        Ok(stored.into_values().flatten().collect())
     }
 }
 
@@ -153,8 +164,13 @@ fn after(until: Timestamp, period: Period) -> Timestamp {
     counting.until(until, period).unwrap_or(until)
 }
 
-/// What proves the segments: all of it where the latest date lies beyond, else what is new.
-fn proofs(
+/// What proves the segments: all of it where the latest date lies beyond or nothing was seen to before,
+/// else what is new.
+///
+/// # Errors
+///
+/// As [`targets`].
+pub(super) fn proofs(
     log: &Log,
     reach: Reach,
     latest: Option<Timestamp>,
@@ -166,28 +182,46 @@ fn proofs(
     let decided = decided_proof(log, latest, now);
     let from = reach.before.filter(|_| !rises);
     let (first_claim, size) = from.map_or((0, 0), |locked| (locked.claims, locked.size));
-    let mut show = |part, key| act(&Target { decided, ..Target::of(part, key, None, until) });
+    let mut show =
+        |part, key, listed| act(&Target { decided, listed, ..Target::of(part, key, None, until) });
+    let before_first = first_claim.checked_sub(1).map(claim_key).transpose()?;
+    let before_first = before_first.as_ref().map_or("", ObjectKey::as_str);
+    let mut claims = by_name(log.store().list_versions_after("log/claim/", before_first)?);
     for seq in first_claim..reach.claims {
-        show(Part::Proof, claim_key(seq)?)?;
+        let key = claim_key(seq)?;
+        let versions = claims.remove(&key).unwrap_or_default();
+        show(Part::Proof, key, Some(versions))?;
     }
     let tiles = tiles_for(size, reach.size.min(log.head().size));
     for tile in tiles.into_iter().filter(TileCoordinate::is_full) {
-        show(Part::Proof, tile_key(&tile)?)?;
+        show(Part::Proof, tile_key(&tile)?, None)?;
     }
     let (oldest, newest) = (checkpoint_key(size)?, checkpoint_key(reach.size)?);
     let listed = log.store().list_versions_after("log/checkpoints/", oldest.as_str())?;
-    let mut checkpoints: Vec<ObjectKey> = listed.into_iter().map(|one| one.key).collect();
-    checkpoints.dedup();
-    for key in checkpoints.into_iter().filter(|key| *key <= newest) {
-        show(Part::Proof, key)?;
+    for (key, versions) in by_name(listed).into_iter().filter(|(key, _)| *key <= newest) {
+        show(Part::Proof, key, Some(versions))?;
     }
     if from.is_none() {
-        show(Part::Proof, ObjectKey::new("keys/origin/0")?)?;
+        show(Part::Proof, ObjectKey::new("keys/origin/0")?, None)?;
     }
-    for key in versions(log, &Document::KEPT.map(Document::place))?.into_keys() {
-        show(Part::Document, key)?;
+    for (key, versions) in documents(log, from)? {
+        show(Part::Document, key, versions)?;
     }
     Ok(Some(until))
+}
+
+/// The documents that entries name: all that are there, with their versions, or those of the entries
+/// since, for a listing would show all that ever were.
+fn documents(log: &Log, from: Option<Locked>) -> Result<Vec<(ObjectKey, Listed)>, LogError> {
+    let entries = match from.map(|locked| log.entries_since(locked.size)) {
+        Some(Err(LogError::Derived { .. })) | None => {
+            let stored = versions(log, &Document::KEPT.map(Document::place))?;
+            return Ok(stored.into_iter().map(|(key, versions)| (key, Some(versions))).collect());
+        }
+        Some(entries) => entries?,
+    };
+    let named = entries.iter().flat_map(|entry| Document::of(entry.kind()));
+    named.map(|(kind, digest)| Ok((kind.key(digest)?, None))).collect()
 }
 
 /// The versions of a name whose locks are moved: its true one; all that have a lock, where the current
@@ -200,10 +234,7 @@ pub(crate) fn heads(log: &Log, target: &Target) -> Result<Option<Vec<Head>>, Log
     {
         return Ok(Some(vec![head]));
     }
-    let listed = store.list_versions(key.as_str())?;
-    let of_name = listed.into_iter().filter(|one| one.key == *key && !one.is_delete_marker);
-    let versions: Vec<VersionId> =
-        of_name.map(|one| one.version).filter(|v| !v.is_null()).collect();
+    let versions = target.versions(log)?;
     if versions.is_empty() {
         return Ok(None);
     }

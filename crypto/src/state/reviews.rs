@@ -102,18 +102,14 @@ impl Reviews {
 
     /// Whether the recovery key signed a statement long enough ago, and no officer said no to it.
     pub(super) fn is_recovery_due(&self, statement: Digest, at: Instant) -> bool {
-        let announced = self.recoveries.get(&statement).filter(|_| !self.is_rejected(statement));
+        let announced =
+            self.recoveries.get(&statement).filter(|_| !self.rejected.contains_key(&statement));
         announced.is_some_and(|since| since.saturating_add_ms(RECOVERY_MS) <= at)
     }
 
     /// The recoveries that were announced, and when.
     pub(super) fn recoveries(&self) -> impl Iterator<Item = (Digest, Instant)> {
         self.recoveries.iter().map(|(statement, at)| (*statement, *at))
-    }
-
-    /// Whether an officer said no to a statement.
-    pub(super) fn is_rejected(&self, statement: Digest) -> bool {
-        self.rejected.contains_key(&statement)
     }
 
     pub(super) fn push(&mut self, act: &OfficerAct, officers: &Registry, at: Instant) {

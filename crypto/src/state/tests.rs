@@ -441,22 +441,6 @@ fn a_page_is_read_only_where_its_ids_or_its_end_demand_it() {
 }
 
 #[test]
-fn pages_are_due_by_their_settling_locks() {
-    let mut state = opened();
-    let day = 24 * HOUR;
-    for (n, days) in [(1, 0), (2, 1), (3, 2)] {
-        let ranges = [range(1, 0, n, n + 1)];
-        let ranges = if n == 1 { vec![range(1, 0, 0, 2)] } else { ranges.to_vec() };
-        assert_eq!(fold(&mut state, vec![seal_item(days * day, n, &ranges)], 1), Outcome::Valid);
-    }
-    let snapshot = state.snapshot().unwrap();
-    let loaded = State::load(&snapshot.root_bytes, snapshot.root_digest).unwrap();
-    let due = |since, before| loaded.pages_due(at(since), at(before)).len();
-    assert_eq!((due(0, 7 * day), due(0, 7 * day + 1)), (0, 1));
-    assert_eq!((due(9 * day, 99 * day), due(9 * day + 1, 99 * day)), (1, 0));
-}
-
-#[test]
 fn an_altered_root_or_page_is_refused() {
     let mut state = disposal::decided();
     fold(&mut state, vec![abandon_item(1, 999, 9 * HOUR), close_item(1, "0/1", 0)], 1);

@@ -145,11 +145,6 @@ impl State {
         self.policies.in_force(at)
     }
 
-    /// Whether an officer rejected a statement: it can't be entered any more.
-    pub fn is_rejected(&self, statement: Digest) -> bool {
-        self.reviews.is_rejected(statement)
-    }
-
     /// The statements that the recovery key signed, and when.
     pub fn recoveries(&self) -> impl Iterator<Item = (Digest, Instant)> {
         self.reviews.recoveries()
@@ -170,12 +165,16 @@ impl State {
         self.holds.epoch()
     }
 
-    /// The active holds over a segment: of its seal, and by their lists.
+    /// The active holds over a live segment: of its seal, and by their lists. None if its destruction
+    /// was ordered first: a hold comes too late for it.
     ///
     /// # Errors
     ///
     /// Names the lists that have to be at hand.
     pub fn holds_over(&self, segment: &LiveSegment) -> Result<Vec<HoldId>, Undecided> {
+        if self.order_over(&segment.segment_id)?.is_some() {
+            return Ok(Vec::new());
+        }
         let held = self.held_lists()?;
         Ok(self.holds_among(&held, segment).cloned().collect())
     }

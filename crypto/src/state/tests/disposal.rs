@@ -238,6 +238,8 @@ fn what_is_held_is_not_ordered() {
     assert_eq!(void(ordered(&mut state, "o", &[3, 4])), held(4, "standing"));
     let segment = state.segment(&id(2)).unwrap().unwrap().clone();
     assert_eq!(state.holds_over(&segment), Ok(vec!["listed".parse().unwrap()]));
+    let late = state.segment(&id(1)).unwrap().unwrap();
+    assert_eq!(state.holds_over(late), Ok(Vec::new()));
     assert_eq!(fold(&mut state, vec![certificate("early")], 4), Outcome::Valid);
     for hold in ["standing", "listed"] {
         assert_eq!(decide(&mut state, 2, release(hold), &[1, 3]), Outcome::Valid);
