@@ -8,10 +8,12 @@
 //! | [`propose`] | which segments may go, and whether they still may |
 //! | [`batch`] | the document that officers approve |
 //! | [`execute`] | the order, and what it destroys |
+//! | [`approvals`] | who approved an order, in which role and when |
 //! | [`certificate`] | what is certified |
 //! | [`unattended`] | what goes without anybody at hand |
 //! | [`verify`] | whether it is so |
 
+pub mod approvals;
 pub mod batch;
 pub mod certificate;
 pub mod dates;

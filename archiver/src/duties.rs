@@ -187,6 +187,17 @@ impl Table {
         }
     }
 
+    /// Every action on the bucket that the table speaks of, each once, in its order.
+    pub fn bucket_actions(&self) -> Vec<&str> {
+        let mut actions: Vec<&str> = Vec::new();
+        for action in Duty::ALL.into_iter().flat_map(|duty| &self.right(duty).bucket) {
+            if !actions.contains(&action.as_str()) {
+                actions.push(action);
+            }
+        }
+        actions
+    }
+
     /// Every action on objects that the table speaks of, each once, in its order.
     pub fn object_actions(&self) -> Vec<&str> {
         let allowed = Duty::ALL.into_iter().flat_map(|duty| &self.right(duty).objects);

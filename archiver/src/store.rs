@@ -254,6 +254,14 @@ pub trait LockedStore: Send + Sync {
     /// lock is not an absent one.
     fn delete_version(&self, key: &ObjectKey, version: &VersionId) -> Result<(), StoreError>;
 
+    /// Aborts every upload in parts under exactly this name that was begun and never completed; how
+    /// many there were. Where objects are only put whole there are none.
+    ///
+    /// # Errors
+    ///
+    /// `Conflict` if one is there again, or still.
+    fn abort_uploads(&self, key: &ObjectKey) -> Result<u64, StoreError>;
+
     /// The store's clock, which judges its locks.
     ///
     /// # Errors
@@ -465,6 +473,10 @@ impl<S: LockedStore + ?Sized> LockedStore for Arc<S> {
 
     fn delete_version(&self, key: &ObjectKey, version: &VersionId) -> Result<(), StoreError> {
         (**self).delete_version(key, version)
+    }
+
+    fn abort_uploads(&self, key: &ObjectKey) -> Result<u64, StoreError> {
+        (**self).abort_uploads(key)
     }
 
     fn now(&self) -> Result<Timestamp, StoreError> {

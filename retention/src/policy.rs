@@ -33,6 +33,8 @@ use crate::period::{Cutoff, MonthDay, Period, Zone};
 pub struct Policy {
     /// What it is called.
     pub name: String,
+    /// Who answers for it: a function, never a person.
+    pub owner: String,
     /// Greater than that of every policy before.
     pub version: u64,
     /// Digest of the policy before.

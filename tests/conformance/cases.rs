@@ -33,6 +33,7 @@ pub(crate) const CASES: &[Case<dyn Bench>] = &[
     ("deleting_the_current_version_brings_back_the_one_before", deleting_the_current),
     ("ranges_end_with_the_object", ranges_end),
     ("changes_to_what_is_not_there_are_not_found", changes_to_nothing),
+    ("what_was_put_whole_leaves_no_upload", no_upload),
     ("the_clock_runs", the_clock_runs),
 ];
 
@@ -352,6 +353,14 @@ fn changes_to_nothing(bench: &dyn Bench) {
     let again = store.delete_version(&key("b"), &other).unwrap_err();
     assert_eq!(again.kind(), ErrorKind::Missing);
     assert_eq!(read(store, "a").unwrap(), b"x");
+}
+
+fn no_upload(bench: &dyn Bench) {
+    let store = bench.store();
+    assert_eq!(store.abort_uploads(&key("a")), Ok(0));
+    create(store, "a", b"whole");
+    assert_eq!(store.abort_uploads(&key("a")), Ok(0));
+    assert_eq!(read(store, "a").unwrap(), b"whole");
 }
 
 fn the_clock_runs(bench: &dyn Bench) {

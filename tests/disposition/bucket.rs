@@ -85,6 +85,28 @@ impl Bucket {
         self.runtime.block_on(request.body(ByteStream::from_static(bytes)).send()).unwrap();
     }
 
+    /// Begins an upload in parts, with one part, and does not complete it.
+    pub(crate) fn begin_upload(&self, key: &ObjectKey) {
+        let request = self.client.create_multipart_upload().bucket(&self.name).key(self.full(key));
+        let begun = self.runtime.block_on(request.send()).unwrap();
+        let part = self.client.upload_part().bucket(&self.name).key(self.full(key));
+        let part = part.upload_id(begun.upload_id().unwrap()).part_number(1);
+        let part = part.body(ByteStream::from_static(b"a part"));
+        self.runtime.block_on(part.send()).unwrap();
+    }
+
+    /// Hides a name under a delete marker.
+    pub(crate) fn hide(&self, key: &ObjectKey) {
+        let request = self.client.delete_object().bucket(&self.name).key(self.full(key));
+        self.runtime.block_on(request.send()).unwrap();
+    }
+
+    /// Removes the bucket's policy.
+    pub(crate) fn drop_policy(&self) {
+        let request = self.client.delete_bucket_policy().bucket(&self.name);
+        self.runtime.block_on(request.send()).unwrap();
+    }
+
     /// How many versions, delete markers and unfinished uploads a name has.
     pub(crate) fn left(&self, key: &ObjectKey) -> [usize; 3] {
         let key = self.full(key);
@@ -92,7 +114,12 @@ impl Bucket {
         let listed = self.runtime.block_on(listed.send()).unwrap();
         let uploads = self.client.list_multipart_uploads().bucket(&self.name).prefix(&key);
         let uploads = self.runtime.block_on(uploads.send()).unwrap();
-        [listed.versions().len(), listed.delete_markers().len(), uploads.uploads().len()]
+        let own = |found: Option<&str>| found == Some(key.as_str());
+        [
+            listed.versions().iter().filter(|one| own(one.key())).count(),
+            listed.delete_markers().iter().filter(|one| own(one.key())).count(),
+            uploads.uploads().iter().filter(|one| own(one.key())).count(),
+        ]
     }
 }
 

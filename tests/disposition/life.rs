@@ -77,8 +77,15 @@ fn life(kind: Kind) {
     let id = scene.order();
     let late = scene.act("cy", &["hold", "place", "m-2", "--stream", "trail", "--matter", "late"]);
     assert!(late.expect(2).stderr.contains("too late, ordered at entry"));
+    let planted = plant_after_the_order(&scene, &object);
+    refuse_without_permission(&scene, &object);
     let done = scene.run(&["execute", id.as_str(), "--json"]).expect(0);
     scene.ground.must_have_nothing(&object);
+    let Value::Object(certificate) = scene.certificate(&id) else { panic!("no object") };
+    assert_eq!(certificate.get("uploads_aborted"), Some(&planted.into()));
+    if kind != Kind::Directory {
+        assert_eq!(scene.ground.owned().left(&longer(&object)), [0, 0, 1]);
+    }
     assert_eq!(scene.names("keys/period"), [""; 0]);
     scene.run(&["verify", id.as_str()]).expect(0);
     let again = scene.run(&["execute", "batch.json", "--json"]).expect(0);
@@ -165,7 +172,50 @@ fn stop_after_the_order(scene: &Scene) {
     }
     let refused = scene.run_as("lock", &["disposition", "execute", "batch.json"]);
     assert_eq!(refused.code, 2, "{}", refused.stderr);
-    assert!(refused.stderr.contains("s3:DeleteObjectVersion"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("s3:ListBucketMultipartUploads"), "{}", refused.stderr);
+}
+
+/// What no listing of objects shows, and what hides one: two unfinished uploads and a delete marker, and
+/// an upload of another name that begins like this one. How many uploads have to go.
+fn plant_after_the_order(scene: &Scene, object: &ObjectKey) -> usize {
+    if scene.ground.kind == Kind::Directory {
+        return 0;
+    }
+    let (owned, longer) = (scene.ground.owned(), longer(object));
+    // Under it nobody may hide a name.
+    if scene.ground.has_permissions() {
+        owned.drop_policy();
+    }
+    for name in [object, object, &longer] {
+        owned.begin_upload(name);
+    }
+    owned.hide(object);
+    scene.permit();
+    assert_eq!((owned.left(object), owned.left(&longer)), ([1, 1, 2], [0, 0, 1]));
+    2
+}
+
+fn longer(object: &ObjectKey) -> ObjectKey {
+    ObjectKey::new(format!("{object}.more")).unwrap()
+}
+
+/// Where uploads may not be listed or aborted nothing is deleted, and the permission is named.
+fn refuse_without_permission(scene: &Scene, object: &ObjectKey) {
+    if scene.ground.kind == Kind::Directory {
+        return;
+    }
+    for (method, target, action) in [
+        ("GET", "?uploads", "s3:ListBucketMultipartUploads"),
+        ("DELETE", "uploadId=", "s3:AbortMultipartUpload"),
+    ] {
+        let plan = Plan { method, target, after: 0, times: usize::MAX, trouble: Trouble::Denied };
+        let proxy = FaultProxy::start(&scene.ground.endpoint, &[plan]);
+        let url = scene.ground.url.replace(&scene.ground.endpoint, &proxy.endpoint());
+        let execute = ["disposition", "execute", &scene.order()];
+        let refused = scene.run_at(&url, "remove", &execute).expect(2);
+        assert!(refused.stderr.contains(&format!("this takes {action}")), "{}", refused.stderr);
+        assert_eq!(scene.ground.owned().left(object), [1, 1, 2], "{action}");
+    }
 }
 
 /// Sealed, no order, and gone all the same.

@@ -75,7 +75,7 @@ impl Scene {
     }
 
     /// Gives each duty what is its own, where the store has permissions.
-    fn permit(&self) {
+    pub(crate) fn permit(&self) {
         if !self.ground.has_permissions() {
             return;
         }

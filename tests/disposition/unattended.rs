@@ -172,6 +172,15 @@ fn a_pre_approved_class_goes_unattended_and_no_other() {
     assert_eq!(items(&swept, "disposals_stopped"), 0);
     let left = STREAMS.map(|(stream, _)| bench.segments(stream));
     assert_eq!(left, [0, 1, 1]);
+    // Nobody signed, and the certificate says who approved it.
+    let Value::Object(swept) = swept.json() else { panic!("no object") };
+    let Some(Value::Array(disposals)) = swept.get("disposals") else { panic!("{swept:?}") };
+    let Value::Object(disposal) = &disposals[0] else { panic!("{disposals:?}") };
+    let Some(Value::Text(order)) = disposal.get("order") else { panic!("{disposal:?}") };
+    let shown = bench.run(&["disposition", "verify", order]).expect(0).stdout;
+    let shown = String::from_utf8(shown).unwrap();
+    assert!(shown.contains("approved by   the schedule itself"), "{shown}");
+    assert!(!shown.contains("  officer "), "{shown}");
     bench.verify();
     // Nothing more goes, neither what takes officers nor what is in its grace.
     let again = bench.sweep("10");

@@ -36,6 +36,8 @@ pub enum Trouble {
     SlowDown,
     /// 400 `ExpiredToken`, and nothing was done.
     ExpiredToken,
+    /// 403 `AccessDenied`, and nothing was done.
+    Denied,
     /// The server does it, and the connection ends in the middle of the answer.
     HalfAnswer,
     /// The same, but the connection stays open and nothing more comes.
@@ -167,6 +169,7 @@ impl Way {
                 Some(Trouble::ErrorBefore) => Some(planned(500, "InternalError")),
                 Some(Trouble::SlowDown) => Some(planned(503, "SlowDown")),
                 Some(Trouble::ExpiredToken) => Some(planned(400, "ExpiredToken")),
+                Some(Trouble::Denied) => Some(planned(403, "AccessDenied")),
                 Some(Trouble::Swallow) => Some(Message::success()),
                 _ => None,
             };

@@ -358,6 +358,11 @@ impl<S: LockedStore> LockedStore for FaultyStore<S> {
         self.change(Change::Delete(key.clone(), version.clone())).map(drop)
     }
 
+    fn abort_uploads(&self, key: &ObjectKey) -> Result<u64, StoreError> {
+        self.begin()?;
+        self.inner.abort_uploads(key)
+    }
+
     fn now(&self) -> Result<Timestamp, StoreError> {
         self.begin()?;
         self.inner.now()

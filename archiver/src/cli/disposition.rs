@@ -1,5 +1,6 @@
 //! `strongroom disposition`
 
+mod certificate;
 mod execute;
 mod list;
 mod propose;

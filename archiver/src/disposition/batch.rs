@@ -12,7 +12,7 @@ use strongroom_crypto::{Digest, SegmentId};
 use crate::log::instant;
 use crate::store::{ObjectKey, VersionId};
 
-/// Most segments of a batch: the certificate, about 800 bytes for each, has to stay a document.
+/// Most segments of a batch: the certificate, about 900 bytes for each, has to stay a document.
 pub const MAX_BATCH_SEGMENTS: usize = 5_000;
 /// Longest batch in bytes.
 pub const MAX_BATCH_BYTES: usize = 16 << 20;

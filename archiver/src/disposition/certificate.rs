@@ -2,14 +2,19 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+use strongroom_crypto::Digest;
 use strongroom_crypto::entry::{DispositionOrder, Seal, TimeRange};
 use strongroom_crypto::json::{JsonError, ObjectReader, Value, array, object, text};
 use strongroom_crypto::keys::{KeyFile, Role};
 use strongroom_crypto::name::PeriodKeyName;
+use strongroom_crypto::state::PolicyRecord;
 use strongroom_crypto::time::Instant;
-use strongroom_retention::decision::Decision;
+use strongroom_retention::decision::{Count, Decision, RuleResult};
 use strongroom_retention::hold::Holds;
+use strongroom_retention::schedule::Dated;
 
+use super::approvals::Approval;
 use super::execute::Clocks;
 use super::history::{History, Ordered};
 use crate::log::{Log, instant, timestamp};
@@ -19,8 +24,7 @@ use crate::policies::{About, Policies};
 pub const MAX_CERTIFICATE_BYTES: usize = 8 << 20;
 
 /// What the store cannot be asked about, and what this program does not reach.
-const NOT_COVERED: [&str; 4] = [
-    "uploads in parts that were never completed: their bytes were never readable",
+const NOT_COVERED: [&str; 3] = [
     "replicas of the store: version deletes are not replicated",
     "backups of the key file and of the store",
     "copies that were exported or read before",
@@ -33,9 +37,12 @@ pub(super) struct Certificate<'a> {
     pub(super) history: &'a History,
     pub(super) policies: &'a Policies,
     pub(super) ordered: &'a Ordered,
+    pub(super) approvals: Vec<Approval>,
     pub(super) destroyed: &'a [Destroyed],
     pub(super) fates: &'a [(PeriodKeyName, KeyFate)],
     pub(super) clocks: Clocks,
+    /// When it was all looked for again, by the store's clock.
+    pub(super) verified: Timestamp,
 }
 
 /// A segment that is gone.
@@ -43,13 +50,15 @@ pub(super) struct Destroyed {
     pub(super) index: u64,
     pub(super) seal: Seal,
     pub(super) versions: Vec<String>,
+    /// Uploads of its name that were never completed, and were aborted.
+    pub(super) uploads: u64,
 }
 
 /// What became of a period key.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum KeyFate {
-    /// It is gone.
-    Destroyed,
+    /// It is gone, and so many uploads of its name that were never completed.
+    Destroyed { uploads: u64 },
     /// A live segment needs it.
     Needed,
     /// A legal hold is set on it.
@@ -61,11 +70,19 @@ pub(super) enum KeyFate {
 impl KeyFate {
     const fn as_str(self) -> &'static str {
         match self {
-            Self::Destroyed => "destroyed",
+            Self::Destroyed { .. } => "destroyed",
             Self::Needed => "needed by live segments",
             Self::Held => "held",
             Self::Locked(_) => "locked",
         }
+    }
+
+    const fn uploads(self) -> u64 {
+        if let Self::Destroyed { uploads } = self { uploads } else { 0 }
+    }
+
+    const fn until(self) -> Option<Instant> {
+        if let Self::Locked(until) = self { Some(until) } else { None }
     }
 }
 
@@ -75,50 +92,132 @@ impl Certificate<'_> {
         let events =
             self.destroyed.iter().fold(0_u64, |sum, one| sum.saturating_add(one.seal.events.count));
         let versions = self.destroyed.iter().map(|one| one.versions.len()).sum::<usize>();
-        let gone = self.fates.iter().all(|(_, fate)| *fate == KeyFate::Destroyed);
-        let method = if gone { "version delete and key destroyed" } else { "version delete" };
-        let (from, to) = self.inclusive();
+        let approved_by = approved_by(order);
+        let decisions: Vec<Decision> = self.destroyed.iter().map(|one| self.decide(one)).collect();
+        let segments = self.destroyed.iter().zip(&decisions);
+        let record = self.policy_record();
+        let name = self.dated(order.policy).map(|dated| dated.policy().name.as_str());
         object([
-            ("approvals", array(self.approvals())),
+            ("approvals", array(self.approvals.iter().map(Approval::to_json))),
+            ("approved_by", approved_by.into()),
             ("archive_id", text(log.state().archive_id())),
+            ("catalogue", record.map(|policy| text(policy.catalogue)).into()),
             ("certificate_before", self.history.certificate.map(text).into()),
+            ("data_subjects", data_subjects()),
             ("events", events.into()),
+            ("exceptions", array(self.exceptions())),
             ("executor", self.executor()),
             ("hold_check", self.hold_check()),
-            (
-                "inclusive_dates",
-                object([("from", from.map(text).into()), ("to", to.map(text).into())]),
-            ),
+            ("id", text(&order.order)),
+            ("inclusive_dates", self.inclusive_dates()),
             ("keys", array(self.fates.iter().map(|(name, fate)| key(name, *fate)))),
             ("list", text(order.list)),
             ("list_object", format!("lists/{}.json", order.list).into()),
-            ("method", method.into()),
             ("not_covered", array(NOT_COVERED)),
             ("order", text(&order.order)),
             ("order_at", text(self.ordered.at)),
             ("order_entry", self.ordered.index.into()),
-            ("places", array([log.store().url()])),
+            ("organisation", self.organisation()),
+            ("places", array([self.place()])),
             ("policy", text(order.policy)),
-            ("policy_version", self.policy_version().into()),
+            ("policy_name", name.into()),
+            ("policy_version", record.map(|policy| policy.version).into()),
+            ("residual_copies", array(self.residual_copies())),
             ("segment_bytes", order.bytes.into()),
             ("segment_count", order.count.into()),
-            ("segments", array(self.destroyed.iter().map(|one| self.segment(one)))),
+            ("segments", array(segments.map(|(one, decision)| segment(one, decision)))),
+            ("series", array(self.series(&decisions).into_values())),
             ("time", self.time()),
+            ("uploads_aborted", self.uploads().into()),
             ("v", 1.into()),
-            (
-                "verification",
-                object([("left", array::<Value>([])), ("method", "list of versions".into())]),
-            ),
+            ("verification", self.verification()),
             ("versions", versions.into()),
         ])
     }
 
-    fn approvals(&self) -> impl Iterator<Item = Value> {
-        let registry = self.history.state.officers();
-        self.ordered.order.signatures.iter().map(move |signed| {
-            let role = registry.get(&signed.officer).map(|officer| text(&officer.role));
-            object([("officer", text(&signed.officer)), ("role", role.into())])
+    /// What was decided of a segment when its destruction was ordered.
+    fn decide(&self, one: &Destroyed) -> Decision {
+        let (about, at) = (About::from(&one.seal), timestamp(self.ordered.at));
+        self.policies.decide_about(&about, None, &Holds::default(), at)
+    }
+
+    fn dated(&self, policy: Digest) -> Option<&Dated> {
+        self.policies.schedule().iter().find(|dated| dated.digest() == policy)
+    }
+
+    /// No entry and no policy names the organisation: the policy names a function in it.
+    fn organisation(&self) -> Value {
+        let owner = self.dated(self.ordered.order.policy).map(|dated| &*dated.policy().owner);
+        object([
+            ("name", Value::Null),
+            ("policy_owner", owner.into()),
+            ("reason", "an archive is not told the name of its organisation".into()),
+        ])
+    }
+
+    /// What was destroyed, by the rules of the policies that governed it, each once.
+    fn series(&self, decisions: &[Decision]) -> BTreeMap<(Digest, String), Value> {
+        let mut series = BTreeMap::new();
+        for decision in decisions {
+            let Some(by) = &decision.governed_by else { continue };
+            let rules = self.dated(by.digest).into_iter().flat_map(|one| &one.policy().streams);
+            let title = rules.into_iter().find(|rule| rule.id == by.stream_rule);
+            let one = || {
+                object([
+                    ("catalogue", text(by.catalogue)),
+                    ("citations", array(decision.rules.iter().map(citation))),
+                    ("class", text(&by.class)),
+                    ("policy", text(by.digest)),
+                    ("policy_name", by.policy.as_str().into()),
+                    ("policy_version", by.version.into()),
+                    ("schedule_item", by.stream_rule.as_str().into()),
+                    ("title", title.map(|rule| rule.title.as_str()).into()),
+                ])
+            };
+            series.entry((by.digest, by.stream_rule.clone())).or_insert_with(one);
+        }
+        series
+    }
+
+    fn uploads(&self) -> u64 {
+        let segments = self.destroyed.iter().map(|one| one.uploads);
+        segments.chain(self.fates.iter().map(|(_, fate)| fate.uploads())).sum()
+    }
+
+    fn place(&self) -> Value {
+        let gone = self.fates.iter().all(|(_, fate)| matches!(fate, KeyFate::Destroyed { .. }));
+        let method = if gone { "version delete and key destroyed" } else { "version delete" };
+        object([("method", method.into()), ("url", self.log.store().url().into())])
+    }
+
+    /// What should have gone with the segments and is still there.
+    fn exceptions(&self) -> impl Iterator<Item = Value> {
+        let kept = self.fates.iter().filter(|(_, fate)| !matches!(fate, KeyFate::Destroyed { .. }));
+        kept.map(|(name, fate)| {
+            let until = fate.until().map(|until| format!(" until {until}")).unwrap_or_default();
+            let why = format!("{}{until}", fate.as_str());
+            object([("object", format!("keys/period/{name}").into()), ("why", why.into())])
         })
+    }
+
+    /// What may still be read by, and until when.
+    fn residual_copies(&self) -> impl Iterator<Item = Value> {
+        let keys = self.fates.iter().filter_map(|(name, fate)| {
+            let copy = format!("keys/period/{name}");
+            let why = "destroyed by the first sweep after that";
+            fate.until().map(|until| residual(copy, Some(until), why))
+        });
+        let unknown = "the archive does not know of them";
+        keys.chain(NOT_COVERED.map(|copy| residual(copy.to_owned(), None, unknown)))
+    }
+
+    /// All was looked for again before this was written: where something is left nothing is certified.
+    fn verification(&self) -> Value {
+        object([
+            ("at", text(instant(self.verified))),
+            ("left", array::<Value>([])),
+            ("method", "lists of versions and of unfinished uploads".into()),
+        ])
     }
 
     fn executor(&self) -> Value {
@@ -138,60 +237,86 @@ impl Certificate<'_> {
         ])
     }
 
-    fn policy_version(&self) -> Option<u64> {
+    fn policy_record(&self) -> Option<&PolicyRecord> {
         let mut policies = self.history.state.policies().iter();
-        let policy = policies.find(|policy| policy.policy == self.ordered.order.policy)?;
-        Some(policy.version)
+        policies.find(|policy| policy.policy == self.ordered.order.policy)
     }
 
     /// From the first event to the last, by their own word or by their receipt.
-    fn inclusive(&self) -> (Option<Instant>, Option<Instant>) {
+    fn inclusive_dates(&self) -> Value {
         let times = || {
             self.destroyed.iter().map(|one| one.seal.event_time.unwrap_or(one.seal.receive_time))
         };
-        (times().map(TimeRange::min).min(), times().map(TimeRange::max).max())
+        let (from, to) = (times().map(TimeRange::min).min(), times().map(TimeRange::max).max());
+        object([("from", from.map(text).into()), ("to", to.map(text).into())])
     }
 
     fn time(&self) -> Value {
         let Clocks { local, store } = self.clocks;
         object([("local", text(instant(local))), ("store", text(instant(store)))])
     }
+}
 
-    fn segment(&self, one: &Destroyed) -> Value {
-        let Destroyed { index, seal, versions } = one;
-        let holds = Holds::default();
-        let at = timestamp(self.ordered.at);
-        let decision = self.policies.decide_about(&About::from(seal), None, &holds, at);
-        let Decision { keep_until, must_go_by, deciding_rule, .. } = &decision;
-        let rule = deciding_rule.as_deref();
-        let citation = decision.rules.iter().find(|found| Some(found.reg.as_str()) == rule);
-        let item = decision.governed_by.as_ref().map(|governed| governed.stream_rule.as_str());
-        object([
-            ("bytes", seal.bytes.into()),
-            ("citation", citation.map(|found| found.citation.as_str()).into()),
-            ("class", text(Policies::class(&decision, &seal.class))),
-            ("class_at_seal", text(&seal.class)),
-            ("deciding_rule", rule.into()),
-            ("entry", (*index).into()),
-            ("events", seal.events.count.into()),
-            ("id", text(seal.segment_id)),
-            ("keep_until", keep_until.instant().map(|at| text(instant(at))).into()),
-            ("must_go_by", must_go_by.map(|at| text(instant(at))).into()),
-            ("object", text(&seal.object)),
-            ("schedule_item", item.into()),
-            ("sha256", text(seal.object_sha256)),
-            ("stream", text(&seal.stream)),
-            ("versions", array(versions.iter().map(String::as_str))),
-        ])
-    }
+fn segment(one: &Destroyed, decision: &Decision) -> Value {
+    let Destroyed { index, seal, versions, .. } = one;
+    let Decision { keep_until, must_go_by, deciding_rule, governed_by, .. } = decision;
+    let rule = deciding_rule.as_deref();
+    let citation = decision.rules.iter().find(|found| Some(found.reg.as_str()) == rule);
+    object([
+        ("bytes", seal.bytes.into()),
+        ("citation", citation.map(|found| found.citation.as_str()).into()),
+        ("class", text(Policies::class(decision, &seal.class))),
+        ("class_at_seal", text(&seal.class)),
+        ("deciding_rule", rule.into()),
+        ("entry", (*index).into()),
+        ("events", seal.events.count.into()),
+        ("id", text(seal.segment_id)),
+        ("keep_until", keep_until.instant().map(|at| text(instant(at))).into()),
+        ("must_go_by", must_go_by.map(|at| text(instant(at))).into()),
+        ("object", text(&seal.object)),
+        ("policy", governed_by.as_ref().map(|by| text(by.digest)).into()),
+        ("schedule_item", governed_by.as_ref().map(|by| by.stream_rule.as_str()).into()),
+        ("sha256", text(seal.object_sha256)),
+        ("stream", text(&seal.stream)),
+        ("versions", array(versions.iter().map(String::as_str))),
+    ])
+}
+
+/// A rule that a policy cites, with the periods that it gives.
+fn citation(rule: &RuleResult) -> Value {
+    let period = |count: &Option<Count>| count.as_ref().and_then(|count| count.period).map(text);
+    object([
+        ("citation", rule.citation.as_str().into()),
+        ("max", period(&rule.max).into()),
+        ("min", period(&rule.min).into()),
+        ("rule", rule.reg.as_str().into()),
+        ("weight", rule.weight.as_str().into()),
+    ])
+}
+
+fn data_subjects() -> Value {
+    let reason = "events are not searched for the persons whom they are about";
+    object([("count", Value::Null), ("reason", reason.into())])
+}
+
+fn residual(copy: String, expires: Option<Instant>, reason: &str) -> Value {
+    object([
+        ("copy", copy.into()),
+        ("expires", expires.map(text).into()),
+        ("reason", reason.into()),
+    ])
+}
+
+/// Who said yes: the schedule itself, where nobody had to sign.
+fn approved_by(order: &DispositionOrder) -> &'static str {
+    if order.signatures.is_empty() { "schedule" } else { "officers" }
 }
 
 fn key(name: &PeriodKeyName, fate: KeyFate) -> Value {
-    let until = if let KeyFate::Locked(until) = fate { Some(text(until)) } else { None };
     object([
         ("fate", fate.as_str().into()),
         ("key", format!("keys/period/{name}").into()),
-        ("until", until.into()),
+        ("until", fate.until().map(text).into()),
     ])
 }
 
@@ -209,6 +334,8 @@ pub fn differences<'a>(
 ) -> Result<Vec<String>, JsonError> {
     let mut members = ObjectReader::from_bytes(bytes, MAX_CERTIFICATE_BYTES)?;
     let expected = [
+        ("approved_by", approved_by(order).to_owned()),
+        ("id", order.order.to_string()),
         ("list", order.list.to_string()),
         ("order", order.order.to_string()),
         ("policy", order.policy.to_string()),
@@ -230,9 +357,10 @@ pub fn differences<'a>(
         }
     }
     let approvals = members.objects("approvals")?.into_iter();
-    let approvals: Vec<String> =
-        approvals.map(|mut one| one.text("officer")).collect::<Result<_, _>>()?;
-    let signed = order.signatures.iter().map(|signed| signed.officer.to_string());
+    let approvals: Vec<(String, [u8; 64])> = approvals
+        .map(|mut one| Ok((one.text("officer")?, one.base64("sig")?)))
+        .collect::<Result<_, JsonError>>()?;
+    let signed = order.signatures.iter().map(|signed| (signed.officer.to_string(), signed.sig));
     if !signed.eq(approvals) {
         found.push("`approvals` are not those of its order".to_owned());
     }
@@ -263,7 +391,7 @@ pub fn destroyed_keys(bytes: &[u8]) -> Result<Vec<String>, JsonError> {
     let mut members = ObjectReader::from_bytes(bytes, MAX_CERTIFICATE_BYTES)?;
     let mut names = Vec::new();
     for mut key in members.objects("keys")? {
-        if key.text("fate")? == KeyFate::Destroyed.as_str() {
+        if key.text("fate")? == (KeyFate::Destroyed { uploads: 0 }).as_str() {
             names.push(key.text("key")?);
         }
     }

@@ -12,6 +12,7 @@ use strongroom_crypto::name::{OrderId, PeriodKeyName};
 use strongroom_crypto::officer::Signatures;
 
 use super::DispositionError;
+use super::approvals::approvals;
 use super::batch::{Batch, Candidate};
 use super::certificate::{Certificate, Destroyed, KeyFate};
 use super::history::{Certified, History, Ordered};
@@ -148,9 +149,11 @@ pub fn carry_out(
     }
     let mut destroyed = Vec::new();
     for (index, seal) in sealed {
+        // First, so that none is completed under a name that is empty already.
+        let uploads = log.store().abort_uploads(&ObjectKey::new(seal.object.as_str())?)?;
         // A crash here leaves the rest to the next who executes the order.
         let versions = destroy(log, seal)?;
-        destroyed.push(Destroyed { index, seal: seal.clone(), versions });
+        destroyed.push(Destroyed { index, seal: seal.clone(), versions, uploads });
     }
     // Versions before keys: whoever is interrupted in between leaves nothing that cannot be read.
     let mut fates = Vec::new();
@@ -164,9 +167,11 @@ pub fn carry_out(
         history: &history,
         policies,
         ordered,
+        approvals: approvals(log, keys, ordered)?,
         destroyed: &destroyed,
         fates: &fates,
         clocks,
+        verified: log.store().now()?,
     };
     // A crash here leaves a certificate that no entry names; the next one takes its place.
     let bytes = certificate.to_json().to_canonical();
@@ -249,8 +254,9 @@ fn destroy_key(
             _ => {}
         }
     }
+    let uploads = log.store().abort_uploads(&key)?;
     delete_all(log, &key)?;
-    Ok(KeyFate::Destroyed)
+    Ok(KeyFate::Destroyed { uploads })
 }
 
 /// Deletes all versions of a name and the marks that hide it, and looks again.

@@ -54,8 +54,9 @@ pub fn examine_duty(
         bucket.list("", None, 1)?;
     }
     let right = table.right(duty);
-    for action in &right.bucket {
-        probes.judge(action.clone(), true, bucket.may(action));
+    for action in table.bucket_actions() {
+        let allowed = right.bucket.iter().any(|known| known == action);
+        probes.judge(action.to_owned(), allowed, bucket.may(action));
     }
     // What is tried on what is locked or held needs something that is.
     if let Err(error) = probes.held_canary() {

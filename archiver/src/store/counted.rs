@@ -195,6 +195,11 @@ impl<S: LockedStore> LockedStore for Counted<S> {
         self.inner.delete_version(key, version)
     }
 
+    fn abort_uploads(&self, key: &ObjectKey) -> Result<u64, StoreError> {
+        one(&self.counters.lists);
+        self.inner.abort_uploads(key)
+    }
+
     fn now(&self) -> Result<Timestamp, StoreError> {
         self.inner.now()
     }

@@ -11,6 +11,7 @@ mod client;
 mod listing;
 mod permission;
 mod probe;
+mod uploads;
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
@@ -456,6 +457,10 @@ impl LockedStore for S3Store {
         }
         let done = self.ask(self.delete_request(key, Some(version)).send());
         done.map(|_| ()).map_err(|error| Refusal::of(&error).error(Act::DELETE, key))
+    }
+
+    fn abort_uploads(&self, key: &ObjectKey) -> Result<u64, StoreError> {
+        self.abort_all(key)
     }
 
     fn now(&self) -> Result<Timestamp, StoreError> {

@@ -94,6 +94,7 @@ pub(crate) fn policy(zone: &str, citations: Vec<Citation>) -> Policy {
     };
     Policy {
         name: "schedule".to_owned(),
+        owner: "records".to_owned(),
         version: 1,
         supersedes: None,
         effective: "2000-01-01".parse().unwrap(),

@@ -78,6 +78,7 @@ pub(super) fn read(
     let head = head?;
     Some(Policy {
         name: head.name,
+        owner: head.owner,
         version: head.version,
         supersedes: head.supersedes,
         effective: head.effective,
@@ -124,6 +125,7 @@ fn digest_of(
 
 struct Head {
     name: String,
+    owner: String,
     version: u64,
     supersedes: Option<Digest>,
     effective: Date,
@@ -140,9 +142,8 @@ fn read_head(
     let fields = field.fields(METADATA, complaints)?;
     let name = fields.require("name", complaints);
     let name = name.and_then(|field| field.word(Code::WrongValue, complaints));
-    if let Some(owner) = fields.require("owner", complaints) {
-        owner.word(Code::PersonNamed, complaints);
-    }
+    let owner = fields.require("owner", complaints);
+    let owner = owner.and_then(|field| field.word(Code::PersonNamed, complaints));
     let version = read_version(&fields, context, complaints);
     let supersedes = read_supersedes(&fields, version, context, complaints);
     let effective = fields.require("effective", complaints);
@@ -172,6 +173,7 @@ fn read_head(
     }
     Some(Head {
         name: name?,
+        owner: owner.unwrap_or_default(),
         version: version?,
         supersedes,
         effective: effective_date?,

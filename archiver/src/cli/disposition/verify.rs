@@ -5,6 +5,7 @@ use strongroom_crypto::Digest;
 use strongroom_crypto::json::{Value, array, object, parse};
 use strongroom_crypto::name::OrderId;
 
+use super::certificate::lines;
 use super::list::{describe, show};
 use super::open_to_read;
 use crate::cli::target::Target;
@@ -42,7 +43,9 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
     } else {
         show(ordered)?;
         if let Some(certificate) = certificate.flatten() {
-            output::pretty(&certificate)?;
+            for (label, said) in lines(&certificate) {
+                output::line(format!("{label:<14}{said}"))?;
+            }
         }
     }
     for finding in &findings {

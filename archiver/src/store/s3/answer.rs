@@ -42,6 +42,16 @@ impl Act {
         needs: &["s3:ListBucketVersions"],
         changes: false,
     };
+    pub(super) const LIST_UPLOADS: Self = Self {
+        words: "listing the unfinished uploads of",
+        needs: &["s3:ListBucketMultipartUploads"],
+        changes: false,
+    };
+    pub(super) const ABORT: Self = Self {
+        words: "aborting an unfinished upload of",
+        needs: &["s3:AbortMultipartUpload"],
+        changes: true,
+    };
     pub(super) const SETTINGS: Self = Self {
         words: "asking for the settings of",
         needs: &["s3:GetBucketVersioning", "s3:GetBucketObjectLockConfiguration"],
@@ -224,13 +234,13 @@ fn chain(error: &dyn std::error::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::duties::{Duty, table};
+    use crate::duties::table;
 
     #[test]
     fn what_an_act_needs_is_some_dutys() {
         let table = table().unwrap();
         let mut known = table.object_actions();
-        known.extend(table.right(Duty::Archive).bucket.iter().map(String::as_str));
+        known.extend(table.bucket_actions());
         let acts = [
             Act::STORE,
             Act::STORE_LOCKED,
@@ -243,6 +253,8 @@ mod tests {
             Act::DELETE,
             Act::LIST,
             Act::LIST_VERSIONS,
+            Act::LIST_UPLOADS,
+            Act::ABORT,
             Act::SETTINGS,
         ];
         for need in acts.iter().flat_map(|act| act.needs) {

@@ -113,7 +113,7 @@ impl Traffic {
         one(match method {
             "PUT" if asks("retention") => &self.sent.extends,
             "PUT" if asks("legal-hold") => &self.sent.holds,
-            "GET" if asks("list-type") || asks("versions") => &self.sent.lists,
+            "GET" if asks("list-type") || asks("versions") || asks("uploads") => &self.sent.lists,
             "GET" => &self.sent.gets,
             "HEAD" => &self.sent.heads,
             "DELETE" => &self.sent.deletes,

@@ -1,6 +1,6 @@
 //! Whether credentials may do something, tried so that nothing comes of it: a store looks at
-//! permissions first, and then refuses a body of another digest or a version that nothing has. What
-//! an object has already, its lock or its hold, is set again as it is.
+//! permissions first, and then refuses a body of another digest, or a version or an upload that
+//! nothing has. What an object has already, its lock or its hold, is set again as it is.
 
 use std::sync::PoisonError;
 
@@ -21,10 +21,12 @@ use crate::store::{ObjectKey, StoreError, VersionId};
 const NOTHING: &str = "doctor/none";
 /// The version that no object has.
 const NO_VERSION: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+/// The upload that no object has.
+const NO_UPLOAD: &str = "2~AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 /// The MD5 of none of the bodies that are sent.
 const NO_MD5: &str = "AAAAAAAAAAAAAAAAAAAAAA==";
 /// Answers of a store that would have done it, had it been asked for something that can be done.
-const WILLING: [&str; 11] = [
+const WILLING: [&str; 12] = [
     "BadDigest",
     "InvalidArgument",
     "InvalidRequest",
@@ -32,6 +34,7 @@ const WILLING: [&str; 11] = [
     "MethodNotAllowed",
     "NoSuchKey",
     "NoSuchObjectLockConfiguration",
+    "NoSuchUpload",
     "NoSuchVersion",
     "NotFound",
     "ObjectLockConfigurationNotFoundError",
@@ -124,6 +127,9 @@ impl S3Store {
             "s3:ListBucketVersions" => Permission::of(self.ask(
                 client.list_object_versions().bucket(bucket).prefix(prefix).max_keys(1).send(),
             )),
+            "s3:ListBucketMultipartUploads" => Permission::of(self.ask(
+                client.list_multipart_uploads().bucket(bucket).prefix(prefix).max_uploads(1).send(),
+            )),
             "s3:GetBucketVersioning" => {
                 Permission::of(self.ask(client.get_bucket_versioning().bucket(bucket).send()))
             }
@@ -164,6 +170,11 @@ impl S3Store {
                 let name = self.full(&format!("{area}{NOTHING}"));
                 let request = client.delete_object().bucket(bucket).key(name);
                 Permission::of(self.ask(request.version_id(NO_VERSION).send()))
+            }
+            "s3:AbortMultipartUpload" => {
+                let name = self.full(&format!("{area}{NOTHING}"));
+                let request = client.abort_multipart_upload().bucket(bucket).key(name);
+                Permission::of(self.ask(request.upload_id(NO_UPLOAD).send()))
             }
             "s3:DeleteObject" => self.may_hide(area),
             _ => Permission::Untried("this program does not try it"),
