@@ -12,6 +12,9 @@ use crate::limits::Limits;
 use crate::settings::{SettingsError, SettingsFile};
 use crate::source::{Format, StartRule};
 
+/// Longest configuration in bytes: tens of thousands of streams.
+const MAX_CONFIG_BYTES: usize = 8 << 20;
+
 /// A configuration that was checked.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -111,7 +114,7 @@ impl Config {
     /// [`SettingsError`] with the first thing that is wrong.
     pub fn read(path: &Path) -> Result<Self, SettingsError> {
         let file = SettingsFile::new(path);
-        Self::parse(path, &file.read()?)
+        Self::parse(path, &file.read(MAX_CONFIG_BYTES)?)
     }
 
     fn parse(path: &Path, text: &str) -> Result<Self, SettingsError> {

@@ -6,7 +6,7 @@ use strongroom_crypto::entry::EntryKind;
 use crate::log::{Log, LogError, put_once};
 use crate::store::{Covered, LockedStore, ObjectKey, StoreError};
 
-/// Longest document in bytes: a list of 100,000 segments, and room.
+/// Longest document in bytes: that of a certificate. A list of 25,000 segments has less than 1 MiB.
 pub const MAX_DOCUMENT_BYTES: usize = 8 << 20;
 
 /// A kind of document.

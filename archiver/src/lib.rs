@@ -16,6 +16,7 @@
 //! | [`terms`] | what the entry of a policy says of it |
 //! | [`facts`] | what an archive knows of a segment, to decide about it far away |
 //! | [`prices`] | what keeping costs |
+//! | `named_file` | files that an operator names |
 //! | [`sweep`] | locks that are about to lapse move on |
 //! | [`officer`] | how an officer signs |
 //! | [`verify`] | the same archive seen from outside |
@@ -38,6 +39,7 @@ pub mod facts;
 pub mod hold;
 pub mod limits;
 pub mod log;
+mod named_file;
 pub mod officer;
 pub mod plan;
 pub mod policies;

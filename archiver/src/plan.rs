@@ -26,8 +26,8 @@ use lasting::Scope;
 
 pub use lasting::{Irreversible, Lasting, Objects};
 
-/// Longest plan in bytes.
-pub const MAX_PLAN_BYTES: usize = 1 << 20;
+/// Longest plan in bytes: one of 15,000 streams, and room.
+pub const MAX_PLAN_BYTES: usize = 8 << 20;
 
 /// What becomes of some segments.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -158,6 +158,12 @@ pub enum PlanError {
     /// The table of prices.
     #[error(transparent)]
     Prices(#[from] PriceError),
+    /// Nobody could read it again to sign it.
+    #[error("the plan, of {streams} streams, has more than {MAX_PLAN_BYTES} bytes")]
+    TooLong {
+        /// How many streams it is about.
+        streams: usize,
+    },
 }
 
 impl Plan {
@@ -165,7 +171,7 @@ impl Plan {
     ///
     /// # Errors
     ///
-    /// The store's, or prices that cannot be used.
+    /// The store's, prices that cannot be used, or [`PlanError::TooLong`].
     pub fn make(
         log: &Log,
         change: Change<'_>,
@@ -181,7 +187,11 @@ impl Plan {
         let reach = Reach { before: None, claims: basis.claims, size: basis.size };
         let lasting = Lasting::new(log, change.before, change.after, Scope { reach, now })?;
         let cost = basis.prices.as_deref().map(|prices| Cost::of(&lasting, prices)).transpose()?;
-        Ok(Self { basis, streams, lasting, cost, notes })
+        let plan = Self { basis, streams, lasting, cost, notes };
+        if plan.to_json().to_canonical().len() > MAX_PLAN_BYTES {
+            return Err(PlanError::TooLong { streams: plan.streams.len() });
+        }
+        Ok(plan)
     }
 
     /// The entry that the plan leads to, without signatures.
@@ -288,17 +298,13 @@ impl StreamPlan {
         let object = ObjectKey::new(segment.object.as_str())?;
         let decision = policies.decide(segment, &[], now);
         // A policy that is not in force yet moves locks all the same.
-        let governed = decision.governed_by.as_ref();
-        if governed.is_none() && decision.lock_until.is_none() {
+        if decision.governed_by.is_none() && decision.lock_until.is_none() {
             self.unclassified.add(segment);
             return Ok(());
         }
         let head = log.store().head(&object, log.covered().version(&object).as_ref())?;
         let lock = head.and_then(|head| head.lock);
-        let wanted = governed.and_then(|governed| policies.mode(governed));
-        if lock.is_some_and(|lock| lock.mode == LockMode::Governance)
-            && wanted == Some(LockMode::Compliance)
-        {
+        if policies.is_mode_below(&decision, lock) {
             self.mode_below_policy.add(segment);
         }
         let until = decision.lock_until.map(|until| log.settling().capped(until, now));

@@ -27,7 +27,7 @@ use strongroom_retention::schedule::{Dated, Schedule};
 use crate::config::Stream;
 use crate::document::Document;
 use crate::log::{LogError, timestamp};
-use crate::store::{Covered, LockMode, LockedStore};
+use crate::store::{Covered, Lock, LockMode, LockedStore};
 use crate::terms::Terms;
 
 /// A stored policy cannot be used.
@@ -249,6 +249,14 @@ impl Policies {
             LockDemand::Governance => LockMode::Governance,
             LockDemand::Compliance => LockMode::Compliance,
         })
+    }
+
+    /// Whether permission can lift a lock of which the policy that decided wants that nobody can: a
+    /// mode never changes.
+    pub fn is_mode_below(&self, decision: &Decision, lock: Option<Lock>) -> bool {
+        let wanted = decision.governed_by.as_ref().and_then(|governed| self.mode(governed));
+        let has = lock.map(|lock| lock.mode);
+        wanted == Some(LockMode::Compliance) && has == Some(LockMode::Governance)
     }
 
     /// The same with a policy that is not approved yet, as it would be after that.

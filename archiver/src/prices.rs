@@ -175,7 +175,7 @@ impl Prices {
     ///
     /// [`PriceError`] if it cannot be read.
     pub fn read_text(path: &Path) -> Result<String, PriceError> {
-        Ok(SettingsFile::new(path).read()?)
+        Ok(SettingsFile::new(path).read(MAX_PRICES_BYTES)?)
     }
 
     /// Reads and checks a price file.

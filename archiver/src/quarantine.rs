@@ -5,7 +5,7 @@
 //! lie ahead of their receipt.
 
 use jiff::SignedDuration;
-use strongroom_crypto::entry::Seal;
+use strongroom_crypto::entry::{Seal, TimeRange};
 
 /// Whether an event lies further ahead of its receipt than it may. Both are in µs since 1970 and are compared in the
 /// milliseconds of the log, so that whoever reads a seal judges as the writer did.
@@ -17,6 +17,16 @@ pub fn is_ahead(event_us: i64, received_us: i64, skew: SignedDuration) -> bool {
 pub fn is_quarantined(seal: &Seal, skew: SignedDuration) -> bool {
     let received = seal.receive_time.max().unix_ms();
     seal.event_time.is_some_and(|said| lies_ahead(said.min().unix_ms(), received, skew))
+}
+
+/// When the events of a segment happened, as far as they are believed: when they were received, where they do not say it
+/// or are quarantined; and where some of them lie too far ahead, no later than any may.
+pub fn believed(seal: &Seal, skew: SignedDuration) -> TimeRange {
+    let received = seal.receive_time;
+    let skew_ms = i64::try_from(skew.as_millis()).unwrap_or(i64::MAX);
+    let latest = received.max().saturating_add_ms(skew_ms);
+    let said = seal.event_time.filter(|_| !is_quarantined(seal, skew));
+    said.and_then(|said| TimeRange::new(said.min(), said.max().min(latest))).unwrap_or(received)
 }
 
 fn lies_ahead(event_ms: i64, received_ms: i64, skew: SignedDuration) -> bool {

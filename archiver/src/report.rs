@@ -27,7 +27,7 @@ pub mod table;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use strongroom_crypto::SegmentId;
 use strongroom_crypto::entry::{EntryKind, OfficerAct, Seal, TimeRange};
 use strongroom_crypto::keys::KeyFile;
@@ -43,6 +43,7 @@ use crate::log::{LogError, instant, timestamp, walk};
 use crate::policies::{About, Labels, Policies, PolicyError};
 use crate::pool::{self, Died};
 use crate::prices::PriceError;
+use crate::quarantine::believed;
 use crate::store::{Covered, Head, Lock, LockedStore, ObjectKey, StoreError};
 use table::Stamp;
 
@@ -115,6 +116,8 @@ struct Said {
 struct Examined<'a> {
     segment: &'a LiveSegment,
     events: u64,
+    /// When its events happened, or came where they do not say, or say what is to come.
+    times: TimeRange,
     /// What the store says of the object; none if it is not there, or not to be read.
     head: Option<Head>,
     decision: Decision,
@@ -194,6 +197,16 @@ impl<'a> AsOf<'a> {
         self.history.seals.get(id).map(|(_, seal)| seal)
     }
 
+    /// How far ahead of its receipt an event of a segment may say it happened.
+    fn skew(&self, seal: &Seal) -> SignedDuration {
+        self.policies.future_skew(seal.policy)
+    }
+
+    /// When the events of a segment happened, as far as they are believed.
+    fn times(&self, seal: &Seal) -> TimeRange {
+        believed(seal, self.skew(seal))
+    }
+
     /// What the store says of the objects of segments. One that is not there, or of which nothing can
     /// be read, has no head.
     fn heads(&self, segments: &[&LiveSegment]) -> Result<BTreeMap<SegmentId, Head>, ReportError> {
@@ -238,6 +251,7 @@ impl<'a> AsOf<'a> {
             examined.push(Examined {
                 segment,
                 events: seal.map_or(0, |seal| seal.events.count),
+                times: seal.map_or(segment.receive_time, |seal| self.times(seal)),
                 late: seal.is_some_and(|seal| seal.late),
                 reviewed: under_review.get(&segment.segment_id).copied(),
                 gone: head.is_none() && gone.contains(&segment.segment_id),
@@ -280,11 +294,6 @@ impl Examined<'_> {
     /// Whether it is not there as it was sealed, and no order says why.
     fn is_missing(&self) -> bool {
         !self.is_there() && !self.gone
-    }
-
-    /// When its events happened, or came where they do not say.
-    fn times(&self) -> TimeRange {
-        self.segment.event_time.unwrap_or(self.segment.receive_time)
     }
 
     fn class(&self) -> &ClassName {
@@ -335,9 +344,4 @@ impl Span {
             self.add(instant(at));
         }
     }
-}
-
-/// An instant as the calendar library has it.
-fn time(at: Instant) -> Timestamp {
-    timestamp(at)
 }

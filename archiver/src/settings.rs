@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 
+use crate::named_file::read_text;
+
 /// A file of settings cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
@@ -48,8 +50,8 @@ impl<'a> SettingsFile<'a> {
         Self { path }
     }
 
-    pub(crate) fn read(self) -> Result<String, SettingsError> {
-        std::fs::read_to_string(self.path)
+    pub(crate) fn read(self, max_bytes: usize) -> Result<String, SettingsError> {
+        read_text(self.path, max_bytes)
             .map_err(|source| SettingsError::Read { path: self.path.to_owned(), source })
     }
 

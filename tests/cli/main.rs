@@ -5,6 +5,7 @@
 mod clock;
 mod errors;
 mod help;
+mod long;
 mod newer;
 mod policies;
 mod room;

@@ -43,6 +43,17 @@ fn text(output: Output) -> String {
     String::from_utf8(output.expect(0).stdout).unwrap()
 }
 
+/// What came of an order, beside which everything is said that is said of every act.
+fn says(said: &Output, outcome: &str) {
+    assert_eq!(
+        (said.text("act"), said.text("outcome")),
+        ("disposition.order".into(), outcome.into())
+    );
+    for name in ["digest", "entry", "next", "officer"] {
+        member(&said.json(), name);
+    }
+}
+
 fn is_recorded(refused: &Output, why: &str) {
     assert!(refused.stderr.contains(why), "{}", refused.stderr);
     assert!(refused.stderr.contains("refused, recorded in entry"), "{}", refused.stderr);
@@ -86,6 +97,7 @@ fn a_batch_that_was_rejected_is_shown_so_and_comes_back_with_a_warning() {
     // The same segments again, as another batch.
     let again = scene.run(&["propose", "-o", "again.json", "--json"]).expect(0);
     assert!(again.stderr.contains("1 segment of this batch stood in batch"), "{}", again.stderr);
+    says(&again, "proposed");
     let before = &items(&again.json(), "rejected_before")[0].clone();
     assert_eq!(string(before, "order"), id);
     let shown = scene.run(&["show", &id, "--json"]).expect(0).json();
@@ -128,10 +140,8 @@ fn whoever_approves_what_may_not_go_is_on_record() {
     scene.approve("ada", "ada").expect(0);
     scene.approve("ben", "ben").expect(0);
     let done = scene.run(&["execute", "batch.json", "--json"]).expect(0);
-    assert_eq!(
-        (done.text("act"), done.text("outcome")),
-        ("disposition.order".into(), "certified".into())
-    );
+    says(&done, "certified");
+    says(&scene.run(&["propose", "-o", "none.json", "--json"]).expect(0), "nothing may go");
     let shown = scene.run(&["show", &scene.order(), "--json"]).expect(0).json();
     let standing: Vec<String> =
         items(&shown, "batches").iter().map(|batch| string(batch, "standing")).collect();

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use strongroom_crypto::json::Value;
 use strongroom_tests::officers::Officer;
-use strongroom_tests::program::strongroom;
+use strongroom_tests::program::{Output, strongroom};
 use strongroom_tests::temp::copy_below;
 
 use super::archive::{Bench, items, member, string};
@@ -236,16 +236,46 @@ fn an_event_that_nothing_waits_for_is_recorded_only_by_force() {
     }
 }
 
+/// What came of an act, of which everything is said that is said of every act.
+fn act_and_outcome(said: &Output) -> (String, String) {
+    let value = said.json();
+    for name in ["act", "digest", "entry", "next", "officer", "outcome"] {
+        member(&value, name);
+    }
+    (said.text("act"), said.text("outcome"))
+}
+
+#[test]
+fn what_enters_nothing_says_the_same_things_in_json() {
+    let bench = Bench::new();
+    bench.act(ALICE, &PLACE).expect(0);
+    bench.act(ALICE, &RELEASE).expect(0);
+    let listed = bench.run(&["officers", "list", "--json"]).expect(0).json();
+    let digest = string(&items(&listed, "waiting")[0], "statement");
+    let log = bench.run(&["status", "--json"]).expect(0).number("entries");
+    let place = [&PLACE[..], &["--preview"]].concat();
+    let sign = ["officers", "sign", &digest, "--preview"];
+    for (arguments, act, outcome) in [
+        (&place[..], "hold.place", "previewed"),
+        (&sign[..], "hold.release", "previewed"),
+        (&["officers", "name", "o-1", "Alice"], "officers.name", "named"),
+    ] {
+        let said = bench.run(&[arguments, &["--json"]].concat()).expect(0);
+        assert_eq!(act_and_outcome(&said), (act.into(), outcome.into()));
+        assert_eq!(*member(&said.json(), "entry"), Value::Null);
+    }
+    let said = bench.run(&[&sign[..], &["--json"]].concat()).expect(0);
+    assert_eq!(said.text("digest"), digest);
+    assert_eq!(bench.run(&["status", "--json"]).expect(0).number("entries"), log);
+}
+
 #[test]
 fn every_act_says_the_same_things_in_json() {
     let bench = Bench::new();
     let json = |officer: Officer, arguments: &[&str]| {
         let said = bench.act(officer, &[arguments, &["--json"]].concat()).expect(0);
-        let value = said.json();
-        for name in ["act", "digest", "entry", "next", "officer", "outcome"] {
-            member(&value, name);
-        }
-        (said.text("act"), said.text("outcome"), said.number("entry"))
+        let (act, outcome) = act_and_outcome(&said);
+        (act, outcome, said.number("entry"))
     };
     let size = || bench.run(&["status", "--json"]).expect(0).number("entries");
     let remove = ["officers", "remove", "o-3"];

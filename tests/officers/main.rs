@@ -63,10 +63,15 @@ fn the_recovery_key_waits_a_week_and_raises_an_alarm() {
     assert!(early.stderr.contains("seven days after"), "{}", early.stderr);
     let listed = bench.run(&["officers", "list", "--json"]).expect(0);
     assert!(!String::from_utf8(listed.stdout).unwrap().contains("\"id\":\"cy\""));
-    // It approves nothing else.
-    let hold = ["hold", "place", "m-1", "--matter", "m", "--all"];
-    let refused = bench.signed(&hold, SAFE);
-    assert_ne!(refused.code, 0, "{}", refused.stderr);
+    // It approves nothing else, because it is no officer's.
+    let hold = ["hold", "place", "m-1", "--matter", "m", "--standing"];
+    let refused = bench.signed(&hold, SAFE).expect(2);
+    let recorded = "no officer signed (refused, recorded in entry 4)";
+    assert!(refused.stderr.contains(recorded), "{}", refused.stderr);
+    let listed = bench.run(&["officers", "list", "--json"]).expect(0);
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    let refused = r#""entry":4,"officer":"safe","signed":true,"why":"no officer signed""#;
+    assert!(listed.contains(refused), "{listed}");
     // Two officers need no recovery.
     bench.signed(&add, BEN).expect(0);
     let listed = bench.run(&["officers", "list", "--json"]).expect(0);

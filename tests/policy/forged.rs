@@ -1,13 +1,17 @@
 //! An entry says of a policy what its file says, or nothing is decided with it.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::os::unix::fs::symlink;
+use std::process::Command;
 use std::sync::Arc;
-use std::thread::sleep;
+use std::thread::{self, sleep};
 use std::time::Duration;
 
 use strongroom_archiver::document::Document;
 use strongroom_archiver::log::{Item, Log};
-use strongroom_archiver::plan::Plan;
+use strongroom_archiver::plan::{Change, MAX_PLAN_BYTES, Plan};
+use strongroom_archiver::policies::{Labels, Policies};
 use strongroom_archiver::store::file::FileStore;
 use strongroom_crypto::Digest;
 use strongroom_crypto::entry::{EntryKind, PolicySet};
@@ -27,12 +31,16 @@ type Forge = fn(&mut PolicySet);
 /// Longest plan in bytes.
 const MAX_PLAN: usize = 1 << 16;
 
-/// Enters a planned policy with two officers' signatures under what `forge` makes of its entry.
-fn enter(office: &Office, forge: impl Fn(&mut PolicySet)) {
+fn open(office: &Office) -> Log {
     let (root, key) = (office.path().join("store"), office.path().join("store.key"));
     let keys = Arc::new(KeyFile::parse(&fs::read_to_string(key).unwrap()).unwrap());
     let store = FileStore::open(&root, Box::new(now), Dice::new(5, 1).into_closure()).unwrap();
-    let mut log = Log::open(Arc::new(store), keys).unwrap();
+    Log::open(Arc::new(store), keys).unwrap()
+}
+
+/// Enters a planned policy with two officers' signatures under what `forge` makes of its entry.
+fn enter(office: &Office, forge: impl Fn(&mut PolicySet)) {
+    let mut log = open(office);
     let plan = fs::read(office.path().join("plan-1")).unwrap();
     let set = Plan::read(&plan).unwrap().set;
     let mut entry = PolicySet {
@@ -107,7 +115,7 @@ fn an_entry_that_says_more_than_its_policy_decides_nothing() {
             assert!(refused.stderr.contains(&says), "{member}: {}", refused.stderr);
         }
         assert_eq!(office.locks("segments/"), before);
-        assert_eq!(office.run(&["status"]).output.expect(DONE).code, DONE);
+        office.run(&["status"]).expect(DONE);
     }
 }
 
@@ -169,4 +177,56 @@ fn a_plan_that_says_more_than_its_policy_is_not_signed() {
     doctored("effective", text(format_args!("{}T00:00:00.000Z", today())));
     fs::write(&path, &plan).unwrap();
     office.approve(1, "ann", "ann").expect(DONE);
+}
+
+#[test]
+fn a_plan_is_never_longer_than_can_be_read() {
+    let office = planned();
+    let log = open(&office);
+    let basis = Plan::read(&fs::read(office.path().join("plan-1")).unwrap()).unwrap();
+    let (store, covered) = (&**log.store(), log.covered());
+    let policies = Policies::load(store, covered, log.state(), Labels::new()).unwrap();
+    let change = Change { before: &policies, after: &policies };
+    let make = |bytes| Plan::make(&log, change, basis.clone(), vec!["x".repeat(bytes)]);
+    // As one of 15,000 streams.
+    let plan = make(6 << 20).unwrap().to_json().to_canonical();
+    assert_eq!(Plan::read(&plan).unwrap(), basis);
+    let error = make(MAX_PLAN_BYTES).unwrap_err().to_string();
+    assert!(error.contains(&format!("more than {MAX_PLAN_BYTES} bytes")), "{error}");
+}
+
+#[test]
+fn a_catalogue_that_changes_meanwhile_is_stored_as_it_was_checked() {
+    let office = Office::new();
+    office.archive("a", 2);
+    office.write_policy(1, today(), &[Stream::governance("P1Y")]);
+    let (file, law) = (office.path().join("policy-1.yaml"), other_law());
+    let policy = fs::read_to_string(&file).unwrap();
+    let shipped = Digest::of(Catalogue::shipped_text().as_bytes()).to_string();
+    let pinned = policy.replace(&shipped, &Digest::of(law.as_bytes()).to_string());
+    fs::write(&file, pinned).unwrap();
+    fs::write(office.path().join("law.yaml"), &law).unwrap();
+    let with = |words: &[&str]| office.run(&[words, &["--catalogue", "law.yaml"]].concat());
+    with(&["policy", "plan", "policy-1.yaml", "-o", "plan-1"]).expect(DONE);
+    for officer in ["ann", "bob"] {
+        let approve = ["policy", "approve", "plan-1", "--policy", "policy-1.yaml"];
+        with(&[&approve[..], &["--officer", officer, "--officer-key", officer]].concat())
+            .expect(DONE);
+    }
+    // The name leads to the catalogue once, and to another file from when it was opened.
+    let (pipe, name) = (office.path().join("pipe"), office.path().join("law.yaml"));
+    let (next, again) = (office.path().join("next"), format!("{law}# and again\n"));
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    fs::remove_file(&name).unwrap();
+    symlink(&pipe, &name).unwrap();
+    fs::write(&next, again).unwrap();
+    let written = thread::spawn(move || {
+        let mut pipe = File::options().write(true).open(pipe).unwrap();
+        fs::rename(next, name).unwrap();
+        pipe.write_all(law.as_bytes()).unwrap();
+    });
+    office.apply(1, &["--catalogue", "law.yaml"]).expect(DONE);
+    written.join().unwrap();
+    assert_eq!(office.verify(), "PASS");
+    office.sweep();
 }

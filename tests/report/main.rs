@@ -1,7 +1,9 @@
 //! Reports, made by the program of archives of which the test knows what is in them.
 
+mod began;
 mod csv;
 mod errors;
+mod future;
 mod money;
 mod scene;
 mod year;

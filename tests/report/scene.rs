@@ -89,13 +89,20 @@ impl Scene {
 
     /// `CloudTrail` events of some days of March 2020.
     pub(crate) fn trail(&self, file: &str, days: &[u8]) {
-        let event = |day: &u8| {
+        let times = days.iter().map(|day| format!("2020-03-{day:02}T10:00:00Z").parse().unwrap());
+        self.trail_at(file, &times.collect::<Vec<_>>());
+    }
+
+    /// `CloudTrail` events of these times.
+    pub(crate) fn trail_at(&self, file: &str, times: &[Timestamp]) {
+        let event = |time: &Timestamp| {
+            let time = time.strftime("%Y-%m-%dT%H:%M:%SZ");
             format!(
-                "{{\"eventVersion\":\"1.08\",\"eventTime\":\"2020-03-{day:02}T10:00:00Z\",\
+                "{{\"eventVersion\":\"1.08\",\"eventTime\":\"{time}\",\
                  \"eventSource\":\"iam.amazonaws.com\",\"eventName\":\"CreateUser\"}}\n"
             )
         };
-        self.seal("trail", file, &days.iter().map(event).collect::<String>());
+        self.seal("trail", file, &times.iter().map(event).collect::<String>());
     }
 
     /// Puts a policy in force that keeps `trail` for a year from its events and `app`, which has to be

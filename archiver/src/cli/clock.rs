@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
+use strongroom_crypto::detail::MAX_DETAIL_BYTES;
 use strongroom_crypto::entry::{ClockChange, ClockEvent, EntryKind};
 use strongroom_crypto::json::{array, object, text};
 use strongroom_crypto::keys::KeyFile;
@@ -17,6 +18,7 @@ use super::{EXIT_DONE, Failure, Machine, output};
 use crate::act::{expires, pending};
 use crate::detail::Detail;
 use crate::log::{Log, instant, visit};
+use crate::named_file;
 use crate::store::Covered;
 
 #[derive(Args, Debug)]
@@ -108,11 +110,7 @@ fn record(arguments: &Record, machine: &Machine) -> Result<u8, Failure> {
     let done = arguments.signing.enter(&mut act)?;
     let next = match done.outcome {
         Outcome::Entered => format!("strongroom sweep --duty lock --to {}", place.to()),
-        _ => format!(
-            "another officer in another role: strongroom officers sign {} --to {} --officer ID --officer-key FILE",
-            done.digest,
-            place.to()
-        ),
+        _ => done.another(&place),
     };
     let more = [
         ("event", text(&arguments.event)),
@@ -200,7 +198,7 @@ fn waiting(log: &Log, keys: &KeyFile, asked: &Record) -> Result<Option<EntryKind
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {
-    std::fs::read(path).map_err(|error| {
+    named_file::read(path, MAX_DETAIL_BYTES).map_err(|error| {
         let message = format!("cannot read `{}`: {error}", path.display());
         Failure::input(message, "name another file with `--evidence FILE`")
     })

@@ -16,10 +16,11 @@ use super::signing::Stop;
 use super::target::{Place, Target};
 use super::{EXIT_AGAIN, EXIT_FINDING, EXIT_INPUT, Failure, Machine};
 use crate::disposition::DispositionError;
-use crate::disposition::batch::Batch;
+use crate::disposition::batch::{Batch, MAX_BATCH_BYTES};
 use crate::disposition::dates::Premature;
 use crate::disposition::history::History;
 use crate::log::Log;
+use crate::named_file;
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
@@ -73,7 +74,7 @@ fn open_to_read(target: &Target, machine: &Machine) -> Result<(Place, Log, Histo
 
 fn read(path: &Path) -> Result<Batch, Failure> {
     let next = "name the batch that `strongroom disposition propose --output FILE` wrote";
-    let bytes = std::fs::read(path).map_err(|error| {
+    let bytes = named_file::read(path, MAX_BATCH_BYTES).map_err(|error| {
         Failure::input(format!("cannot read `{}`: {error}", path.display()), next)
     })?;
     Batch::parse(&bytes)

@@ -9,18 +9,20 @@ use statement::Words;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use strongroom_crypto::entry::{EntryKind, OfficersSet};
+use strongroom_crypto::entry::{EntryKind, MAX_ENTRY_BYTES, OfficersSet};
+use strongroom_crypto::json::text;
 use strongroom_crypto::keys::KeyFile;
 use strongroom_crypto::name::OfficerId;
 use strongroom_crypto::officer::{OfficerKey, Registry, Signatures};
 use strongroom_crypto::time::{Instant, MS_PER_HOUR};
 use strongroom_crypto::{ArchiveId, Digest};
 
-use super::signing::{Act, Outcome, Signing, cosigned, officer};
+use super::signing::{Act, Done, Outcome, Signing, cosigned, officer};
 use super::target::Target;
 use super::{EXIT_DONE, Failure, Machine, output};
 use crate::act::pending;
 use crate::log::Log;
+use crate::named_file;
 use crate::officer::name::{self, MAX_NAME_BYTES};
 
 /// How long a change of officers waits for signatures: where the recovery key stands for an officer
@@ -75,6 +77,9 @@ struct Name {
     person: String,
     #[command(flatten)]
     target: Target,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Args, Debug)]
@@ -167,6 +172,10 @@ fn name_of(arguments: &Name, machine: &Machine) -> Result<u8, Failure> {
     };
     let mut fill = machine.fill;
     name::store(&log, &*place.keys()?, officer, &name, &mut fill)?;
+    if arguments.json {
+        let done = Done::without_entry("officers.name", None, Outcome::Named);
+        return done.json(None, [("id", text(id))]);
+    }
     output::line(format!("named       {id}: sealed below `records/officers/`"))?;
     Ok(EXIT_DONE)
 }
@@ -256,10 +265,7 @@ fn change(
         // A crash before this leaves an officer without a name: `officers name` gives one.
         name::store(&log, &keys, officer, name, &mut fill)?;
     }
-    let next = (done.outcome == Outcome::Waiting).then(|| {
-        let (digest, to) = (done.digest, place.to());
-        format!("another officer in another role: strongroom officers sign {digest} --to {to} --officer ID --officer-key FILE")
-    });
+    let next = (done.outcome == Outcome::Waiting).then(|| done.another(&place));
     done.report(signing.json, next, [("number", number.into())])
 }
 
@@ -277,7 +283,11 @@ fn sign(arguments: &Sign, machine: &Machine) -> Result<u8, Failure> {
     let signing = &arguments.signing;
     require_readable(&log, &keys, &kind, signing)?;
     if arguments.preview {
-        return Ok(EXIT_DONE);
+        if !signing.json {
+            return Ok(EXIT_DONE);
+        }
+        let digest = Digest::of(&kind.statement(log.state().archive_id()));
+        return Done::without_entry(kind.as_str(), Some(digest), Outcome::Previewed).json(None, []);
     }
     let mut act = Act { log: &mut log, place: &place, kind: &kind, machine };
     let done = match kind {
@@ -328,7 +338,7 @@ fn waiting(log: &Log, keys: &KeyFile, digest: &str) -> Result<EntryKind, Failure
 fn written(path: &Path, archive: ArchiveId) -> Result<EntryKind, Failure> {
     let next = "name a file that a command wrote with `--statement FILE`";
     let shown = path.display();
-    let bytes = std::fs::read(path)
+    let bytes = named_file::read(path, MAX_ENTRY_BYTES)
         .map_err(|error| Failure::input(format!("cannot read `{shown}`: {error}"), next))?;
     EntryKind::from_statement(&bytes, archive).map_err(|error| {
         Failure::input(format!("`{shown}` is no statement of this archive: {error}"), next)

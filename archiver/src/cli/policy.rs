@@ -16,6 +16,8 @@ use strongroom_retention::catalogue::Catalogue;
 use strongroom_retention::policy::{Checked, Code, Complaint, Context, Policy};
 
 use super::{Failure, Machine};
+use crate::document::MAX_DOCUMENT_BYTES;
+use crate::named_file::read_text;
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
@@ -71,8 +73,12 @@ impl Law {
     }
 
     fn read(&self) -> Result<Arc<Catalogue>, Failure> {
+        self.parse(&self.text()?)
+    }
+
+    fn parse(&self, text: &str) -> Result<Arc<Catalogue>, Failure> {
         let next = "name a catalogue in the form of `strongroom policy regulations --yaml`";
-        let parsed = Catalogue::parse(&self.text()?).map_err(|error| {
+        let parsed = Catalogue::parse(text).map_err(|error| {
             let name = self.catalogue.as_ref().map(|path| format!("`{}`: ", path.display()));
             Failure::input(format!("{}{error}", name.unwrap_or_default()), next)
         });
@@ -121,9 +127,9 @@ fn is_unpinned(complaint: &Complaint) -> bool {
     complaint.code == Code::CatalogueNotPinned
 }
 
-/// Reads a text file.
+/// Reads a policy, a catalogue or facts: what no archive could store is not read.
 fn read(path: &Path) -> Result<String, Failure> {
-    std::fs::read_to_string(path).map_err(|error| {
-        Failure::input(format!("cannot read `{}`: {error}", path.display()), "name another file")
-    })
+    let next = "name another file: a policy, a catalogue or facts";
+    read_text(path, MAX_DOCUMENT_BYTES)
+        .map_err(|error| Failure::input(format!("cannot read `{}`: {error}", path.display()), next))
 }

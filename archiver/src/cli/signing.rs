@@ -19,12 +19,16 @@ use crate::act::refusal::Refusal;
 use crate::act::{ActError, Signed, approve, sign, statement};
 use crate::detail::{Detail, Unreadable};
 use crate::log::Log;
+use crate::named_file::read_text;
 use crate::officer::{OfficerError, Signature, agent, detached, key_file};
 
 pub(super) use done::{Done, Outcome};
 
 /// How an archive without officers gets them.
 pub(super) const FIRST_OFFICERS: &str = "write `strongroom officers add ID:ROLE:FILE ID:ROLE:FILE --statement FILE`, have one of them sign FILE with `ssh-keygen -Y sign -n strongroom -O hashalg=sha256 -f KEY FILE`, and enter it with the other's key: the same command with `--officer ID --officer-key KEY --with ID=FILE.sig`";
+
+/// Longest public key in bytes: a line of `ssh-keygen -t ed25519` with a comment has about 100.
+const MAX_PUBLIC_KEY_BYTES: usize = 4 << 10;
 
 /// The environment variable that ssh-agent is found by.
 const AGENT_VARIABLE: &str = "SSH_AUTH_SOCK";
@@ -81,7 +85,7 @@ impl Act<'_> {
         let entered = outcome != Outcome::Written;
         Ok(Done {
             act: self.kind.as_str().to_owned(),
-            digest,
+            digest: Some(digest),
             entry: entered.then(|| self.log.state().size().saturating_sub(1)),
             officer: officer.cloned(),
             outcome,
@@ -308,7 +312,7 @@ pub(super) fn officer(text: &str) -> Result<OfficerKey, Failure> {
     };
     let id = id.parse().map_err(|error: NameError| wrong(error.to_string()))?;
     let role = role.parse().map_err(|error: NameError| wrong(error.to_string()))?;
-    let line = std::fs::read_to_string(file)
+    let line = read_text(Path::new(file), MAX_PUBLIC_KEY_BYTES)
         .map_err(|error| wrong(format!("cannot read `{file}`: {error}")))?;
     let public = crate::officer::public_key(&line).map_err(|error| wrong(error.to_string()))?;
     Ok(OfficerKey { id, public, role })

@@ -12,9 +12,11 @@ use strongroom_retention::facts::Times;
 
 use super::days::{Days, Run};
 use super::table::{Cell, Column, Table, column, exact};
-use super::{AsOf, ReportError, Span, time};
+use super::{AsOf, ReportError, Span};
+use crate::log::timestamp;
+use crate::quarantine::is_quarantined;
 
-const COLUMNS: [Column; 16] = [
+const COLUMNS: [Column; 17] = [
     column("stream"),
     column("findings"),
     column("configured"),
@@ -23,6 +25,7 @@ const COLUMNS: [Column; 16] = [
     exact("policy"),
     column("sealed_segments"),
     column("live_segments"),
+    column("quarantined"),
     column("events"),
     column("oldest_event"),
     column("newest_event"),
@@ -47,6 +50,7 @@ pub struct Expected {
 struct Seen {
     sealed: u64,
     live: u64,
+    quarantined: u64,
     events: u64,
     times: Span,
     received: Span,
@@ -75,6 +79,7 @@ pub fn coverage(archive: &AsOf<'_>, expected: &Expected) -> Result<Table, Report
     let mut notes = vec![
         format!("silent: nothing was received for {silent:#}; `--silent-after` says how long"),
         "gaps: days in UTC between the first and the last of which no segment has events; what is missing within a segment is not seen. Windows have no gaps: the log takes them only in the order of their numbers".to_owned(),
+        "quarantined: segments whose events say that they happened later than `max_future_skew` of the policy after their receipt; they are dated by it".to_owned(),
     ];
     if expected.configured.is_none() {
         notes.push("without `--config` it is not known which streams should be there, and one that a policy matches by its labels counts as unclassified".to_owned());
@@ -100,10 +105,12 @@ pub(super) fn classified(
 
 impl Seen {
     fn add(&mut self, archive: &AsOf<'_>, seal: &Seal) -> Result<(), ReportError> {
-        let times = seal.event_time.unwrap_or(seal.receive_time);
+        let times = archive.times(seal);
         let live = archive.state().segment(&seal.segment_id)?.is_some();
+        let quarantined = is_quarantined(seal, archive.skew(seal));
         self.sealed = self.sealed.saturating_add(1);
         self.live = self.live.saturating_add(u64::from(live));
+        self.quarantined = self.quarantined.saturating_add(u64::from(quarantined));
         self.events = self.events.saturating_add(seal.events.count);
         self.times.add_range(times);
         self.received.add_range(seal.receive_time);
@@ -119,7 +126,7 @@ impl Seen {
         let gaps = reach.map(|reach| self.days.gaps(reach)).unwrap_or_default();
         let silent_after = SignedDuration::try_from(expected.silent_after);
         let silent = self.received.last.is_some_and(|last| {
-            archive.at.duration_since(time(last)) > silent_after.unwrap_or(SignedDuration::MAX)
+            archive.at.duration_since(timestamp(last)) > silent_after.unwrap_or(SignedDuration::MAX)
         });
         let findings = [
             ("never_archived", self.sealed == 0),
@@ -144,6 +151,7 @@ impl Seen {
             policy.into(),
             self.sealed.into(),
             self.live.into(),
+            self.quarantined.into(),
             self.events.into(),
             self.times.first.into(),
             self.times.last.into(),

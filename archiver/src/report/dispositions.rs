@@ -10,8 +10,9 @@ use strongroom_crypto::{Digest, SegmentId};
 
 use super::review::{batches, digest, listed, said};
 use super::table::{Cell, Column, Table, column, exact};
-use super::{AsOf, ReportError, time};
+use super::{AsOf, ReportError};
 use crate::disposition::history::Ordered;
+use crate::log::timestamp;
 use crate::policies::About;
 
 const COLUMNS: [Column; 18] = [
@@ -68,7 +69,7 @@ pub fn dispositions(archive: &AsOf<'_>) -> Result<Table, ReportError> {
     for ordered in &archive.history.orders {
         let digest = digest(archive, &ordered.order);
         known.insert(digest, ordered.order.clone());
-        let contents = contents(archive, archive.history.segments(ordered), time(ordered.at));
+        let contents = contents(archive, archive.history.segments(ordered), timestamp(ordered.at));
         rows.push(row(archive, Some(&ordered.order), digest, of_order(ordered), contents));
     }
     for batch in batches(archive)? {

@@ -44,10 +44,13 @@ const COLUMNS: [Column; 18] = [
 const FAILS: [&str; 3] = ["destroyed_too_early", "missing", "policy_keeps_less"];
 
 /// What a row is made from.
+#[derive(Default)]
 struct System<'a> {
     examined: Vec<&'a Examined<'a>>,
     /// Ends of the events of segments that were destroyed.
     destroyed: Vec<Instant>,
+    /// When it began: the first event of all seals, also of those segments.
+    began: Option<Instant>,
 }
 
 /// The windows that the standard names.
@@ -65,16 +68,16 @@ struct Windows {
 /// [`ReportError`].
 pub fn pci(archive: &AsOf<'_>, configured: &BTreeSet<StreamName>) -> Result<Table, ReportError> {
     let examined = archive.examine()?;
-    let none = || System { examined: Vec::new(), destroyed: Vec::new() };
     let mut systems: BTreeMap<StreamName, System<'_>> =
-        configured.iter().map(|name| (name.clone(), none())).collect();
+        configured.iter().map(|name| (name.clone(), System::default())).collect();
     for one in &examined {
-        systems.entry(one.segment.stream.clone()).or_insert_with(none).examined.push(one);
+        systems.entry(one.segment.stream.clone()).or_default().examined.push(one);
     }
     for (_, seal) in archive.history.seals.values() {
+        let (times, system) =
+            (archive.times(seal), systems.entry(seal.stream.clone()).or_default());
+        system.began = Some(system.began.map_or(times.min(), |began| began.min(times.min())));
         if archive.state().segment(&seal.segment_id)?.is_none() {
-            let times = seal.event_time.unwrap_or(seal.receive_time);
-            let system = systems.entry(seal.stream.clone()).or_insert_with(none);
             system.destroyed.push(times.max());
         }
     }
@@ -97,7 +100,7 @@ fn text(windows: Windows) -> Vec<String> {
             "PCI DSS 10.5.1 wants audit log history for at least 12 months (here from {}), the last three months of it (from {}) immediately available for analysis.",
             windows.year, windows.quarter
         ),
-        "A row is a stream of the archive. PASS: its first event is older than the window, every day has events, no segment of the window was destroyed or is missing, all of the last three months are in the store as they were sealed, their locks are seen and not over, and the policy keeps new events for 12 months. FAIL: one of the reasons destroyed_too_early, missing, policy_keeps_less. NOT PROVEN: any other reason.".to_owned(),
+        "A row is a stream of the archive. PASS: its first event, which may be destroyed since, is no later than the first day of the window, every day of that has events, no segment of the window was destroyed or is missing, all of the last three months are in the store as they were sealed, their locks are seen and not over, and the policy keeps new events for 12 months. FAIL: one of the reasons destroyed_too_early, missing, policy_keeps_less. NOT PROVEN: any other reason.".to_owned(),
         "Reasons: began_within_12_months (whether there was a system before is not known here), days_without_events, no_events, unclassified (no policy says how long), no_date (its periods count from something that has not happened), destroyed_since (by an order after the report's instant: what is gone cannot be looked at), lock_not_seen, lock_over.".to_owned(),
         "Available means that the store described each object, with the SHA-256 that was sealed. It does not say in which storage class it is, and its bytes were not read: `strongroom verify --deep` reads them.".to_owned(),
         "What this report cannot say: which systems are in scope and whether each of them sends its logs here; what a source left out before it was archived; how long a restore takes (time a drill: `strongroom cat` of a segment of each stream); who looks at the logs. A lock of mode GOVERNANCE is as good as the permissions of the bucket: `strongroom doctor --attest` tries them.".to_owned(),
@@ -109,7 +112,7 @@ impl System<'_> {
     fn row(&self, archive: &AsOf<'_>, name: &StreamName, windows: Windows) -> Vec<Cell> {
         let mut times = Span::default();
         for one in &self.examined {
-            times.add_range(one.times());
+            times.add_range(one.times);
         }
         let year = self.since(windows.year);
         let quarter = self.since(windows.quarter);
@@ -117,6 +120,7 @@ impl System<'_> {
         let missing = year.iter().filter(|one| one.is_missing()).count();
         let destroyed = self.destroyed.iter().filter(|last| **last >= windows.year).count();
         let gaps = self.gaps(windows);
+        let began_within = self.began.is_some_and(|began| day(began) > day(windows.year));
         let classified = classified(archive, name);
         let (mut modes, mut locks) = (BTreeSet::new(), Span::default());
         for lock in year.iter().filter_map(|one| one.lock()) {
@@ -134,7 +138,7 @@ impl System<'_> {
             ("missing", missing > 0),
             ("policy_keeps_less", !kept),
             ("no_events", times.first.is_none()),
-            ("began_within_12_months", times.first.is_some_and(|first| first > windows.year)),
+            ("began_within_12_months", began_within),
             ("days_without_events", !gaps.is_empty()),
             ("unclassified", classified.is_none()),
             ("no_date", no_date),
@@ -170,18 +174,18 @@ impl System<'_> {
     /// The segments with events from an instant on.
     fn since(&self, from: Instant) -> Vec<&Examined<'_>> {
         let found = self.examined.iter().copied();
-        found.filter(|one| one.times().max() >= from).collect()
+        found.filter(|one| one.times.max() >= from).collect()
     }
 
     /// The days without events, from the first event or the beginning of the window to yesterday:
     /// today's may be on their way.
     fn gaps(&self, windows: Windows) -> Vec<Run> {
+        let Some(began) = self.began else { return Vec::new() };
         let mut days = Days::default();
         for one in &self.examined {
-            days.add(one.times(), one.late);
+            days.add(one.times, one.late);
         }
-        let Some(reach) = days.reach() else { return Vec::new() };
-        let first = reach.first.max(day(windows.year));
+        let first = day(began.max(windows.year));
         days.gaps(Run { first, last: day(windows.at).saturating_sub(1) })
     }
 }

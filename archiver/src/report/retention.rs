@@ -9,7 +9,6 @@ use strongroom_retention::decision::Flag;
 use super::table::{Cell, Column, Table, column, exact};
 use super::{AsOf, Examined, ReportError, Span};
 use crate::log::instant;
-use crate::store::LockMode;
 
 const NAME: &str = "retention";
 
@@ -131,7 +130,7 @@ pub fn segments(archive: &AsOf<'_>) -> Result<Table, ReportError> {
 
 fn notes() -> Vec<String> {
     vec![
-        "events are dated by what they say, or by their receipt where they do not".to_owned(),
+        "events are dated by what they say, or by their receipt where they do not, or say what lies ahead of it".to_owned(),
         "missing: the object is not there as it was sealed; gone since: an order that is carried out by now destroyed it".to_owned(),
         "in review and approved: of a batch that may still be executed; `strongroom report dispositions` shows batches".to_owned(),
     ]
@@ -149,11 +148,8 @@ fn parts(policy: Option<(u64, Digest, String)>) -> (Cell, Cell, Cell) {
     })
 }
 
-/// Whether a lock can be lifted by permission where the policy wants that nobody can.
 fn mode_below(archive: &AsOf<'_>, one: &Examined<'_>) -> bool {
-    let wanted = one.decision.governed_by.as_ref().and_then(|by| archive.policies.mode(by));
-    let seen = one.lock().map(|lock| lock.mode);
-    wanted == Some(LockMode::Compliance) && seen == Some(LockMode::Governance)
+    archive.policies.is_mode_below(&one.decision, one.lock())
 }
 
 impl Sum {
@@ -163,7 +159,7 @@ impl Sum {
         up(&mut self.segments, true);
         self.events = self.events.saturating_add(one.events);
         self.bytes = self.bytes.saturating_add(one.segment.bytes);
-        self.times.add_range(one.times());
+        self.times.add_range(one.times);
         self.keep.add_time(decision.keep_until.instant());
         self.must_go.add_time(decision.must_go_by);
         for (count, state) in self.states.iter_mut().zip(STATES) {
@@ -206,7 +202,7 @@ impl Sum {
 fn segment(archive: &AsOf<'_>, one: &Examined<'_>) -> Vec<Cell> {
     let (stream, class, policy) = key(one);
     let (version, digest, item) = parts(policy);
-    let (decision, times) = (&one.decision, one.times());
+    let (decision, times) = (&one.decision, one.times);
     let flags: Vec<String> = decision.flags.iter().map(|flag| flag.as_str().to_owned()).collect();
     vec![
         one.segment.segment_id.to_string().into(),

@@ -9,7 +9,7 @@ use strongroom_retention::hold::Holds;
 use super::dates::Dates;
 use super::{Audit, Mark};
 use crate::policies::About;
-use crate::store::{Lock, LockMode};
+use crate::store::Lock;
 
 /// The check of a lock's mode against the policy.
 pub const MODE: &str = "mode";
@@ -90,10 +90,8 @@ impl<'a> Tally<'a> {
         }
         let (about, holds) = (About::from(seal), Holds::default());
         let decision = policies.decide_about(&about, Some(lock.until), &holds, audit.options.now);
-        let wanted = decision.governed_by.as_ref().map(|governed| policies.mode(governed));
-        keeping.unclassified = u64::from(wanted.is_none());
-        let compliance = wanted.flatten() == Some(LockMode::Compliance);
-        keeping.mode_below_policy = u64::from(compliance && lock.mode == LockMode::Governance);
+        keeping.unclassified = u64::from(decision.governed_by.is_none());
+        keeping.mode_below_policy = u64::from(policies.is_mode_below(&decision, Some(lock)));
         keeping.locked_beyond_schedule = u64::from(decision.locked_beyond_schedule.is_some());
         keeping
     }

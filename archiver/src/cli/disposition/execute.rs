@@ -4,12 +4,12 @@ use std::path::Path;
 
 use clap::Args;
 use strongroom_crypto::entry::EntryKind;
-use strongroom_crypto::json::{Value, object, text};
+use strongroom_crypto::json::text;
 use strongroom_crypto::keys::Role;
 use strongroom_crypto::name::OrderId;
 
 use super::read;
-use crate::cli::signing::{Act, Stop};
+use crate::cli::signing::{Act, Done, Outcome, Stop};
 use crate::cli::target::Target;
 use crate::cli::{EXIT_DONE, Failure, Machine, officers, output};
 use crate::disposition::DispositionError;
@@ -63,20 +63,13 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
         let archive = log.state().archive_id();
         let digest = history.order(&id).map(|ordered| {
             let kind = EntryKind::DispositionOrder(Box::new(ordered.order.clone()));
-            text(statement(&kind, archive))
+            statement(&kind, archive)
         });
-        output::json(&object([
-            ("act", "disposition.order".into()),
-            ("at", text(done.at)),
-            ("certificate", text(done.certificate)),
-            ("digest", digest.into()),
-            ("entry", done.index.into()),
-            ("next", next.into()),
-            ("officer", Value::Null),
-            ("order", text(&id)),
-            ("outcome", "certified".into()),
-        ]))?;
-        return Ok(EXIT_DONE);
+        let more =
+            [("at", text(done.at)), ("certificate", text(done.certificate)), ("order", text(&id))];
+        let (act, entry) = ("disposition.order".to_owned(), Some(done.index));
+        let done = Done { act, digest, entry, officer: None, outcome: Outcome::Certified };
+        return done.json(Some(next), more);
     }
     output::line(format!("order       {id} is carried out"))?;
     output::line(format!("certificate sha256:{} in entry {}", done.certificate, done.index))?;

@@ -11,6 +11,7 @@ use strongroom_crypto::name::{OrderId, StreamName};
 
 use super::open;
 use crate::act::dossier::{Standing, dossiers};
+use crate::cli::signing::{Done, Outcome};
 use crate::cli::target::{Place, Target};
 use crate::cli::{EXIT_DONE, Failure, Machine, output};
 use crate::disposition::DispositionError;
@@ -61,18 +62,12 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
     let left = array(left);
     let Some(batch) = proposal.batch else {
         if arguments.json {
-            output::json(&object([
-                ("act", "disposition.order".into()),
-                ("batch", Value::Null),
-                ("digest", Value::Null),
-                ("left", left),
-                ("next", Value::Null),
-                ("outcome", "nothing may go".into()),
-                ("rejected_before", array::<Value>([])),
-            ]))?;
-        } else {
-            output::line("nothing may go")?;
+            let done = Done::without_entry("disposition.order", None, Outcome::Nothing);
+            let none = array::<Value>([]);
+            let more = [("batch", Value::Null), ("left", left), ("rejected_before", none)];
+            return done.json(None, more);
         }
+        output::line("nothing may go")?;
         return Ok(EXIT_DONE);
     };
     let document = batch.to_json().map_err(DispositionError::Batch)?;
@@ -91,18 +86,16 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
     );
     if arguments.json {
         let kind = batch.entry().map_err(DispositionError::Batch)?;
-        output::json(&object([
-            ("act", kind.as_str().into()),
+        let digest = statement(&kind, log.state().archive_id());
+        let more = [
             ("batch", document),
-            ("digest", text(statement(&kind, log.state().archive_id()))),
             ("left", left),
-            ("next", next.into()),
             ("order", text(&batch.order)),
-            ("outcome", "proposed".into()),
             ("rejected_before", array(before.iter().map(Rejected::to_json))),
             ("sha256", text(Digest::of(&bytes))),
-        ]))?;
-        return Ok(EXIT_DONE);
+        ];
+        let done = Done::without_entry(kind.as_str(), Some(digest), Outcome::Proposed);
+        return done.json(Some(next), more);
     }
     output::line(format!("batch       sha256:{}", Digest::of(&bytes)))?;
     print(&batch)?;

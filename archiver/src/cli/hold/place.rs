@@ -7,7 +7,7 @@ use clap::Args;
 use jiff::Timestamp;
 use strongroom_crypto::SegmentId;
 use strongroom_crypto::entry::{EntryKind, HoldPlace, Standing};
-use strongroom_crypto::json::{Value, array, object, text};
+use strongroom_crypto::json::{Value, array, text};
 use strongroom_crypto::keys::KeyFile;
 use strongroom_crypto::list::{MAX_LIST_SEGMENTS, SegmentList};
 use strongroom_crypto::name::{HoldId, StreamName};
@@ -115,7 +115,8 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
         let (store, covered) = (place.store_read_only(machine)?, Covered::default());
         let selection = select(&store, &covered, &place.keys()?, arguments, &scope)?;
         if arguments.signing.json {
-            output::json(&object(selection.members(&arguments.hold)))?;
+            let done = Done::without_entry("hold.place", None, Outcome::Previewed);
+            done.json(None, selection.members(&arguments.hold))?;
         } else {
             show(arguments, &selection)?;
         }

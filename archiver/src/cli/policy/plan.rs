@@ -23,7 +23,8 @@ use crate::cli::target::{Place, Target};
 use crate::cli::{EXIT_DONE, EXIT_FINDING, Failure, Machine, output};
 use crate::document::Document;
 use crate::log::{Log, instant, timestamp};
-use crate::plan::{self, Basis, Change, Lasting, PlanError, Setting};
+use crate::named_file;
+use crate::plan::{self, Basis, Change, Lasting, MAX_PLAN_BYTES, PlanError, Setting};
 use crate::prices::{PriceError, Prices};
 use crate::terms::Terms;
 
@@ -86,13 +87,15 @@ struct Candidate {
     policy: Arc<Policy>,
     digest: Digest,
     catalogue: Arc<Catalogue>,
+    /// The text of the catalogue.
+    law: String,
     advice: Vec<Complaint>,
 }
 
 impl Candidate {
     fn read(file: &Path, law: &Law, log: &Log, now: Timestamp) -> Result<Self, Failure> {
-        let catalogue = law.read()?;
-        let text = read(file)?;
+        let law_text = law.text()?;
+        let (catalogue, text) = (law.parse(&law_text)?, read(file)?);
         let previous = log.state().policies().last();
         let previous = previous.map(|record| (record.version, record.policy));
         let context = Context { now, previous, catalogue: &catalogue };
@@ -106,7 +109,7 @@ impl Candidate {
             Failure::input(format!("{}:{first}{more}", file.display()), next)
         })?;
         let Checked { policy, digest, advice } = checked;
-        Ok(Self { text, policy: Arc::new(policy), digest, catalogue, advice })
+        Ok(Self { text, policy: Arc::new(policy), digest, catalogue, law: law_text, advice })
     }
 
     /// Conflicts that it decides, and advice.
@@ -320,12 +323,9 @@ const AGAIN: &str = "make a new plan with `strongroom policy plan` and have it a
 
 impl Written {
     fn read(file: &Path) -> Result<Self, Failure> {
-        let bytes = std::fs::read(file).map_err(|error| {
-            let message = format!("cannot read `{}`: {error}", file.display());
-            Failure::input(
-                message,
-                "name the plan that `strongroom policy plan --output FILE` wrote",
-            )
+        let bytes = named_file::read(file, MAX_PLAN_BYTES).map_err(|error| {
+            let next = "name the plan that `strongroom policy plan --output FILE` wrote";
+            Failure::input(format!("cannot read `{}`: {error}", file.display()), next)
         })?;
         let basis = plan::Plan::read(&bytes).map_err(|error| {
             Failure::input(format!("`{}` is no plan: {error}", file.display()), AGAIN)
@@ -396,7 +396,7 @@ pub(super) fn approve(arguments: &Approve, machine: &Machine) -> Result<u8, Fail
         let (plan, _) = written.again(&place, log, about, now)?;
         if arguments.signing.json { Ok(()) } else { Ok(show(&plan)?) }
     })?;
-    let waiting = pending(&log, &keys)?.into_iter().find(|one| one.digest == done.digest);
+    let waiting = pending(&log, &keys)?.into_iter().find(|one| Some(one.digest) == done.digest);
     let signed = waiting.map(|one| one.signatures()).unwrap_or_default();
     let by: Vec<OfficerId> = signed.iter().map(|signed| signed.officer).collect();
     if !arguments.signing.json {
@@ -441,8 +441,12 @@ pub(super) fn apply(arguments: &Apply, machine: &Machine) -> Result<u8, Failure>
     let approved = pending(&log, &keys)?.into_iter().find(|one| one.digest == digest);
     let signatures = approved.map(|one| one.signatures()).unwrap_or_default();
     // A crash here leaves documents that no entry names; the next who applies finds them there.
-    Document::Catalogue.store(&log, arguments.law.text()?.as_bytes())?;
-    Document::Policy.store(&log, candidate.text.as_bytes())?;
+    let law = Document::Catalogue.store(&log, candidate.law.as_bytes())?;
+    let policy = Document::Policy.store(&log, candidate.text.as_bytes())?;
+    let set = &plan.basis.set;
+    if (law, policy) != (set.catalogue, set.policy) {
+        return Err(Failure::input("what was stored is not what the plan names", AGAIN));
+    }
     let mut fill = machine.fill;
     if let Some(reason) = enter(&mut log, kind.clone().with_signatures(signatures), &mut fill)? {
         let next = "have it approved with `strongroom policy approve` by two officers in two roles";
@@ -460,8 +464,7 @@ pub(super) fn apply(arguments: &Apply, machine: &Machine) -> Result<u8, Failure>
     }
     let entry = log.state().policies().last().map(|record| record.index);
     let (act, officer) = (kind.as_str().to_owned(), None);
-    let done = Done { act, digest, entry, officer, outcome: Outcome::Entered };
-    let set = &plan.basis.set;
+    let done = Done { act, digest: Some(digest), entry, officer, outcome: Outcome::Entered };
     let more = [("effective", text(set.effective)), ("version", set.version.into())];
     let next = format!("strongroom sweep --duty lock --to {}", place.to());
     if !arguments.json {
@@ -483,7 +486,8 @@ fn applied(
         output::line(format!("policy      version {} was entered before", record.version))?;
     }
     let outcome = Outcome::Entered;
-    let done = Done { act, digest, entry: Some(record.index), officer: None, outcome };
+    let done =
+        Done { act, digest: Some(digest), entry: Some(record.index), officer: None, outcome };
     let more = [("effective", text(record.effective)), ("version", record.version.into())];
     done.report(json, None, more)
 }
@@ -493,6 +497,10 @@ impl From<PlanError> for Failure {
         match error {
             PlanError::Log(error) => error.into(),
             PlanError::Prices(error) => error.into(),
+            PlanError::TooLong { .. } => {
+                let next = "a plan names every stream: seal new ones into another archive";
+                Self::input(error.to_string(), next)
+            }
         }
     }
 }
