@@ -12,7 +12,7 @@ use crate::store::{Covered, LockedStore};
 /// What a detail is about; none opens as another.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Detail {
-    /// Matter, custodians and scope of a hold.
+    /// Matter, custodians, notices and scope of a hold.
     Hold,
     /// Why a hold was released.
     Release,

@@ -6,7 +6,7 @@
 mod scope;
 mod search;
 
-pub use scope::{Collateral, Matter, Scope};
+pub use scope::{Collateral, Matching, Matter, Scope};
 pub use search::{Found, Search};
 
 use std::collections::{BTreeMap, BTreeSet};

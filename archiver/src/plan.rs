@@ -3,6 +3,7 @@
 //! The plan is a document: whoever approves the policy signs its digest, and it is made again when the
 //! policy is applied. What it calls irreversible is what the next sweep then locks.
 
+mod against;
 mod lasting;
 
 use std::collections::BTreeMap;
@@ -24,6 +25,7 @@ use crate::store::{LockMode, ObjectKey};
 use crate::sweep::Reach;
 use lasting::Scope;
 
+pub use against::{Against, Said, change};
 pub use lasting::{Irreversible, Lasting, Objects};
 
 /// Longest plan in bytes: one of 15,000 streams, and room.
@@ -53,6 +55,10 @@ pub struct StreamPlan {
     pub mode_below_policy: Count,
     /// Those under COMPLIANCE whose locks move later: nobody can undo that.
     pub irreversible: Count,
+    /// Those that are to be kept longer than by the policies before.
+    pub longer: Count,
+    /// For how many seconds, all of them together.
+    pub longer_seconds: u64,
     /// The latest end of a lock under the policy.
     pub latest: Option<Timestamp>,
     /// The latest end of a lock that nobody can undo.
@@ -64,6 +70,8 @@ pub struct StreamPlan {
 pub struct Plan {
     /// What is planned.
     pub basis: Basis,
+    /// What it says, and what the policy in force does.
+    pub against: Against,
     /// By stream.
     pub streams: BTreeMap<String, StreamPlan>,
     /// What it makes last, of every object of the archive.
@@ -183,11 +191,13 @@ impl Plan {
         for segment in log.state().segments().filter(|segment| segment.index < basis.size) {
             let stream = streams.entry(segment.stream.to_string()).or_default();
             stream.take(log, change.after, segment, now)?;
+            stream.lengthen(log, change, segment, now);
         }
         let reach = Reach { before: None, claims: basis.claims, size: basis.size };
         let lasting = Lasting::new(log, change.before, change.after, Scope { reach, now })?;
         let cost = basis.prices.as_deref().map(|prices| Cost::of(&lasting, prices)).transpose()?;
-        let plan = Self { basis, streams, lasting, cost, notes };
+        let against = Against::new(change, basis.set.policy, now);
+        let plan = Self { basis, against, streams, lasting, cost, notes };
         if plan.to_json().to_canonical().len() > MAX_PLAN_BYTES {
             return Err(PlanError::TooLong { streams: plan.streams.len() });
         }
@@ -208,6 +218,7 @@ impl Plan {
             Value::Object(members)
         });
         object([
+            ("against", self.against.to_json()),
             ("as_of", text(as_of)),
             ("catalogue", text(set.catalogue)),
             ("claims", (*claims).into()),
@@ -329,6 +340,21 @@ impl StreamPlan {
         Ok(())
     }
 
+    /// Adds how much longer a segment is to be kept: by what is decided, for the lock of the day may
+    /// roll on while a plan waits.
+    fn lengthen(&mut self, log: &Log, change: Change<'_>, segment: &LiveSegment, now: Timestamp) {
+        let decided = |policies: &Policies| {
+            let until = policies.decide(segment, &[], now).lock_until;
+            until.map(|until| log.settling().capped(until, now))
+        };
+        let from = decided(change.before).map_or(now, |until| until.max(now));
+        if let Some(until) = decided(change.after).filter(|until| *until > from) {
+            self.longer.add(segment);
+            let seconds = u64::try_from(until.duration_since(from).as_secs()).unwrap_or(0);
+            self.longer_seconds = self.longer_seconds.saturating_add(seconds);
+        }
+    }
+
     fn to_json(&self) -> Value {
         let date = |date: Option<Timestamp>| Value::from(date.map(|at| text(instant(at))));
         object([
@@ -336,6 +362,8 @@ impl StreamPlan {
             ("irreversible", self.irreversible.to_json()),
             ("irreversible_until", date(self.irreversible_until)),
             ("latest", date(self.latest)),
+            ("longer", self.longer.to_json()),
+            ("longer_seconds", self.longer_seconds.into()),
             ("locked_beyond_schedule", self.locked_beyond_schedule.to_json()),
             ("mode_below_policy", self.mode_below_policy.to_json()),
             ("unchanged", self.unchanged.to_json()),

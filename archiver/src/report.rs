@@ -19,6 +19,7 @@ pub mod coverage;
 mod days;
 pub mod dispositions;
 pub mod holds;
+mod origins;
 pub mod pci;
 pub mod retention;
 mod review;
@@ -45,6 +46,7 @@ use crate::pool::{self, Died};
 use crate::prices::PriceError;
 use crate::quarantine::believed;
 use crate::store::{Covered, Head, Lock, LockedStore, ObjectKey, StoreError};
+use origins::Origins;
 use table::Stamp;
 
 /// Objects that are looked at side by side.
@@ -98,6 +100,8 @@ pub struct AsOf<'a> {
     policies: Policies,
     /// When each segment's entry was made.
     sealed: BTreeMap<SegmentId, Instant>,
+    /// When each source was heard of last.
+    origins: Origins,
     /// What officers said, and when that was entered.
     acts: Vec<Said>,
     /// When the last run ended.
@@ -146,14 +150,16 @@ impl<'a> AsOf<'a> {
     ) -> Result<Self, ReportError> {
         let (mut holds, mut sealed) = (Histories::new(), BTreeMap::new());
         let (mut acts, mut closed, mut begun) = (Vec::new(), None, None);
+        let mut origins = Origins::default();
         let until = instant(at);
-        let history = History::read_until(store, keys, covered, until, |index, entry| {
+        let history = History::read_until(store, keys, covered, until, |index, entry, ranges| {
             let at = entry.at();
             hold::note(&mut holds, index, at, entry.kind());
             match entry.kind() {
                 EntryKind::LogOpen(_) => begun = Some(at),
                 EntryKind::SegmentSeal(seal) => {
                     sealed.insert(seal.segment_id, at);
+                    origins.add(seal, ranges);
                 }
                 EntryKind::OfficerAct(act) => acts.push(Said { index, at, act: act.clone() }),
                 EntryKind::WindowClose(_) => closed = Some(at),
@@ -170,7 +176,19 @@ impl<'a> AsOf<'a> {
         let policies = Policies::load(store, covered, &history.state, labels)?;
         // Of the log's own precision, so that what the report says of its instant is what it was made of.
         let at = timestamp(until);
-        Ok(Self { store, keys, covered, at, history, holds, policies, sealed, acts, closed })
+        Ok(Self {
+            store,
+            keys,
+            covered,
+            at,
+            history,
+            holds,
+            policies,
+            sealed,
+            origins,
+            acts,
+            closed,
+        })
     }
 
     /// What every report says of itself.

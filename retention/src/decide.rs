@@ -4,6 +4,7 @@
 mod anchor;
 mod conflict;
 mod evaluation;
+pub mod outline;
 mod rule;
 mod ruling;
 

@@ -205,10 +205,77 @@ fn a_hold_finds_segments_by_what_their_events_say() {
     let said = bench.run(&[&place[..], &["--actor", "ann"]].concat()).expect(0);
     assert_eq!(said.number("segments"), 2);
     assert!(said.stderr.contains("cannot be read"), "{}", said.stderr);
-    bench.act(ALICE, &["hold", "place", "m-1", "--matter", "Ann", "--actor", "ann"]).expect(0);
+    let notice = bench.path().join("notice");
+    fs::write(&notice, "To Ann Custos:\nkeep all of it\n").unwrap();
+    let place = ["hold", "place", "m-1", "--matter", "Ann", "--actor", "ann", "--notice"];
+    bench.act(ALICE, &[&place[..], &[notice.to_str().unwrap()]].concat()).expect(0);
     assert!(!found(&bench.root().join("log"), b"ann"), "an actor stands in the log");
-    let listed = bench.run(&["hold", "list"]).expect(0);
-    assert!(String::from_utf8(listed.stdout).unwrap().contains("of actor `ann`"));
+    assert!(!found(&bench.root(), b"Custos"), "a notice lies in the store");
+    let listed = String::from_utf8(bench.run(&["hold", "list"]).expect(0).stdout).unwrap();
+    assert!(listed.contains("of actor `ann`"), "{listed}");
+    let shown = "    notice      To Ann Custos:\n                keep all of it\n";
+    assert!(listed.contains(shown), "{listed}");
+    let listed = bench.run(&["hold", "list", "--json"]).expect(0).json();
+    let matter = member(&items(&items(&listed, "holds")[0], "placed")[0], "matter");
+    assert_eq!(items(matter, "notices"), [Value::from("To Ann Custos:\nkeep all of it\n")]);
+}
+
+#[test]
+fn a_notice_that_cannot_be_kept_is_refused() {
+    let bench = Bench::new();
+    for (bytes, why) in [
+        (vec![b'a'; (1 << 16) + 1], "more than 65536 bytes"),
+        (vec![0xff; 3], "UTF-8"),
+        (b" \n".to_vec(), "it is empty"),
+    ] {
+        let notice = bench.path().join("notice");
+        fs::write(&notice, bytes).unwrap();
+        let place = ["hold", "place", "m-1", "--stream", "app", "--matter", "a", "--notice"];
+        let refused =
+            bench.act(ALICE, &[&place[..], &[notice.to_str().unwrap()]].concat()).expect(2);
+        assert!(refused.stderr.contains(why), "{}", refused.stderr);
+    }
+    let listed = bench.run(&["hold", "list", "--json"]).expect(0).json();
+    assert_eq!(items(&listed, "holds"), []);
+}
+
+#[test]
+fn a_preview_says_how_many_events_were_asked_for_and_how_many_are_held_beside() {
+    let bench = Bench::new();
+    let event = |day: u8, user: &str| {
+        format!(
+            "{{\"eventVersion\":\"1.08\",\"eventTime\":\"2026-01-{day:02}T10:00:00Z\",\"eventSource\":\
+             \"iam.amazonaws.com\",\"eventName\":\"CreateUser\",\"userIdentity\":{{\"type\":\"IAMUser\",\
+             \"userName\":\"{user}\"}}}}\n"
+        )
+    };
+    bench.seal("trail", &[event(2, "ann"), event(2, "bob"), event(3, "ann")].concat());
+    let preview = |more: &[&str]| {
+        let place = ["hold", "place", "m-1", "--stream", "trail", "--preview"];
+        let said = bench.run(&[&place[..], more, &["--json"]].concat()).expect(0);
+        let shown = bench.run(&[&place[..], more].concat()).expect(0);
+        let count = |name| said.number(name);
+        let counts = [
+            count("events"),
+            count("matching_events"),
+            count("collateral_events"),
+            count("undetermined_events"),
+        ];
+        (counts, String::from_utf8(shown.stdout).unwrap())
+    };
+    let (counts, shown) = preview(&["--actor", "bob"]);
+    assert_eq!(counts, [3, 1, 2, 0]);
+    assert!(shown.contains("asked for   1 event; 2 held beside\n"), "{shown}");
+    assert_eq!(preview(&[]).0, [3, 3, 0, 0]);
+    // The time of an event is known only where it is read.
+    let (from, until) = ("2026-01-03T00:00:00Z", "2026-01-04T00:00:00Z");
+    let (counts, shown) = preview(&["--from", from, "--until", until]);
+    assert_eq!(counts, [3, 0, 0, 3]);
+    assert!(shown.contains("not known   3 events: their segments reach beyond"), "{shown}");
+    assert_eq!(preview(&["--from", from, "--until", until, "--actor", "ann"]).0, [3, 1, 2, 0]);
+    // A segment that is named is asked for whole.
+    let id = bench.segments("trail").remove(0).0;
+    assert_eq!(preview(&["--actor", "nobody", "--segment", &id]).0, [3, 3, 0, 0]);
 }
 
 #[test]

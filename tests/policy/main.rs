@@ -7,6 +7,7 @@ mod explained;
 mod forged;
 mod kept;
 mod office;
+mod plan;
 mod quarantine;
 mod scale;
 mod text;
@@ -14,6 +15,7 @@ mod text;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use strongroom_crypto::Digest;
 use strongroom_crypto::json::Value;
 
 use office::{Lock, Office, Stream, days_ahead, first_day_after_years, in_minutes, today};
@@ -124,6 +126,7 @@ fn what_a_plan_calls_irreversible_is_what_the_sweep_locks() {
 
     let plan = office.plan(2, &[Stream::compliance("P3Y")]).expect(DONE);
     assert_eq!(plan.stream("app", "irreversible"), (3, office.bytes()));
+    let objects = office.objects(2);
     office.approve(2, "ann", "ann").expect(DONE);
     office.approve(2, "bob", "bob").expect(DONE);
     // Three segments and their manifests.
@@ -146,7 +149,9 @@ fn what_a_plan_calls_irreversible_is_what_the_sweep_locks() {
         .collect();
     let Value::Object(said) = plan.member("irreversible") else { panic!("no object") };
     assert_eq!(said.get("count"), Some(&Value::from(moved.len())));
-    assert_eq!(said.get("sha256"), Some(&Value::from(office.digest_of_locks(&moved))));
+    // The list that officers see before they sign has the objects, their bytes and dates, and its digest is the plan's.
+    assert_eq!(objects, office.listed(&moved));
+    assert_eq!(said.get("sha256"), Some(&Value::from(Digest::of(objects.as_bytes()).to_string())));
     assert_eq!(office.verify(), "PASS");
 }
 

@@ -16,7 +16,7 @@ use strongroom_archiver::log::{Keyring, Log};
 use strongroom_archiver::store::LockedStore;
 use strongroom_archiver::store::file::FileStore;
 use strongroom_crypto::Digest;
-use strongroom_crypto::json::{Value, array, object, parse, text};
+use strongroom_crypto::json::{Value, object, parse, text};
 use strongroom_crypto::keys::KeyFile;
 use strongroom_tests::archive::{request, stream};
 use strongroom_tests::clock::now;
@@ -345,14 +345,34 @@ impl Office {
         locks
     }
 
-    /// Digest of a list of locks as plans have it.
-    pub(crate) fn digest_of_locks(&self, locks: &BTreeMap<String, Lock>) -> String {
+    /// What a plan says, in words.
+    pub(crate) fn plan_in_words(&self, version: u32, streams: &[Stream]) -> String {
+        self.write_policy(version, today(), streams);
+        let said = self.run(&["policy", "plan", &format!("policy-{version}.yaml")]).expect(DONE);
+        String::from_utf8(said.output.stdout).unwrap()
+    }
+
+    /// The list of what a policy makes irreversible; it replaces no file.
+    pub(crate) fn objects(&self, version: u32) -> String {
+        let policy = format!("policy-{version}.yaml");
+        let plan = ["policy", "plan", &policy, "--objects", "objects"];
+        let said = String::from_utf8(self.run(&plan).expect(DONE).output.stdout).unwrap();
+        self.run(&plan).refused("cannot write `objects`");
+        let listed = fs::read_to_string(self.path().join("objects")).unwrap();
+        let (lines, digest) = (listed.lines().count(), Digest::of(listed.as_bytes()));
+        assert!(said.contains(&format!("objects has {lines} lines, sha256:{digest}")), "{said}");
+        listed
+    }
+
+    /// A list of locks as plans have it.
+    pub(crate) fn listed(&self, locks: &BTreeMap<String, Lock>) -> String {
         let store = self.path().join("store");
-        let listed = array(locks.iter().map(|(name, (_, until))| {
+        let lines = locks.iter().map(|(name, (_, until))| {
             let bytes = fs::metadata(store.join(name)).unwrap().len();
-            object([("bytes", bytes.into()), ("object", text(name)), ("until", text(until))])
-        }));
-        Digest::of(&listed.to_canonical()).to_string()
+            let line = [("bytes", bytes.into()), ("object", text(name)), ("until", text(until))];
+            String::from_utf8(object(line).to_canonical()).unwrap() + "\n"
+        });
+        lines.collect()
     }
 
     /// Bytes of all segments.

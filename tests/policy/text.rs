@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 /// What a policy says of a stream.
 #[derive(Clone, Copy)]
 pub(crate) struct Stream {
+    id: &'static str,
     lock: &'static str,
     period: &'static str,
     /// Its periods count from the closing of an account.
@@ -30,6 +31,7 @@ impl Stream {
     pub(crate) fn compliance(period: &'static str) -> Self {
         let (zone, matches) = ("UTC", "stream: [app]");
         Self {
+            id: "app",
             lock: "compliance",
             period,
             closing: false,
@@ -56,6 +58,11 @@ impl Stream {
         Self { also: Some(also), ..self }
     }
 
+    /// Its id.
+    pub(crate) fn called(self, id: &'static str) -> Self {
+        Self { id, ..self }
+    }
+
     /// What it is about.
     pub(crate) fn about(self, matches: &'static str) -> Self {
         Self { matches, ..self }
@@ -65,7 +72,7 @@ impl Stream {
 /// The streams of a policy, each kept by one rule.
 pub(crate) fn streams_text(streams: &[Stream]) -> String {
     let mut policy = String::new();
-    for Stream { lock, period, closing, backfill, zone, matches, also } in streams {
+    for Stream { id, lock, period, closing, backfill, zone, matches, also } in streams {
         let (clock, citation) = if *closing {
             ("{event: account_closed}", "{reg: us-sec-17a-4-c}".to_owned())
         } else {
@@ -75,7 +82,7 @@ pub(crate) fn streams_text(streams: &[Stream]) -> String {
         };
         write!(
             policy,
-            "  - id: app\n    title: Events of an application\n    record_class: app\n    \
+            "  - id: {id}\n    title: Events of an application\n    record_class: app\n    \
              match: {{{matches}}}\n    zone: {zone}\n    clock: {clock}\n    segment: {{max_span: PT24H}}\n    \
              lock: {lock}\n    citations:\n      - {citation}\n"
         )

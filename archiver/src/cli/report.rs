@@ -84,7 +84,7 @@ struct Holds {
 struct Coverage {
     #[command(flatten)]
     asked: Asked,
-    /// A stream of which nothing was received for longer is silent (ISO 8601)
+    /// A stream, or a source of one, of which nothing was received for longer is silent (ISO 8601)
     #[arg(long, value_name = "DURATION", default_value = "P1D", value_parser = duration)]
     silent_after: Duration,
 }
@@ -173,9 +173,6 @@ fn make(
         output::json(&table.to_json(&stamp, covered.warnings()))?;
     } else if asked.csv {
         output::text(&table.to_csv(&stamp))?;
-        if table.rows.is_empty() {
-            output::complain(&format!("{}: no rows", show::heading(&table, &stamp)), None);
-        }
     } else {
         show::show(&table, &stamp)?;
     }

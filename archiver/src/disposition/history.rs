@@ -9,6 +9,7 @@ use strongroom_crypto::entry::{
 use strongroom_crypto::keys::KeyFile;
 use strongroom_crypto::list::SegmentList;
 use strongroom_crypto::name::OrderId;
+use strongroom_crypto::range::RangeList;
 use strongroom_crypto::state::{FoldError, LiveSegment, State};
 use strongroom_crypto::time::Instant;
 use strongroom_crypto::{Digest, SegmentId};
@@ -78,10 +79,10 @@ impl History {
     ///
     /// [`LogError`].
     pub fn read(log: &Log, keys: &KeyFile) -> Result<Self, LogError> {
-        Self::read_until(&**log.store(), keys, log.covered(), Instant::MAX, |_, _| {})
+        Self::read_until(&**log.store(), keys, log.covered(), Instant::MAX, |_, _, _| {})
     }
 
-    /// The same as the log stood at an instant, with a look at every entry.
+    /// The same as the log stood at an instant, with a look at every entry and the ranges of a seal.
     ///
     /// # Errors
     ///
@@ -91,12 +92,12 @@ impl History {
         keys: &KeyFile,
         covered: &Covered,
         until: Instant,
-        mut show: impl FnMut(u64, &Entry),
+        mut show: impl FnMut(u64, &Entry, Option<&RangeList>),
     ) -> Result<Self, LogError> {
         let (mut seals, mut orders, mut reviews) = (BTreeMap::new(), Vec::new(), Vec::new());
         let (mut holds, mut newest, mut clocks) = (Histories::new(), None, Vec::new());
-        let state = visit_until(store, keys, covered, until, |index, entry, _| {
-            show(index, &entry);
+        let state = visit_until(store, keys, covered, until, |index, entry, ranges| {
+            show(index, &entry, ranges);
             let at = entry.at();
             hold::note(&mut holds, index, at, entry.kind());
             match entry.into_kind() {

@@ -3,15 +3,18 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use jiff::Timestamp;
 use strongroom_crypto::SegmentId;
 use strongroom_crypto::detail::MAX_DETAIL_BYTES;
 use strongroom_crypto::entry::TimeRange;
-use strongroom_crypto::json::{JsonError, ObjectReader, Value, array, object, text};
+use strongroom_crypto::json::{JsonError, Members, ObjectReader, Value, array, object, text};
 use strongroom_crypto::name::StreamName;
 use strongroom_crypto::state::{LiveSegment, State};
 use strongroom_crypto::time::Instant;
 
-use super::{Events, Search};
+use super::{Events, Found, Search};
+use crate::log::instant;
+use crate::segment::Decoded;
 
 /// Which segments.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -41,6 +44,15 @@ pub struct Collateral {
     pub bytes: u64,
 }
 
+/// Which events of what a hold takes in were asked for; the others are held beside them.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Matching {
+    /// They were.
+    pub asked: u64,
+    /// Nobody knows: their segments are asked for by a time that they reach beyond, or cannot be read.
+    pub unknown: u64,
+}
+
 /// What a hold is about: for the eyes of those who have the archive's keys.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Matter {
@@ -48,6 +60,8 @@ pub struct Matter {
     pub matter: String,
     /// Whose records they are.
     pub custodians: Vec<String>,
+    /// The texts that they were told it with.
+    pub notices: Vec<String>,
     /// What was asked for.
     pub scope: Scope,
 }
@@ -73,13 +87,55 @@ impl Scope {
         if self.segments.contains(&segment.segment_id) {
             return true;
         }
-        let meets = |range: TimeRange| {
-            self.from.is_none_or(|from| range.max() >= from)
-                && self.to.is_none_or(|to| range.min() <= to)
-        };
+        let meets = |range: TimeRange| self.reaches(range.max()) && self.began(range.min());
         self.asks()
             && (self.streams.is_empty() || self.streams.contains(&segment.stream))
             && (segment.event_time.is_some_and(meets) || meets(segment.receive_time))
+    }
+
+    /// Whether an instant is not before it.
+    fn reaches(&self, at: Instant) -> bool {
+        self.from.is_none_or(|from| at >= from)
+    }
+
+    /// Whether an instant is not after it.
+    fn began(&self, at: Instant) -> bool {
+        self.to.is_none_or(|to| at <= to)
+    }
+
+    /// Whether a record is of its times, by what it says or by when it came.
+    pub fn is_of_time(&self, record: &Decoded<'_>) -> bool {
+        if self.from.is_none() && self.to.is_none() {
+            return true;
+        }
+        let said = record.canonical("time").and_then(|time| time.parse::<Timestamp>().ok());
+        let received = Timestamp::from_microsecond(record.received_us).ok();
+        let mut times = [said, received].into_iter().flatten().map(instant);
+        times.any(|at| self.reaches(at) && self.began(at))
+    }
+
+    /// Counts the events of held segments that were asked for. Of a stream they all were, and of a
+    /// segment that was named; of a time those whose segment lies within it.
+    pub fn matching(&self, segments: &[&LiveSegment], events: &Events, found: &Found) -> Matching {
+        let within = |range: TimeRange| self.reaches(range.min()) && self.began(range.max());
+        let mut matching = Matching::default();
+        for segment in segments {
+            let id = &segment.segment_id;
+            let count = events.get(id).copied().unwrap_or(0);
+            let asked = if self.segments.contains(id) {
+                Some(count)
+            } else if !self.search.is_empty() {
+                found.matching.get(id).copied()
+            } else {
+                let whole = segment.event_time.is_some_and(within) || within(segment.receive_time);
+                whole.then_some(count)
+            };
+            match asked {
+                Some(asked) => matching.asked = matching.asked.saturating_add(asked),
+                None => matching.unknown = matching.unknown.saturating_add(count),
+            }
+        }
+        matching
     }
 
     /// The live segments of its streams that it may miss: they came at another time than it asks for,
@@ -165,12 +221,15 @@ impl Matter {
             ("texts", texts(&scope.search.texts)),
             ("to", scope.to.map(text).into()),
         ]);
-        object([
-            ("custodians", array(self.custodians.iter().map(String::as_str))),
-            ("matter", self.matter.as_str().into()),
-            ("scope", scope),
-            ("v", 1.into()),
-        ])
+        let mut members = Members::default();
+        members.insert("custodians", array(self.custodians.iter().map(String::as_str)));
+        members.insert("matter", self.matter.as_str());
+        if !self.notices.is_empty() {
+            members.insert("notices", array(self.notices.iter().map(String::as_str)));
+        }
+        members.insert("scope", scope);
+        members.insert("v", 1);
+        Value::Object(members)
     }
 
     /// Reads it again.
@@ -183,6 +242,10 @@ impl Matter {
         members.exactly("v", 1)?;
         let custodians = texts(&mut members, "custodians")?;
         let matter = members.text("matter")?;
+        let notices = match texts(&mut members, "notices") {
+            Err(JsonError::Missing { .. }) => Vec::new(),
+            notices => notices?,
+        };
         let mut scope = members.object("scope")?;
         let segments = scope.sorted("segments", "not an array of segment ids")?;
         let streams = scope.sorted("streams", "not an array of streams")?;
@@ -200,7 +263,7 @@ impl Matter {
         };
         scope.finish()?;
         members.finish()?;
-        Ok(Self { matter, custodians, scope: read })
+        Ok(Self { matter, custodians, notices, scope: read })
     }
 }
 

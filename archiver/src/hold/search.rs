@@ -1,6 +1,6 @@
 //! Segments by what their events say: of whom, or with which words.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use strongroom_crypto::SegmentId;
@@ -26,22 +26,10 @@ pub struct Search {
 /// What segments were found, and which could not be read: those count as found.
 #[derive(Clone, Debug, Default)]
 pub struct Found {
-    /// With such an event.
-    pub matching: BTreeSet<SegmentId>,
+    /// With such an event, and how many of those are of the times asked for.
+    pub matching: BTreeMap<SegmentId, u64>,
     /// Not readable.
     pub unread: BTreeSet<SegmentId>,
-}
-
-/// A record was found, or the segment does not decode.
-enum Stop {
-    Found,
-    Decode,
-}
-
-impl From<DecodeError> for Stop {
-    fn from(_: DecodeError) -> Self {
-        Self::Decode
-    }
 }
 
 impl Search {
@@ -50,7 +38,8 @@ impl Search {
         self.actors.is_empty() && self.texts.is_empty()
     }
 
-    /// Reads the segments that `wanted` names.
+    /// Reads the segments that `wanted` names. `in_time` says of a record whether it is of the times
+    /// asked for: that only counts, and decides nothing.
     ///
     /// # Errors
     ///
@@ -61,6 +50,7 @@ impl Search {
         keys: &Arc<Keyring>,
         seals: &[Sealed],
         wanted: impl Fn(&SegmentId) -> bool,
+        in_time: impl Fn(&Decoded<'_>) -> bool,
     ) -> Result<Found, LogError> {
         let mut found = Found::default();
         for sealed in seals.iter().filter(|sealed| wanted(&sealed.seal.segment_id)) {
@@ -73,16 +63,18 @@ impl Search {
                     continue;
                 }
             };
-            match reader
-                .for_each(|record| if self.meets(record) { Err(Stop::Found) } else { Ok(()) })
-            {
-                Ok(()) => {}
-                Err(Stop::Found) => {
-                    found.matching.insert(id);
+            let mut matching = None;
+            let read = reader.for_each(|record| -> Result<(), DecodeError> {
+                if self.meets(record) {
+                    let count = matching.get_or_insert(0_u64);
+                    *count = count.saturating_add(u64::from(in_time(record)));
                 }
-                Err(Stop::Decode) => {
-                    found.unread.insert(id);
-                }
+                Ok(())
+            });
+            if read.is_err() {
+                found.unread.insert(id);
+            } else if let Some(count) = matching {
+                found.matching.insert(id, count);
             }
         }
         Ok(found)

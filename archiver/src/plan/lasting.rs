@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use strongroom_crypto::Digest;
-use strongroom_crypto::json::{Value, array, object, text};
+use strongroom_crypto::json::{Value, object, text};
 
 use crate::log::{Log, LogError, instant};
 use crate::policies::Policies;
@@ -145,16 +145,25 @@ impl Lasting {
         kinds
     }
 
-    /// Digest of the list of them: object, bytes, date.
-    pub fn digest(&self) -> Digest {
-        let listed = array(self.irreversible.iter().map(|one| {
-            object([
+    /// The list of them, sorted by object: one canonical JSON object with bytes, object and date on each
+    /// line.
+    pub fn listed(&self) -> Vec<u8> {
+        let mut listed = Vec::new();
+        for one in &self.irreversible {
+            let line = object([
                 ("bytes", one.bytes.into()),
                 ("object", text(&one.object)),
                 ("until", text(one.until)),
-            ])
-        }));
-        Digest::of(&listed.to_canonical())
+            ]);
+            listed.extend(line.to_canonical());
+            listed.push(b'\n');
+        }
+        listed
+    }
+
+    /// Digest of that list.
+    pub fn digest(&self) -> Digest {
+        Digest::of(&self.listed())
     }
 
     /// The member `irreversible` of a plan.

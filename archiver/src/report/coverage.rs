@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use strongroom_crypto::Digest;
 use strongroom_crypto::entry::Seal;
 use strongroom_crypto::name::{ClassName, StreamName};
+use strongroom_crypto::origin::OriginHandle;
 use strongroom_crypto::time::Instant;
 use strongroom_retention::facts::Times;
 
@@ -16,7 +17,7 @@ use super::{AsOf, ReportError, Span};
 use crate::log::timestamp;
 use crate::quarantine::is_quarantined;
 
-const COLUMNS: [Column; 17] = [
+const COLUMNS: [Column; 20] = [
     column("stream"),
     column("findings"),
     column("configured"),
@@ -34,6 +35,9 @@ const COLUMNS: [Column; 17] = [
     column("days"),
     column("gap_days"),
     column("gaps"),
+    column("origins"),
+    column("silent_origins"),
+    exact("silent_origins_last_received"),
 ];
 
 /// What to look for.
@@ -41,8 +45,16 @@ const COLUMNS: [Column; 17] = [
 pub struct Expected {
     /// The streams of the configuration, if there is one.
     pub configured: Option<BTreeSet<StreamName>>,
-    /// A stream of which nothing was received for longer is silent.
+    /// A stream, or a source of one, of which nothing was received for longer is silent.
     pub silent_after: Duration,
+}
+
+impl Expected {
+    /// Whether what was received last is too long ago.
+    fn is_silent(&self, last: Instant, at: Timestamp) -> bool {
+        let after = SignedDuration::try_from(self.silent_after).unwrap_or(SignedDuration::MAX);
+        at.duration_since(timestamp(last)) > after
+    }
 }
 
 /// What the log says of one stream.
@@ -78,6 +90,7 @@ pub fn coverage(archive: &AsOf<'_>, expected: &Expected) -> Result<Table, Report
     let silent = SignedDuration::try_from(expected.silent_after).unwrap_or(SignedDuration::MAX);
     let mut notes = vec![
         format!("silent: nothing was received for {silent:#}; `--silent-after` says how long"),
+        "silent_origins: sources of which nothing was received for so long, by segment; with `--csv` and `--json` which, by their handles, and when they were heard of last: `strongroom status --json` has their names. A file that is written once, like those of CloudTrail, is an origin that falls silent".to_owned(),
         "gaps: days in UTC between the first and the last of which no segment has events; what is missing within a segment is not seen. Windows have no gaps: the log takes them only in the order of their numbers".to_owned(),
         "quarantined: segments whose events say that they happened later than `max_future_skew` of the policy after their receipt; they are dated by it".to_owned(),
     ];
@@ -124,15 +137,17 @@ impl Seen {
         let classified = classified(archive, name);
         let reach = self.days.reach();
         let gaps = reach.map(|reach| self.days.gaps(reach)).unwrap_or_default();
-        let silent_after = SignedDuration::try_from(expected.silent_after);
-        let silent = self.received.last.is_some_and(|last| {
-            archive.at.duration_since(timestamp(last)) > silent_after.unwrap_or(SignedDuration::MAX)
-        });
+        let is_silent = |last| expected.is_silent(last, archive.at);
+        let silent = self.received.last.is_some_and(is_silent);
+        let (silent_origins, heard): (Vec<_>, Vec<_>) =
+            archive.origins.of(name).partition(|(_, last)| is_silent(*last));
+        let all_origins = silent_origins.len().saturating_add(heard.len());
         let findings = [
             ("never_archived", self.sealed == 0),
             ("not_configured", configured == Some(false)),
             ("unclassified", classified.is_none()),
             ("silent", silent),
+            ("silent_origins", !silent && !silent_origins.is_empty()),
             ("gaps", !gaps.is_empty()),
         ];
         let found = findings.into_iter().filter(|(_, found)| *found);
@@ -160,6 +175,17 @@ impl Seen {
             reach.map(Run::len).into(),
             gap_days.into(),
             gaps.iter().map(Run::to_string).collect::<Vec<_>>().into(),
+            number(all_origins),
+            number(silent_origins.len()),
+            listed(&silent_origins),
         ]
     }
+}
+
+fn number(count: usize) -> Cell {
+    u64::try_from(count).unwrap_or(u64::MAX).into()
+}
+
+fn listed(origins: &[(OriginHandle, Instant)]) -> Cell {
+    origins.iter().map(|(handle, last)| format!("{handle} {last}")).collect::<Vec<_>>().into()
 }

@@ -136,7 +136,8 @@ impl Table {
     }
 
     /// CSV (RFC 4180) with a header. The first columns say of every row what it is a row of, so that a
-    /// row that is cut out or put beside others still does.
+    /// row that is cut out or put beside others still does. A report without rows has one record that
+    /// says no more than that, with a `row_count` of 0.
     pub fn to_csv(&self, stamp: &Stamp) -> String {
         let (policy, version) = stamp.policy.unzip();
         let about = [
@@ -149,6 +150,10 @@ impl Table {
         ];
         let named = self.columns.iter().map(|column| column.name);
         let mut csv = record(STAMP.into_iter().chain(named).map(str::to_owned));
+        if self.rows.is_empty() {
+            let nothing = self.columns.iter().map(|_| String::new());
+            csv.push_str(&record(about.iter().cloned().chain(nothing)));
+        }
         for row in &self.rows {
             csv.push_str(&record(about.iter().cloned().chain(row.iter().map(Cell::plain))));
         }
@@ -236,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn a_report_of_nothing_has_a_header() {
+    fn a_report_of_nothing_says_so() {
         let columns = vec![column("stream"), exact("digest")];
         let table = Table { report: "x", columns, rows: Vec::new(), notes: Vec::new() };
         let stamp = Stamp {
@@ -245,8 +250,8 @@ mod tests {
             policy: None,
             log_size: 3,
         };
-        let header = "report,as_of,policy_in_force,policy_in_force_version,log_size,row_count,\
-                      stream,digest\r\n";
-        assert_eq!(table.to_csv(&stamp), header);
+        let csv = "report,as_of,policy_in_force,policy_in_force_version,log_size,row_count,\
+                   stream,digest\r\nx,1970-01-01T00:00:00.000Z,,,3,0,,\r\n";
+        assert_eq!(table.to_csv(&stamp), csv);
     }
 }

@@ -38,7 +38,17 @@ impl<'a> Evaluation<'a> {
         clocks: &Clocks,
         now: Timestamp,
     ) -> Option<Self> {
-        let rule = stream_rule(dated.policy(), facts)?;
+        Some(Self::of(dated, stream_rule(dated.policy(), facts)?, facts, clocks, now))
+    }
+
+    /// What one of the policy's stream rules says.
+    pub(super) fn of(
+        dated: &'a Dated,
+        rule: &'a StreamRule,
+        facts: &Facts,
+        clocks: &Clocks,
+        now: Timestamp,
+    ) -> Self {
         let defaults = &dated.policy().defaults;
         let anchors = Anchors { facts, rule, defaults, clocks, now };
         let citations = rule.citations.iter();
@@ -53,7 +63,7 @@ impl<'a> Evaluation<'a> {
         // The first of equals by its name.
         let longest = minima.clone().reduce(|best, next| if next.0 > best.0 { next } else { best });
         let keep = longest.map_or_else(|| no_minimum(&anchors, must_go), |(keep, _)| keep);
-        Some(Self {
+        Self {
             dated,
             rule,
             keep,
@@ -69,7 +79,7 @@ impl<'a> Evaluation<'a> {
                 .max()
                 .unwrap_or_default(),
             rules: cited.into_iter().map(|rule| rule.result).collect(),
-        })
+        }
     }
 }
 

@@ -133,10 +133,16 @@ impl Shown<'_> {
             match matter {
                 None => output::line("    matter      erased")?,
                 Some(Err(reason)) => output::line(format!("    matter      unreadable: {reason}"))?,
-                Some(Ok(Matter { matter, custodians, scope })) => {
+                Some(Ok(Matter { matter, custodians, notices, scope })) => {
                     output::line(format!("    matter      {matter}"))?;
                     if !custodians.is_empty() {
                         output::line(format!("    custodians  {}", custodians.join(", ")))?;
+                    }
+                    for notice in notices {
+                        for (nth, text) in notice.trim_end().lines().enumerate() {
+                            let label = if nth == 0 { "notice" } else { "" };
+                            output::line(format!("    {label:<11} {text}"))?;
+                        }
                     }
                     output::line(format!("    scope       {scope}"))?;
                 }

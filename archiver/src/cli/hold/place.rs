@@ -1,6 +1,9 @@
 //! `strongroom hold place`
 
 use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
@@ -20,9 +23,12 @@ use crate::cli::target::{Place, Target};
 use crate::cli::{EXIT_DONE, EXIT_FINDING, Failure, Machine, output};
 use crate::detail::Detail;
 use crate::document::Document;
-use crate::hold::{Collateral, Late, Ledger, Matter, Scope, Search, late};
+use crate::hold::{Collateral, Found, Late, Ledger, Matching, Matter, Scope, Search, late};
 use crate::log::{Keyring, Log, instant, walk};
 use crate::store::{Covered, LockedStore};
+
+/// Longest notice in bytes: a letter of many pages. All that is sealed of a hold has to fit into a detail.
+const MAX_NOTICE_BYTES: u64 = 1 << 16;
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
@@ -57,6 +63,9 @@ pub(super) struct Arguments {
     /// Whose records they are; sealed like the matter; may be repeated
     #[arg(long = "custodian", value_name = "TEXT")]
     custodians: Vec<String>,
+    /// The notice that they were given, a text of at most 64 KiB; sealed like the matter; may be repeated
+    #[arg(long = "notice", value_name = "FILE")]
+    notices: Vec<PathBuf>,
     /// Show what would be held, and do nothing
     #[arg(long)]
     preview: bool,
@@ -72,6 +81,8 @@ struct Selection {
     list: Option<SegmentList>,
     /// What the list takes in.
     collateral: Collateral,
+    /// Which of its events were asked for.
+    matching: Matching,
     /// What was ordered away before.
     late: Vec<Late>,
     /// What the hold may miss: nobody knows when its events happened.
@@ -94,14 +105,23 @@ impl Selection {
         output::complain(&message, Some(next));
     }
 
-    fn members(&self, hold: &HoldId) -> [(&'static str, Value); 6] {
+    /// How many events are held that nobody asked for.
+    fn beside(&self) -> u64 {
+        let Matching { asked, unknown } = self.matching;
+        self.collateral.events.saturating_sub(asked).saturating_sub(unknown)
+    }
+
+    fn members(&self, hold: &HoldId) -> [(&'static str, Value); 9] {
         let Collateral { segments, events, bytes } = self.collateral;
         [
             ("bytes", bytes.into()),
+            ("collateral_events", self.beside().into()),
             ("events", events.into()),
             ("hold", text(hold)),
             ("late", array(self.late.iter().map(|late| text(late.id)))),
+            ("matching_events", self.matching.asked.into()),
             ("segments", segments.into()),
+            ("undetermined_events", self.matching.unknown.into()),
             ("untimed", self.untimed.to_json()),
         ]
     }
@@ -126,6 +146,7 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
         return Ok(EXIT_DONE);
     }
     arguments.signing.require_no_signature()?;
+    let notices = arguments.notices.iter().map(|path| notice(path)).collect::<Result<_, _>>()?;
     let (place, mut log) = open(&arguments.target, machine)?;
     let (store, covered) = (Arc::clone(log.store()), log.covered().clone());
     let keys = place.keys()?;
@@ -139,7 +160,7 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
         let next = "what is ordered cannot be held any more: `strongroom disposition list` shows the orders";
         return Err(Failure::input(format!("nothing is left for hold `{}`", arguments.hold), next));
     }
-    let done = enter(arguments, scope, &selection, &place, &mut log, machine)?;
+    let done = enter(arguments, (scope, notices), &selection, &place, &mut log, machine)?;
     let mut late = selection.late.clone();
     if done.outcome == Outcome::Entered {
         // Whatever was ordered between the two looks at the log came first.
@@ -185,6 +206,27 @@ impl Arguments {
     }
 }
 
+/// Reads the text of a notice.
+fn notice(path: &Path) -> Result<String, Failure> {
+    let unusable = |why: String| {
+        let message = format!("`{}` is no notice: {why}", path.display());
+        Failure::input(message, "name a text with `--notice FILE`")
+    };
+    let mut text = String::new();
+    let read = File::open(path).and_then(|file| {
+        let mut file = file.take(MAX_NOTICE_BYTES.saturating_add(1));
+        file.read_to_string(&mut text)
+    });
+    read.map_err(|error| unusable(error.to_string()))?;
+    if u64::try_from(text.len()).is_ok_and(|length| length > MAX_NOTICE_BYTES) {
+        return Err(unusable(format!("it has more than {MAX_NOTICE_BYTES} bytes")));
+    }
+    if text.trim().is_empty() {
+        return Err(unusable("it is empty".to_owned()));
+    }
+    Ok(text)
+}
+
 /// Finds what is in scope, and what of it comes too late.
 fn select(
     store: &Arc<dyn LockedStore>,
@@ -206,10 +248,16 @@ fn select(
         let next = "`strongroom status --segments` shows the live segments";
         return Err(Failure::input(format!("segment `{id}` is not live in this archive"), next));
     }
+    let mut found = Found::default();
     if !scope.search.is_empty() {
         let asked: BTreeSet<SegmentId> = segments.iter().map(|one| one.segment_id).collect();
-        let found = search(store, covered, keys, scope, &asked)?;
-        segments.retain(|segment| found.contains(&segment.segment_id));
+        found = search(store, covered, keys, scope, &asked)?;
+        segments.retain(|segment| {
+            let id = &segment.segment_id;
+            found.matching.contains_key(id)
+                || found.unread.contains(id)
+                || scope.segments.contains(id)
+        });
     }
     let ids: Vec<SegmentId> = segments.iter().map(|segment| segment.segment_id).collect();
     if ids.is_empty() && !scope.standing {
@@ -235,28 +283,28 @@ fn select(
     let collateral = Collateral::of(&segments, &events);
     let list = SegmentList::new(segments.iter().map(|segment| segment.segment_id).collect());
     let untimed = Collateral::of(&scope.untimed(ledger.state()), &events);
-    Ok(Selection { list, collateral, late, untimed })
+    let matching = scope.matching(&segments, &events, &found);
+    Ok(Selection { list, collateral, matching, late, untimed })
 }
 
-/// Reads the segments that were asked for, and keeps those with the events that were asked for, those named
-/// by their id, and those that cannot be read.
+/// Reads the segments that were asked for, but for those named by their id: they are held unread.
 fn search(
     store: &Arc<dyn LockedStore>,
     covered: &Covered,
     keys: &Arc<KeyFile>,
     scope: &Scope,
     asked: &BTreeSet<SegmentId>,
-) -> Result<BTreeSet<SegmentId>, Failure> {
+) -> Result<Found, Failure> {
     let keyring = Arc::new(Keyring::new(Arc::clone(store), Arc::clone(keys)));
     let (_, seals) = walk(&**store, keys, covered)?;
     let wanted = |id: &SegmentId| asked.contains(id) && !scope.segments.contains(id);
-    let found = scope.search.find(&**store, &keyring, &seals, wanted)?;
+    let found =
+        scope.search.find(&**store, &keyring, &seals, wanted, |record| scope.is_of_time(record))?;
     for id in &found.unread {
         let next = Some("it is held; run `strongroom verify --deep` to see what is damaged");
         output::complain(&format!("segment `{id}` cannot be read"), next);
     }
-    let named = scope.segments.iter().copied();
-    Ok(found.matching.into_iter().chain(found.unread).chain(named).collect())
+    Ok(found)
 }
 
 fn show(arguments: &Arguments, selection: &Selection) -> Result<(), Failure> {
@@ -268,6 +316,15 @@ fn show(arguments: &Arguments, selection: &Selection) -> Result<(), Failure> {
         output::counted(events, "event", "events"),
         output::size(bytes)
     ))?;
+    let asked = output::counted(selection.matching.asked, "event", "events");
+    let beside = output::count(selection.beside());
+    output::line(format!("asked for   {asked}; {beside} held beside"))?;
+    if selection.matching.unknown > 0 {
+        let events = output::counted(selection.matching.unknown, "event", "events");
+        output::line(format!(
+            "not known   {events}: their segments reach beyond the times asked for, or cannot be read"
+        ))?;
+    }
     if arguments.standing {
         output::line(format!("standing    {}", super::list::standing(&arguments.streams)))?;
     }
@@ -284,7 +341,7 @@ fn complain(late: &[Late]) {
 /// Stores what the entry names, and has it signed.
 fn enter(
     arguments: &Arguments,
-    scope: Scope,
+    (scope, notices): (Scope, Vec<String>),
     selection: &Selection,
     place: &Place,
     log: &mut Log,
@@ -297,6 +354,7 @@ fn enter(
     let matter = Matter {
         matter: arguments.matter.clone().unwrap_or_default(),
         custodians: arguments.custodians.clone(),
+        notices,
         scope,
     };
     // A crash here leaves documents that no entry names.

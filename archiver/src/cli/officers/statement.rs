@@ -115,10 +115,15 @@ impl Words {
         {
             None => {}
             Some(Ok(Some(bytes))) => match Matter::parse(&bytes) {
-                Ok(Matter { matter, custodians, scope }) => {
+                Ok(Matter { matter, custodians, notices, scope }) => {
                     self.add("matter", matter);
                     if !custodians.is_empty() {
                         self.add("custodians", custodians.join(", "));
+                    }
+                    for notice in notices {
+                        for (nth, text) in notice.trim_end().lines().enumerate() {
+                            self.add(if nth == 0 { "notice" } else { "" }, text);
+                        }
                     }
                     self.add("scope", scope.to_string());
                 }

@@ -1,5 +1,9 @@
 //! `strongroom policy plan`, `approve` and `apply`
 
+mod shown;
+
+use std::fs::File;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -24,9 +28,10 @@ use crate::cli::{EXIT_DONE, EXIT_FINDING, Failure, Machine, output};
 use crate::document::Document;
 use crate::log::{Log, instant, timestamp};
 use crate::named_file;
-use crate::plan::{self, Basis, Change, Lasting, MAX_PLAN_BYTES, PlanError, Setting};
+use crate::plan::{self, Basis, Change, MAX_PLAN_BYTES, PlanError, Setting};
 use crate::prices::{PriceError, Prices};
 use crate::terms::Terms;
+use shown::show;
 
 #[derive(Args, Debug)]
 pub(super) struct Plan {
@@ -42,6 +47,10 @@ pub(super) struct Plan {
     /// Write the plan here, to be approved and applied
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// Write the objects here whose locks nobody could undo, one on each line with its bytes and its date;
+    /// the plan has the digest of this list
+    #[arg(long, value_name = "FILE")]
+    objects: Option<PathBuf>,
     /// Print the plan as JSON
     #[arg(long)]
     json: bool,
@@ -194,6 +203,9 @@ pub(super) fn plan(arguments: &Plan, machine: &Machine) -> Result<u8, Failure> {
     let basis = Basis { set, as_of: instant(now), claims, size, prices };
     let plan = make(&place, &mut log, &candidate, basis)?;
     let document = plan.to_json();
+    if let Some(path) = &arguments.objects {
+        write_new(path, &plan.lasting.listed())?;
+    }
     if let Some(path) = &arguments.output {
         std::fs::write(path, document.to_canonical()).map_err(|error| {
             let message = format!("cannot write `{}`: {error}", path.display());
@@ -206,6 +218,11 @@ pub(super) fn plan(arguments: &Plan, machine: &Machine) -> Result<u8, Failure> {
         return Ok(EXIT_DONE);
     }
     show(&plan)?;
+    if let Some(path) = &arguments.objects {
+        let lines = output::counted(plan.lasting.count(), "line", "lines");
+        let digest = plan.lasting.digest();
+        output::line(format!("objects     {} has {lines}, sha256:{digest}", path.display()))?;
+    }
     let policy = arguments.file.display();
     let to = place.to();
     output::line(match &arguments.output {
@@ -216,6 +233,15 @@ pub(super) fn plan(arguments: &Plan, machine: &Machine) -> Result<u8, Failure> {
         None => "next        write it down with `--output FILE` to have it approved".to_owned(),
     })?;
     Ok(EXIT_DONE)
+}
+
+/// Writes a file that is not there yet: a list that somebody looks at is not replaced.
+fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let written = File::create_new(path).and_then(|mut file| file.write_all(bytes));
+    written.map_err(|error| {
+        let message = format!("cannot write `{}`: {error}", path.display());
+        Failure::input(message, "name a file that is not there yet with `--objects FILE`")
+    })
 }
 
 /// Says which segments a backfill misses: it counts from what events say, and these say nothing.
@@ -237,79 +263,6 @@ fn warn_of_untimed(log: &Log, policy: &Policy) {
         let next = "leave it so, which keeps longer; times are mapped for CloudTrail and Kubernetes audit alone";
         output::complain(&message, Some(next));
     }
-}
-
-fn show(plan: &plan::Plan) -> Result<(), Failure> {
-    let Basis { set, as_of, .. } = &plan.basis;
-    output::line(format!("policy      version {} sha256:{}", set.version, set.policy))?;
-    output::line(format!(
-        "in force    from {}; approvals count until {}",
-        set.effective, set.expires_at
-    ))?;
-    let supersedes =
-        set.supersedes.map_or_else(|| "none".to_owned(), |digest| format!("sha256:{digest}"));
-    output::line(format!("supersedes  {supersedes}"))?;
-    for (name, stream) in &plan.streams {
-        output::line(format!("stream      {name}"))?;
-        for (what, count) in [
-            ("locks move later", stream.extended),
-            ("locks stay", stream.unchanged),
-            ("locked beyond schedule", stream.locked_beyond_schedule),
-            ("mode below policy", stream.mode_below_policy),
-            ("not in the policy", stream.unclassified),
-        ] {
-            if count.segments > 0 {
-                let segments = output::counted(count.segments, "segment", "segments");
-                output::line(format!("  {what:<24} {segments}, {}", output::size(count.bytes)))?;
-            }
-        }
-        if let Some(latest) = stream.latest {
-            output::line(format!("  {:<24} {latest}", "latest end of a lock"))?;
-        }
-    }
-    for note in &plan.notes {
-        let word = if note.starts_with('C') { "conflict" } else { "advice" };
-        output::line(format!("{word:<11} {note}"))?;
-    }
-    irreversible(&plan.lasting)?;
-    cost(plan)?;
-    output::line(format!(
-        "later       what is sealed after {as_of} follows the policy too, and is not counted here"
-    ))?;
-    Ok(())
-}
-
-fn irreversible(lasting: &Lasting) -> Result<(), Failure> {
-    let Some(until) = lasting.until() else {
-        output::line("irreversible  nothing")?;
-        return Ok(());
-    };
-    let kinds = lasting.by_kind().into_iter();
-    let kinds = kinds.map(|(kind, objects)| {
-        format!("{} {kind} ({})", output::count(objects.count), output::size(objects.bytes))
-    });
-    output::line(format!(
-        "irreversible  {}, until {until}: nobody can shorten these locks",
-        kinds.collect::<Vec<_>>().join(", ")
-    ))?;
-    Ok(())
-}
-
-fn cost(plan: &plan::Plan) -> Result<(), Failure> {
-    let longer = plan.lasting.longer;
-    let objects = output::counted(longer.count, "object", "objects");
-    let kept = format!("{objects} ({}) kept longer", output::size(longer.bytes));
-    output::line(match &plan.cost {
-        None => format!("cost        {kept}; `--prices FILE` tells what that costs"),
-        Some(cost) => format!(
-            "cost        {kept}: {} {currency}, of that {} for storage until the new dates and {} for moving locks",
-            cost.total(),
-            cost.storage,
-            cost.requests,
-            currency = cost.currency
-        ),
-    })?;
-    Ok(())
 }
 
 /// A plan as its file has it.

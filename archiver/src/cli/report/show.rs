@@ -10,15 +10,10 @@ const WORDS: usize = 3;
 /// Width of what is said beside the rows.
 const WIDTH: usize = 88;
 
-/// What a report is of, in a line.
-pub(super) fn heading(table: &Table, stamp: &Stamp) -> String {
-    format!("{} as of {}", table.report, stamp.as_of)
-}
-
 /// Prints a report: what it is of, its rows, and what is to be said beside them. Columns that say
 /// nothing in any row are left out.
 pub(super) fn show(table: &Table, stamp: &Stamp) -> Result<(), Failure> {
-    output::line(format!("report      {}", heading(table, stamp)))?;
+    output::line(format!("report      {} as of {}", table.report, stamp.as_of))?;
     output::line(format!("archive     {}", stamp.archive))?;
     output::line(match stamp.policy {
         Some((digest, version)) => {
