@@ -272,11 +272,15 @@ impl Scene {
         self.strongroom(&[arguments, &by].concat())
     }
 
+    pub(crate) fn store_list(log: &Log, list: &SegmentList) {
+        Document::List.store(log, &list.encode()).unwrap();
+    }
+
     /// Holds the segments of the batch past the command line, also where that comes too late.
     pub(crate) fn enter_hold(&self, log: &mut Log) {
         let batch = self.batch();
         let list = SegmentList::new(batch.segments.iter().map(|one| one.id).collect()).unwrap();
-        Document::List.store(log, &list.encode()).unwrap();
+        Self::store_list(log, &list);
         let kind = EntryKind::HoldPlace(HoldPlace {
             detail: None,
             expires_at: batch.expires_at,
