@@ -3,7 +3,8 @@
 //!
 //! | module | job |
 //! | --- | --- |
-//! | [`history`] | what the log says of orders, certificates, reviews and released holds |
+//! | [`history`] | what the log says of orders, certificates, reviews and holds |
+//! | [`review`] | how far the batches have come that officers spoke of |
 //! | [`dates`] | whether what an order names might go, decided again |
 //! | [`propose`] | which segments may go, and whether they still may |
 //! | [`batch`] | the document that officers approve |
@@ -20,6 +21,7 @@ pub mod dates;
 pub mod execute;
 pub mod history;
 pub mod propose;
+pub mod review;
 pub mod unattended;
 pub mod verify;
 

@@ -100,7 +100,7 @@ impl Document {
     ///
     /// # Errors
     ///
-    /// The store's, or [`LogError::Damaged`] where the name has other bytes.
+    /// The store's, or [`LogError::Damaged`] where the name has other bytes or none that can be read.
     pub fn load(
         self,
         store: &dyn LockedStore,
@@ -109,13 +109,13 @@ impl Document {
     ) -> Result<Option<Vec<u8>>, LogError> {
         let key = self.key(digest)?;
         let same = |bytes: Vec<u8>| if Digest::of(&bytes) == digest { Ok(bytes) } else { Err(()) };
-        match covered.read(store, &key, MAX_DOCUMENT_BYTES, same)? {
-            None => Ok(None),
-            Some(Ok(bytes)) => Ok(Some(bytes)),
-            Some(Err(())) => Err(LogError::Damaged {
-                object: key.to_string(),
-                detail: "its SHA-256 is not its name".to_owned(),
-            }),
+        let damaged = |detail| Err(LogError::Damaged { object: key.to_string(), detail });
+        match covered.read(store, &key, MAX_DOCUMENT_BYTES, same) {
+            Ok(None) => Ok(None),
+            Ok(Some(Ok(bytes))) => Ok(Some(bytes)),
+            Ok(Some(Err(()))) => damaged("its SHA-256 is not its name".to_owned()),
+            Err(StoreError::Corrupt { detail, .. }) => damaged(detail),
+            Err(error) => Err(error.into()),
         }
     }
 

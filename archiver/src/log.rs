@@ -37,7 +37,7 @@ pub use create::About;
 pub(crate) use create::role_keys;
 pub use error::LogError;
 pub use keys::{KeyError, Keyring};
-pub(crate) use lists::{add_lists, read_list};
+pub(crate) use lists::{add_lists, find_list, read_list};
 pub use names::{
     checkpoint_key, claim_key, manifest_key, page_key, period_key_object, root_key, segment_key,
     tile_key,

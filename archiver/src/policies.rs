@@ -172,6 +172,18 @@ impl Policies {
         holds: &Holds,
         now: Timestamp,
     ) -> Decision {
+        self.decide_at_stage(about, lock_until, holds, Stage::Live, now)
+    }
+
+    /// The same of one of which is known how far its disposal has come.
+    pub fn decide_at_stage(
+        &self,
+        about: &About<'_>,
+        lock_until: Option<Timestamp>,
+        holds: &Holds,
+        stage: Stage,
+        now: Timestamp,
+    ) -> Decision {
         let facts = Facts {
             segment: None,
             stream: about.stream.clone(),
@@ -179,7 +191,7 @@ impl Policies {
             event_time: about.event_time.map(times),
             receive_time: times(about.receive_time),
             lock_until,
-            stage: Stage::Live,
+            stage,
         };
         decide(&facts, &self.schedule_for(about.stream), holds, &self.clocks, now)
     }

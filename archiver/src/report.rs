@@ -22,7 +22,6 @@ pub mod holds;
 mod origins;
 pub mod pci;
 pub mod retention;
-mod review;
 pub mod table;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,16 +29,17 @@ use std::sync::{Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 use strongroom_crypto::SegmentId;
-use strongroom_crypto::entry::{EntryKind, OfficerAct, Seal, TimeRange};
+use strongroom_crypto::entry::{EntryKind, Seal, TimeRange};
 use strongroom_crypto::keys::KeyFile;
 use strongroom_crypto::name::ClassName;
 use strongroom_crypto::state::{self, FoldError, LiveSegment, Undecided};
 use strongroom_crypto::time::Instant;
-use strongroom_retention::decision::{Decision, State};
+use strongroom_retention::decision::Decision;
+use strongroom_retention::facts::Stage;
 use strongroom_retention::hold::Holds;
 
 use crate::disposition::history::History;
-use crate::hold::{self, Histories};
+use crate::disposition::review::Stages;
 use crate::log::{LogError, instant, timestamp, walk};
 use crate::policies::{About, Labels, Policies, PolicyError};
 use crate::pool::{self, Died};
@@ -96,24 +96,11 @@ pub struct AsOf<'a> {
     covered: &'a Covered,
     at: Timestamp,
     history: History,
-    holds: Histories,
     policies: Policies,
-    /// When each segment's entry was made.
-    sealed: BTreeMap<SegmentId, Instant>,
     /// When each source was heard of last.
     origins: Origins,
-    /// What officers said, and when that was entered.
-    acts: Vec<Said>,
     /// When the last run ended.
     closed: Option<Instant>,
-}
-
-/// What an officer said.
-#[derive(Clone, Debug)]
-struct Said {
-    index: u64,
-    at: Instant,
-    act: OfficerAct,
 }
 
 /// A live segment and everything that is decided about it.
@@ -125,12 +112,8 @@ struct Examined<'a> {
     /// What the store says of the object; none if it is not there, or not to be read.
     head: Option<Head>,
     decision: Decision,
-    /// Its destruction was ordered and is not certified.
-    ordered: bool,
     /// It gathers late events of several days.
     late: bool,
-    /// Of one that may be proposed, how far a batch of it has come.
-    reviewed: Option<&'static str>,
     /// It is not there because an order destroys it, by now if not by the report's instant.
     gone: bool,
 }
@@ -148,24 +131,16 @@ impl<'a> AsOf<'a> {
         labels: Labels,
         at: Timestamp,
     ) -> Result<Self, ReportError> {
-        let (mut holds, mut sealed) = (Histories::new(), BTreeMap::new());
-        let (mut acts, mut closed, mut begun) = (Vec::new(), None, None);
+        let (mut closed, mut begun) = (None, None);
         let mut origins = Origins::default();
         let until = instant(at);
-        let history = History::read_until(store, keys, covered, until, |index, entry, ranges| {
-            let at = entry.at();
-            hold::note(&mut holds, index, at, entry.kind());
-            match entry.kind() {
-                EntryKind::LogOpen(_) => begun = Some(at),
-                EntryKind::SegmentSeal(seal) => {
-                    sealed.insert(seal.segment_id, at);
-                    origins.add(seal, ranges);
-                }
-                EntryKind::OfficerAct(act) => acts.push(Said { index, at, act: act.clone() }),
-                EntryKind::WindowClose(_) => closed = Some(at),
+        let history =
+            History::read_until(store, keys, covered, until, |entry, ranges| match entry.kind() {
+                EntryKind::LogOpen(_) => begun = Some(entry.at()),
+                EntryKind::SegmentSeal(seal) => origins.add(seal, ranges),
+                EntryKind::WindowClose(_) => closed = Some(entry.at()),
                 _ => {}
-            }
-        })?;
+            })?;
         if let Some(begun) = begun.filter(|begun| *begun > until) {
             return Err(ReportError::Early { begun, at: until });
         }
@@ -176,19 +151,7 @@ impl<'a> AsOf<'a> {
         let policies = Policies::load(store, covered, &history.state, labels)?;
         // Of the log's own precision, so that what the report says of its instant is what it was made of.
         let at = timestamp(until);
-        Ok(Self {
-            store,
-            keys,
-            covered,
-            at,
-            history,
-            holds,
-            policies,
-            sealed,
-            origins,
-            acts,
-            closed,
-        })
+        Ok(Self { store, keys, covered, at, history, policies, origins, closed })
     }
 
     /// What every report says of itself.
@@ -252,12 +215,16 @@ impl<'a> AsOf<'a> {
         Ok(gone.map(|sealed| sealed.seal.segment_id).collect())
     }
 
+    /// How far the disposals of segments have come that no order has.
+    fn stages(&self) -> Result<Stages, ReportError> {
+        Ok(self.history.stages(self.store, self.covered, self.instant())?)
+    }
+
     /// Decides about every live segment, with the locks that the store has.
-    fn examine(&self) -> Result<Vec<Examined<'_>>, ReportError> {
+    fn examine(&self, stages: &Stages) -> Result<Vec<Examined<'_>>, ReportError> {
         let segments: Vec<&LiveSegment> = self.state().segments().collect();
         let mut heads = self.heads(&segments)?;
         let gone = if heads.len() < segments.len() { self.gone()? } else { BTreeSet::new() };
-        let under_review = review::under_review(self)?;
         let mut examined = Vec::new();
         for segment in segments {
             let head = heads.remove(&segment.segment_id);
@@ -265,17 +232,18 @@ impl<'a> AsOf<'a> {
             let standing = self.state().holds_over(segment)?;
             let holds = Holds { standing, last_release: self.history.last_release(segment) };
             let until = lock.map(|lock| lock.until);
-            let seal = self.seal(&segment.segment_id);
+            let (id, about) = (&segment.segment_id, About::from(segment));
+            let ordered = self.state().order_over(id)?.is_some();
+            let stage = if ordered { Stage::Ordered } else { stages.of(id) };
+            let seal = self.seal(id);
             examined.push(Examined {
                 segment,
                 events: seal.map_or(0, |seal| seal.events.count),
                 times: seal.map_or(segment.receive_time, |seal| self.times(seal)),
                 late: seal.is_some_and(|seal| seal.late),
-                reviewed: under_review.get(&segment.segment_id).copied(),
-                gone: head.is_none() && gone.contains(&segment.segment_id),
+                gone: head.is_none() && gone.contains(id),
                 head,
-                decision: self.policies.decide_about(&About::from(segment), until, &holds, self.at),
-                ordered: self.state().order_over(&segment.segment_id)?.is_some(),
+                decision: self.policies.decide_at_stage(&about, until, &holds, stage, self.at),
             });
         }
         Ok(examined)
@@ -317,14 +285,6 @@ impl Examined<'_> {
     fn class(&self) -> &ClassName {
         let governed = self.decision.governed_by.as_ref();
         governed.map_or(&self.segment.class, |governed| &governed.class)
-    }
-
-    fn state(&self) -> &'static str {
-        match (self.decision.state, self.reviewed) {
-            _ if self.ordered => "DESTROYING",
-            (State::Eligible, Some(reviewed)) => reviewed,
-            (state, _) => state.as_str(),
-        }
     }
 
     /// The end of a lock that ends later than anything wants, if it has not ended.

@@ -257,6 +257,12 @@ impl State {
         }
     }
 
+    /// Why an act would be void as the log stands, whoever signed it: what it is about was done, or
+    /// moved on. Nothing is said of orders.
+    pub fn overtaken(&self, at: Instant, kind: &EntryKind) -> Option<Void> {
+        rules::act(self, at, kind).err()
+    }
+
     /// Writes the state down. The bytes are a function of the folded claims alone.
     ///
     /// # Errors

@@ -7,6 +7,7 @@ mod explained;
 mod ground;
 mod keys;
 mod life;
+mod lost;
 mod reviews;
 mod scene;
 mod unattended;

@@ -25,21 +25,21 @@ fn member<'a>(value: &'a Value, name: &str) -> &'a Value {
     }
 }
 
-fn items<'a>(value: &'a Value, name: &str) -> &'a [Value] {
+pub(crate) fn items<'a>(value: &'a Value, name: &str) -> &'a [Value] {
     match member(value, name) {
         Value::Array(items) => items,
         other => panic!("`{name}` is {other:?}"),
     }
 }
 
-fn string(value: &Value, name: &str) -> String {
+pub(crate) fn string(value: &Value, name: &str) -> String {
     match member(value, name) {
         Value::Text(text) => text.clone(),
         other => panic!("`{name}` is {other:?}"),
     }
 }
 
-fn text(output: Output) -> String {
+pub(crate) fn text(output: Output) -> String {
     String::from_utf8(output.expect(0).stdout).unwrap()
 }
 

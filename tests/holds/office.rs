@@ -333,9 +333,22 @@ fn an_act_that_was_overtaken_is_shown_as_dead() {
     for officer in [CAROL, BOB] {
         bench.act(officer, &record("2026-03-01T00:00:00Z", &["--earlier"])).expect(0);
     }
+    // One that starts a clock, which another one started since.
+    let start = |at: &'static str| {
+        ["clock", "record", "--stream", "app", "--event", "left", "--force", "--at", at]
+    };
+    bench.act(ALICE, &start("2026-03-01T00:00:00Z")).expect(0);
+    for officer in [CAROL, BOB] {
+        bench.act(officer, &start("2026-02-01T00:00:00Z")).expect(0);
+    }
+    // A release of a hold that was placed again: who signed it did not know all that it holds.
+    bench.act(ALICE, &PLACE).expect(0);
+    bench.act(ALICE, &RELEASE).expect(0);
+    bench.act(BOB, &PLACE).expect(0);
     let shown = bench.run(&["officers", "list"]).expect(0);
     let shown = String::from_utf8(shown.stdout).unwrap();
     assert!(shown.contains("superseded officers.set"), "{shown}");
-    assert!(shown.contains("superseded clock.event"), "{shown}");
+    assert_eq!(shown.matches("superseded clock.event").count(), 2, "{shown}");
+    assert!(shown.contains("superseded hold.release"), "{shown}");
     assert!(!shown.contains("waiting"), "{shown}");
 }

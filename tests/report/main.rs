@@ -315,7 +315,7 @@ fn dispositions_say_what_went_by_whose_order_and_what_was_refused() {
         ],
     );
     let rejected = report.row("state", "rejected");
-    assert_row(rejected, &[("reviewed_by", "cy"), ("order", ""), ("approved_by", "")]);
+    assert_row(rejected, &[("reviewed_by", "cy"), ("classes", "sec-1"), ("approved_by", "")]);
     assert_ne!(rejected["statement"], row["statement"]);
     // Between the order and its certificate.
     let ordered: Timestamp = plain(&row["at"]).parse().unwrap();
@@ -348,17 +348,17 @@ fn a_batch_that_can_become_nothing_any_more_is_named_so() {
         states.sort();
         states
     };
-    assert_eq!(states(), ["extended", "stopped", "waiting"]);
+    assert_eq!(states(), ["extended", "rejected", "waiting"]);
     let report = scene.report(&["report", "dispositions"], now());
-    let (said, about) = (report.row("state", "extended"), report.row("state", "stopped"));
+    let (said, about) = (report.row("state", "extended"), report.row("state", "rejected"));
     assert_eq!((&said["order"], &said["statement"]), (&about["order"], &about["statement"]));
     // A hold that was placed since makes every approval void.
     scene.sign("ada", &["hold", "place", "m-1", "--stream", "trail", "--matter", "x"]);
-    assert_eq!(states(), ["extended", "stopped", "void"]);
+    assert_eq!(states(), ["extended", "moved", "rejected"]);
     let retention = scene.report(&["report", "retention"], now());
     assert_row(retention.row("stream", "trail"), &[("retain", "1"), ("held", "1")]);
     // In forty days nobody's signature counts any more.
     let later = now() + SignedDuration::from_hours(24 * 40);
     let report = scene.report(&["report", "dispositions"], later);
-    assert_row(report.row("state", "lapsed"), &[("approved_by", "ada"), ("segments", "1")]);
+    assert_row(report.row("state", "expired"), &[("approved_by", "ada"), ("segments", "1")]);
 }

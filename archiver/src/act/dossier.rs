@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use strongroom_crypto::Digest;
-use strongroom_crypto::entry::{ClockChange, EntryKind, OfficerAct, Verdict};
+use strongroom_crypto::entry::{Entry, EntryKind, OfficerAct, Verdict};
 use strongroom_crypto::keys::KeyFile;
 use strongroom_crypto::name::{ActName, OfficerId};
 use strongroom_crypto::officer::{OfficerSignature, Signatures, verify};
 use strongroom_crypto::state::State;
 use strongroom_crypto::time::Instant;
+use strongroom_crypto::{ArchiveId, Digest};
 
 use crate::document::Document;
 use crate::log::{Log, LogError, visit};
@@ -56,8 +56,8 @@ pub enum Standing {
     },
     /// Its signatures counted until then.
     Expired(Instant),
-    /// Something else was done in its place.
-    Superseded(&'static str),
+    /// The log has gone past what it is about: it says why it would be void.
+    Superseded(String),
     /// What the officers saw is not so any more.
     Moved(&'static str),
     /// Nobody who may has signed it.
@@ -88,7 +88,66 @@ impl Pending {
     }
 }
 
-/// Reads all dossiers of a log, in the order in which they were begun, and its state.
+/// The dossiers of a log, in the order in which they were begun, while its entries are read.
+#[derive(Clone, Debug, Default)]
+pub struct Dossiers {
+    begun: Vec<Dossier>,
+    places: BTreeMap<Digest, usize>,
+}
+
+impl Dossiers {
+    /// Takes up what a valid entry says of acts.
+    pub fn note(&mut self, archive: ArchiveId, index: u64, entry: &Entry) {
+        let at = entry.at();
+        match entry.kind() {
+            EntryKind::OfficerAct(said) => {
+                let (digest, act) = (said.digest, said.act.clone());
+                let place = *self.places.entry(digest).or_insert(self.begun.len());
+                if place == self.begun.len() {
+                    let said = Vec::new();
+                    self.begun.push(Dossier { digest, act, kind: None, said, entered: None });
+                }
+                if let Some(dossier) = self.begun.get_mut(place) {
+                    dossier.said.push(Said { index, at, act: said.clone() });
+                }
+            }
+            kind if kind.signatures().is_some() => {
+                let place = self.places.get(&Digest::of(&kind.statement(archive)));
+                if let Some(dossier) = place.and_then(|place| self.begun.get_mut(*place)) {
+                    (dossier.kind, dossier.entered) = (Some(kind.clone()), Some((index, at)));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Those that are wanted, with the statements of acts that are not entered.
+    ///
+    /// # Errors
+    ///
+    /// The store's.
+    pub fn open(
+        &self,
+        store: &dyn LockedStore,
+        covered: &Covered,
+        archive: ArchiveId,
+        wanted: impl Fn(&Dossier) -> bool,
+    ) -> Result<Vec<Dossier>, LogError> {
+        let mut found: Vec<Dossier> =
+            self.begun.iter().filter(|one| wanted(one)).cloned().collect();
+        for dossier in found.iter_mut().filter(|dossier| dossier.entered.is_none()) {
+            let read = match Document::Statement.load(store, covered, dossier.digest) {
+                // Whoever may write below `records/` can spoil a statement, and must not hide the others.
+                Err(LogError::Damaged { .. }) => None,
+                read => read?,
+            };
+            dossier.kind = read.and_then(|bytes| EntryKind::from_statement(&bytes, archive).ok());
+        }
+        Ok(found)
+    }
+}
+
+/// Reads all dossiers of a log, and its state.
 ///
 /// # Errors
 ///
@@ -98,39 +157,9 @@ pub fn dossiers(
     keys: &KeyFile,
     covered: &Covered,
 ) -> Result<(State, Vec<Dossier>), LogError> {
-    let archive = keys.archive_id();
-    let mut found: Vec<Dossier> = Vec::new();
-    let mut places: BTreeMap<Digest, usize> = BTreeMap::new();
-    let state = visit(store, keys, covered, |index, entry, _| {
-        let at = entry.at();
-        match entry.into_kind() {
-            EntryKind::OfficerAct(said) => {
-                let (digest, act) = (said.digest, said.act.clone());
-                let place = *places.entry(digest).or_insert(found.len());
-                if place == found.len() {
-                    found.push(Dossier { digest, act, kind: None, said: vec![], entered: None });
-                }
-                if let Some(dossier) = found.get_mut(place) {
-                    dossier.said.push(Said { index, at, act: said });
-                }
-            }
-            kind if kind.signatures().is_some() => {
-                let place = places.get(&Digest::of(&kind.statement(archive)));
-                if let Some(dossier) = place.and_then(|place| found.get_mut(*place)) {
-                    (dossier.kind, dossier.entered) = (Some(kind), Some((index, at)));
-                }
-            }
-            _ => {}
-        }
-    })?;
-    for dossier in found.iter_mut().filter(|dossier| dossier.entered.is_none()) {
-        let read = match Document::Statement.load(store, covered, dossier.digest) {
-            // Whoever may write below `records/` can spoil a statement, and must not hide the others.
-            Err(LogError::Damaged { .. }) => None,
-            read => read?,
-        };
-        dossier.kind = read.and_then(|bytes| EntryKind::from_statement(&bytes, archive).ok());
-    }
+    let (archive, mut noted) = (keys.archive_id(), Dossiers::default());
+    let state = visit(store, keys, covered, |index, entry, _| noted.note(archive, index, &entry))?;
+    let found = noted.open(store, covered, archive, |_| true)?;
     Ok((state, found))
 }
 
@@ -163,8 +192,8 @@ impl Dossier {
         signed.filter(|(one, _)| counts(one)).collect()
     }
 
-    /// What became of it at a time. A release of a hold that another release ended is dead, and so
-    /// is a batch under a policy that is not in force any more.
+    /// What became of it at a time. A release of a hold that was placed again or released since is
+    /// dead, and so is a batch under a policy that is not in force any more.
     pub fn standing(&self, state: &State, now: Instant) -> Standing {
         if let Some((index, at)) = self.entered {
             return Standing::Entered(index, at);
@@ -179,7 +208,7 @@ impl Dossier {
         if self.approvals(state).is_empty() {
             return Standing::Refused;
         }
-        if let Some(until) = expires_at(kind).filter(|until| *until < now) {
+        if let Some(until) = kind.expires_at().filter(|until| *until < now) {
             return Standing::Expired(until);
         }
         overtaken(kind, state, now).unwrap_or(Standing::Waiting)
@@ -210,60 +239,25 @@ impl Standing {
                 Some(format!("`{by}` said `{}` in entry {index}", verdict.as_str()))
             }
             Self::Expired(until) => Some(format!("signatures counted until {until}")),
-            Self::Superseded(why) | Self::Moved(why) => Some((*why).to_owned()),
+            Self::Superseded(why) => Some(why.clone()),
+            Self::Moved(why) => Some((*why).to_owned()),
             Self::Unreadable => Some("its statement is missing or damaged".to_owned()),
             Self::Refused | Self::Waiting => None,
         }
     }
 }
 
-/// Until when the signatures under an act count, where it says so.
-pub fn expires_at(kind: &EntryKind) -> Option<Instant> {
-    match kind {
-        EntryKind::PolicySet(set) => Some(set.expires_at),
-        EntryKind::HoldPlace(place) => Some(place.expires_at),
-        EntryKind::HoldRelease(release) => Some(release.expires_at),
-        EntryKind::ClockEvent(event) => Some(event.expires_at),
-        EntryKind::DispositionOrder(order) => Some(order.expires_at),
-        _ => None,
-    }
-}
-
 /// Whether the log has gone past what an act is about.
 fn overtaken(kind: &EntryKind, state: &State, now: Instant) -> Option<Standing> {
-    use Standing::{Moved, Superseded};
-    match kind {
-        EntryKind::OfficersSet(set) if set.number <= state.officers_number() => {
-            Some(Superseded("the officers were set since"))
-        }
-        EntryKind::PolicySet(set)
-            if set.supersedes != state.policies().last().map(|newest| newest.policy) =>
-        {
-            Some(Superseded("another policy was set since"))
-        }
-        EntryKind::HoldRelease(release)
-            if !state.holds().any(|(hold, _)| *hold == release.hold) =>
-        {
-            Some(Superseded("the hold was released"))
-        }
-        EntryKind::ClockEvent(event) if event.kind == ClockChange::Earlier => {
-            let mut clocks = state.clocks();
-            let known =
-                clocks.find(|(stream, name, _)| **stream == event.stream && **name == event.event);
-            let stands = known
-                .is_some_and(|(_, _, clock)| !clock.reopened && event.happened < clock.happened);
-            (!stands).then_some(Superseded("the clock was set since"))
-        }
-        EntryKind::DispositionOrder(order) => {
-            let in_force = state.policy_in_force(now).map(|policy| policy.policy);
-            if in_force != Some(order.policy) {
-                Some(Moved("another policy came into force"))
-            } else if state.hold_epoch() != order.hold_epoch {
-                Some(Moved("holds were placed or released"))
-            } else {
-                None
-            }
-        }
-        _ => None,
+    if let EntryKind::DispositionOrder(order) = kind {
+        let in_force = state.policy_in_force(now).map(|policy| policy.policy);
+        return if in_force != Some(order.policy) {
+            Some(Standing::Moved("another policy came into force"))
+        } else if state.hold_epoch() != order.hold_epoch {
+            Some(Standing::Moved("holds were placed or released"))
+        } else {
+            None
+        };
     }
+    state.overtaken(now, kind).map(|void| Standing::Superseded(void.to_string()))
 }

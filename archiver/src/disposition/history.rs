@@ -3,40 +3,43 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use strongroom_crypto::entry::{
-    ClockEvent, DispositionOrder, Entry, EntryKind, OfficerAct, Seal, Verdict,
-};
+use strongroom_crypto::entry::{ClockEvent, DispositionOrder, Entry, EntryKind, Seal, Verdict};
 use strongroom_crypto::keys::KeyFile;
 use strongroom_crypto::list::SegmentList;
-use strongroom_crypto::name::OrderId;
+use strongroom_crypto::name::{HoldId, OrderId};
 use strongroom_crypto::range::RangeList;
 use strongroom_crypto::state::{FoldError, LiveSegment, State};
 use strongroom_crypto::time::Instant;
 use strongroom_crypto::{Digest, SegmentId};
 
 use super::dates::Dates;
+use crate::act::dossier::{Dossiers, Said};
 use crate::hold::{self, Histories};
 use crate::log::{Log, LogError, timestamp, visit_until};
 use crate::policies::Policies;
 use crate::store::{Covered, LockedStore};
 
-/// Orders, certificates, reviews and released holds, and the state with every list at hand.
+/// Orders, certificates, reviews and holds, and the state with every list at hand.
 #[derive(Debug)]
 pub struct History {
     /// The fold of all claims.
     pub state: State,
     /// Every seal with its entry.
     pub seals: BTreeMap<SegmentId, (u64, Seal)>,
+    /// When each of them was entered.
+    pub sealed_at: BTreeMap<SegmentId, Instant>,
     /// The orders, the newest last.
     pub orders: Vec<Ordered>,
     /// What officers said of statements but yes.
-    pub reviews: Vec<Review>,
+    pub reviews: Vec<Said>,
+    /// What was said of each act.
+    pub dossiers: Dossiers,
     /// What was recorded of clocks, and when.
     pub clocks: Vec<(Instant, ClockEvent)>,
+    /// What was ever entered of holds.
+    pub holds: Histories,
     /// The newest certificate.
     pub certificate: Option<Digest>,
-    /// What was entered of holds.
-    pub holds: Histories,
 }
 
 /// An order.
@@ -63,15 +66,6 @@ pub struct Certified {
     pub certificate: Digest,
 }
 
-/// What an officer said of a statement.
-#[derive(Clone, Debug)]
-pub struct Review {
-    /// The entry.
-    pub index: u64,
-    /// What it says.
-    pub act: OfficerAct,
-}
-
 impl History {
     /// Reads the log of an archive.
     ///
@@ -79,10 +73,10 @@ impl History {
     ///
     /// [`LogError`].
     pub fn read(log: &Log, keys: &KeyFile) -> Result<Self, LogError> {
-        Self::read_until(&**log.store(), keys, log.covered(), Instant::MAX, |_, _, _| {})
+        Self::read_until(&**log.store(), keys, log.covered(), Instant::MAX, |_, _| {})
     }
 
-    /// The same as the log stood at an instant, with a look at every entry and the ranges of a seal.
+    /// The same as the log stood at an instant, with a look at every entry and its ranges.
     ///
     /// # Errors
     ///
@@ -92,27 +86,31 @@ impl History {
         keys: &KeyFile,
         covered: &Covered,
         until: Instant,
-        mut show: impl FnMut(u64, &Entry, Option<&RangeList>),
+        mut show: impl FnMut(&Entry, Option<&RangeList>),
     ) -> Result<Self, LogError> {
-        let (mut seals, mut orders, mut reviews) = (BTreeMap::new(), Vec::new(), Vec::new());
-        let (mut holds, mut newest, mut clocks) = (Histories::new(), None, Vec::new());
+        let (mut seals, mut sealed_at) = (BTreeMap::new(), BTreeMap::new());
+        let (mut orders, mut certificate) = (Vec::<Ordered>::new(), None);
+        let (mut reviews, mut dossiers) = (Vec::new(), Dossiers::default());
+        let (mut clocks, mut holds) = (Vec::new(), Histories::new());
         let state = visit_until(store, keys, covered, until, |index, entry, ranges| {
-            show(index, &entry, ranges);
+            show(&entry, ranges);
+            dossiers.note(keys.archive_id(), index, &entry);
             let at = entry.at();
             hold::note(&mut holds, index, at, entry.kind());
             match entry.into_kind() {
                 EntryKind::SegmentSeal(seal) => {
+                    sealed_at.insert(seal.segment_id, at);
                     seals.insert(seal.segment_id, (index, *seal));
                 }
                 EntryKind::ClockEvent(event) => clocks.push((at, *event)),
                 EntryKind::OfficerAct(act) if act.verdict != Verdict::Approve => {
-                    reviews.push(Review { index, act });
+                    reviews.push(Said { index, at, act });
                 }
                 EntryKind::DispositionOrder(order) => {
                     orders.push(Ordered { index, at, order: *order, certified: None });
                 }
                 EntryKind::DispositionCertificate(done) => {
-                    newest = Some(done.certificate);
+                    certificate = Some(done.certificate);
                     let certified = Certified { index, at, certificate: done.certificate };
                     let of = |one: &&mut Ordered| one.order.order == done.order;
                     if let Some(ordered) = orders.iter_mut().rev().find(of) {
@@ -122,12 +120,33 @@ impl History {
                 _ => {}
             }
         })?;
-        Ok(Self { seals, orders, reviews, clocks, certificate: newest, holds, state })
+        Ok(Self { state, seals, sealed_at, orders, reviews, dossiers, clocks, holds, certificate })
     }
 
     /// The newest order of an id.
     pub fn order(&self, id: &OrderId) -> Option<&Ordered> {
         self.orders.iter().rev().find(|ordered| ordered.order.order == *id)
+    }
+
+    /// The order that destroys a segment, or destroyed it.
+    pub fn order_over(&self, id: &SegmentId) -> Option<&Ordered> {
+        let over = |ordered: &&Ordered| self.segments(ordered).binary_search(id).is_ok();
+        self.orders.iter().find(over)
+    }
+
+    /// The lists that a hold was placed with: all are at hand.
+    pub fn lists_of<'a>(
+        &'a self,
+        history: &'a hold::History,
+    ) -> impl Iterator<Item = &'a SegmentList> {
+        let placed = history.placed.iter().filter_map(|placed| placed.list);
+        placed.filter_map(|list| self.state.list(list).ok())
+    }
+
+    /// Whether a hold is or was over a live segment, by its seal or by a list.
+    pub fn was_over(&self, id: &HoldId, history: &hold::History, segment: &LiveSegment) -> bool {
+        let mut lists = self.lists_of(history);
+        segment.holds.contains(id) || lists.any(|list| list.contains(&segment.segment_id))
     }
 
     /// When the last hold over a segment was released.

@@ -76,3 +76,15 @@ pub(crate) fn read_list(
     };
     SegmentList::parse(&bytes).map_err(|error| lost(error.to_string()))
 }
+
+/// Reads a copy that may be lost: none if it is, for a list that no entry names cannot be made again.
+pub(crate) fn find_list(
+    store: &dyn LockedStore,
+    covered: &Covered,
+    digest: Digest,
+) -> Result<Option<SegmentList>, LogError> {
+    match read_list(store, covered, digest) {
+        Err(LogError::Derived { .. }) => Ok(None),
+        list => list.map(Some),
+    }
+}

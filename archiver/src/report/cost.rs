@@ -9,6 +9,7 @@ use strongroom_crypto::name::{ClassName, StreamName};
 
 use super::table::{Cell, Column, Table, column, exact};
 use super::{AsOf, Examined, ReportError};
+use crate::disposition::review::Stages;
 use crate::log::instant;
 use crate::prices::{ByteTime, MONTH_SECONDS, Prices};
 
@@ -73,7 +74,7 @@ pub struct Tariff {
 ///
 /// [`ReportError`].
 pub fn cost(archive: &AsOf<'_>, tariff: &Tariff) -> Result<Table, ReportError> {
-    let examined = archive.examine()?;
+    let examined = archive.examine(&Stages::default())?;
     let mut rows = Vec::new();
     for ((stream, class), kept) in by_class(&examined) {
         let mut row = vec![stream.to_string().into(), class.to_string().into()];
@@ -90,7 +91,7 @@ pub fn cost(archive: &AsOf<'_>, tariff: &Tariff) -> Result<Table, ReportError> {
 ///
 /// [`ReportError`].
 pub fn by_month(archive: &AsOf<'_>, tariff: &Tariff) -> Result<Table, ReportError> {
-    let examined = archive.examine()?;
+    let examined = archive.examine(&Stages::default())?;
     let mut rows = Vec::new();
     for ((stream, class), kept) in by_class(&examined) {
         for month in months(archive.at, &kept) {

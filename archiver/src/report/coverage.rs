@@ -127,7 +127,8 @@ impl Seen {
         self.events = self.events.saturating_add(seal.events.count);
         self.times.add_range(times);
         self.received.add_range(seal.receive_time);
-        self.last_sealed = self.last_sealed.max(archive.sealed.get(&seal.segment_id).copied());
+        self.last_sealed =
+            self.last_sealed.max(archive.history.sealed_at.get(&seal.segment_id).copied());
         self.days.add(times, seal.late);
         Ok(())
     }

@@ -1,18 +1,21 @@
 //! What was destroyed, by whose order; what waits for approval, and what officers refused.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use strongroom_crypto::entry::{DispositionOrder, Verdict};
+use strongroom_crypto::entry::{DispositionOrder, EntryKind, Verdict};
 use strongroom_crypto::officer::Signatures;
 use strongroom_crypto::time::Instant;
 use strongroom_crypto::{Digest, SegmentId};
+use strongroom_retention::facts::Stage;
 
-use super::review::{batches, digest, listed, said};
 use super::table::{Cell, Column, Table, column, exact};
 use super::{AsOf, ReportError};
+use crate::act::dossier::Said;
 use crate::disposition::history::Ordered;
-use crate::log::timestamp;
+use crate::disposition::propose::statement;
+use crate::disposition::review::Reviewed;
+use crate::log::{find_list, timestamp};
 use crate::policies::About;
 
 const COLUMNS: [Column; 18] = [
@@ -64,46 +67,44 @@ struct Standing {
 ///
 /// [`ReportError`].
 pub fn dispositions(archive: &AsOf<'_>) -> Result<Table, ReportError> {
-    let mut known: BTreeMap<Digest, DispositionOrder> = BTreeMap::new();
-    let mut rows = Vec::new();
+    let reviewed = archive.history.reviewed(archive.store, archive.covered, archive.instant())?;
+    let (mut rows, mut said, mut notes) = (Vec::new(), Vec::new(), notes());
     for ordered in &archive.history.orders {
-        let digest = digest(archive, &ordered.order);
-        known.insert(digest, ordered.order.clone());
+        let kind = EntryKind::DispositionOrder(Box::new(ordered.order.clone()));
+        let digest = statement(&kind, archive.state().archive_id());
         let contents = contents(archive, archive.history.segments(ordered), timestamp(ordered.at));
-        rows.push(row(archive, Some(&ordered.order), digest, of_order(ordered), contents));
+        rows.push(row(archive, Some(&ordered.order), digest, of_order(ordered), &contents));
     }
-    for batch in batches(archive)? {
-        let signed = batch.approvals.iter().flat_map(|one| officers(&one.act.signatures));
-        let last = batch.approvals.last();
-        let standing = Standing {
-            state: batch.state,
-            entry: last.map(|one| one.index),
-            at: last.map(|one| one.at),
-            approved_by: signed.collect(),
-            ..Standing::default()
-        };
-        let contents = proposed(archive, batch.order.as_ref())?;
-        rows.push(row(archive, batch.order.as_ref(), batch.statement, standing, contents));
-        known.extend(batch.order.map(|order| (batch.statement, order)));
+    for batch in &reviewed {
+        let (order, digest) = (batch.order(), batch.dossier.digest);
+        let segments = listed(archive, order)?;
+        let (yes, no): (Vec<&Said>, Vec<&Said>) =
+            batch.dossier.said.iter().partition(|one| one.act.verdict == Verdict::Approve);
+        // Of a batch that nobody was let sign no list is kept.
+        let spoken = !yes.is_empty() || no.iter().any(|one| one.act.verdict != Verdict::Refused);
+        if segments.is_none() && spoken {
+            notes.push(format!("of batch sha256:{digest} statement or list is missing or damaged: which segments it has is not known"));
+        }
+        let contents = contents(archive, &segments.unwrap_or_default(), archive.at);
+        if let (Some(last), None) = (yes.last(), batch.dossier.entered) {
+            rows.push(row(archive, order, digest, of_batch(archive, batch, last), &contents));
+        }
+        let no = no.into_iter();
+        said.extend(
+            no.map(|one| (one.index, row(archive, order, digest, of_said(one), &contents))),
+        );
     }
-    for one in said(archive).filter(|one| one.act.verdict != Verdict::Approve) {
-        let order = known.get(&one.act.digest);
-        let standing = Standing {
-            state: verdict(one.act.verdict),
-            entry: Some(one.index),
-            at: Some(one.at),
-            reviewed_by: officers(&one.act.signatures).next(),
-            ..Standing::default()
-        };
-        let contents = proposed(archive, order)?;
-        rows.push(row(archive, order, one.act.digest, standing, contents));
-    }
-    let notes = vec![
-        "approved_by is empty for an order that the policy itself approves".to_owned(),
-        "a batch is known by its statement's digest alone until an officer has approved it".to_owned(),
-        "stopped: an officer said no or not yet; lapsed: approvals count no more; void: holds or the policy changed since".to_owned(),
-    ];
+    said.sort_by_key(|(index, _)| *index);
+    rows.extend(said.into_iter().map(|(_, row)| row));
     Ok(Table { report: "dispositions", columns: COLUMNS.to_vec(), rows, notes })
+}
+
+fn notes() -> Vec<String> {
+    vec![
+        "approved_by is empty for an order that the policy itself approves".to_owned(),
+        "a row with reviewed_by is what one officer said of a batch, or that somebody was refused; the batch has a row of its own once an officer has approved it".to_owned(),
+        "rejected: an officer said no or not yet; expired: approvals count no more; moved: holds or the policy changed since; refused: who approved it is not an officer any more".to_owned(),
+    ]
 }
 
 fn verdict(verdict: Verdict) -> &'static str {
@@ -115,10 +116,17 @@ fn verdict(verdict: Verdict) -> &'static str {
     }
 }
 
-/// What a batch would destroy.
-fn proposed(archive: &AsOf<'_>, order: Option<&DispositionOrder>) -> Result<Contents, ReportError> {
-    let listed = order.map(|order| listed(archive, order)).transpose()?.unwrap_or_default();
-    Ok(contents(archive, &listed, archive.at))
+/// The segments of a batch, if that is known.
+fn listed(
+    archive: &AsOf<'_>,
+    order: Option<&DispositionOrder>,
+) -> Result<Option<Vec<SegmentId>>, ReportError> {
+    let Some(order) = order else { return Ok(None) };
+    let list = match archive.state().list(order.list) {
+        Ok(list) => Some(list.clone()),
+        Err(_) => find_list(archive.store, archive.covered, order.list)?,
+    };
+    Ok(list.map(|list| list.as_slice().to_vec()))
 }
 
 fn contents(archive: &AsOf<'_>, segments: &[SegmentId], at: Timestamp) -> Contents {
@@ -151,12 +159,36 @@ fn of_order(ordered: &Ordered) -> Standing {
     }
 }
 
+fn of_batch(archive: &AsOf<'_>, batch: &Reviewed, last: &Said) -> Standing {
+    let by = batch.dossier.approvals(archive.state());
+    Standing {
+        state: match batch.stage {
+            Stage::Approved { .. } => batch.stage.as_str(),
+            _ => batch.standing.as_str(),
+        },
+        entry: Some(last.index),
+        at: Some(last.at),
+        approved_by: by.into_iter().map(|(signed, _)| signed.officer.to_string()).collect(),
+        ..Standing::default()
+    }
+}
+
+fn of_said(said: &Said) -> Standing {
+    Standing {
+        state: verdict(said.act.verdict),
+        entry: Some(said.index),
+        at: Some(said.at),
+        reviewed_by: officers(&said.act.signatures).next(),
+        ..Standing::default()
+    }
+}
+
 fn row(
     archive: &AsOf<'_>,
     order: Option<&DispositionOrder>,
     statement: Digest,
     standing: Standing,
-    contents: Contents,
+    contents: &Contents,
 ) -> Vec<Cell> {
     let policy = order.map(|order| order.policy);
     let mut policies = archive.state().policies().iter();
@@ -170,8 +202,8 @@ fn row(
         policy.into(),
         order.map(|order| order.count).into(),
         order.map(|order| order.bytes).into(),
-        contents.classes.into_iter().collect::<Vec<_>>().into(),
-        contents.streams.into_iter().collect::<Vec<_>>().into(),
+        contents.classes.iter().cloned().collect::<Vec<_>>().into(),
+        contents.streams.iter().cloned().collect::<Vec<_>>().into(),
         standing.approved_by.into(),
         standing.reviewed_by.into(),
         order.map(|order| order.expires_at).into(),

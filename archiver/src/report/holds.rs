@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use strongroom_crypto::SegmentId;
-use strongroom_crypto::list::SegmentList;
 use strongroom_crypto::name::{ClassName, HoldId, StreamName};
 use strongroom_crypto::state::LiveSegment;
 
@@ -69,10 +68,10 @@ struct Sum {
 pub fn holds(archive: &AsOf<'_>, open: Option<Open<'_>>) -> Result<Table, ReportError> {
     let touched = touched(archive)?;
     let mut rows = Vec::new();
-    for (id, history) in &archive.holds {
+    for (id, history) in &archive.history.holds {
         let about = about(archive, history)?;
         let mut sums: BTreeMap<Option<ClassName>, Sum> = BTreeMap::new();
-        for one in touched.iter().filter(|one| covers(archive, id, history, one.segment)) {
+        for one in touched.iter().filter(|one| archive.history.was_over(id, history, one.segment)) {
             sums.entry(Some(one.class.clone())).or_default().add(id, history, one);
         }
         if sums.is_empty() {
@@ -94,21 +93,10 @@ pub fn holds(archive: &AsOf<'_>, open: Option<Open<'_>>) -> Result<Table, Report
     Ok(Table { report: "holds", columns, rows, notes })
 }
 
-/// Whether a hold is or was over a live segment, by its seal or by a list.
-fn covers(archive: &AsOf<'_>, id: &HoldId, history: &History, segment: &LiveSegment) -> bool {
-    let mut lists = lists(archive, history);
-    segment.holds.contains(id) || lists.any(|list| list.contains(&segment.segment_id))
-}
-
-/// The lists that a hold was placed with: all are at hand.
-fn lists<'a>(archive: &'a AsOf<'_>, history: &'a History) -> impl Iterator<Item = &'a SegmentList> {
-    let placed = history.placed.iter().filter_map(|placed| placed.list);
-    placed.filter_map(|list| archive.state().list(list).ok())
-}
-
 fn touched<'a>(archive: &'a AsOf<'_>) -> Result<Vec<Touched<'a>>, ReportError> {
     let ever = |segment: &&LiveSegment| {
-        archive.holds.iter().any(|(id, history)| covers(archive, id, history, segment))
+        let mut holds = archive.history.holds.iter();
+        holds.any(|(id, history)| archive.history.was_over(id, history, segment))
     };
     let segments: Vec<&LiveSegment> = archive.state().segments().filter(ever).collect();
     let heads = archive.heads(&segments)?;
@@ -135,7 +123,7 @@ struct AboutHold {
 }
 
 fn about(archive: &AsOf<'_>, history: &History) -> Result<AboutHold, ReportError> {
-    let ids = lists(archive, history).flat_map(|list| list.as_slice().iter().copied());
+    let ids = archive.history.lists_of(history).flat_map(|list| list.as_slice().iter().copied());
     let listed: BTreeSet<SegmentId> = ids.collect();
     let mut gone = 0_u64;
     for id in &listed {

@@ -16,6 +16,7 @@ use super::coverage::classified;
 use super::days::{Days, Run, day};
 use super::table::{Cell, Column, Table, column};
 use super::{AsOf, Examined, ReportError, Span};
+use crate::disposition::review::Stages;
 use crate::log::instant;
 use crate::policies::About;
 
@@ -67,7 +68,7 @@ struct Windows {
 ///
 /// [`ReportError`].
 pub fn pci(archive: &AsOf<'_>, configured: &BTreeSet<StreamName>) -> Result<Table, ReportError> {
-    let examined = archive.examine()?;
+    let examined = archive.examine(&Stages::default())?;
     let mut systems: BTreeMap<StreamName, System<'_>> =
         configured.iter().map(|name| (name.clone(), System::default())).collect();
     for one in &examined {

@@ -8,6 +8,7 @@ use strongroom_retention::decision::Flag;
 
 use super::table::{Cell, Column, Table, column, exact};
 use super::{AsOf, Examined, ReportError, Span};
+use crate::disposition::review::Stages;
 use crate::log::instant;
 
 const NAME: &str = "retention";
@@ -103,8 +104,8 @@ struct Sum {
 ///
 /// [`ReportError`].
 pub fn retention(archive: &AsOf<'_>) -> Result<Table, ReportError> {
-    let mut sums: BTreeMap<Key, Sum> = BTreeMap::new();
-    for one in &archive.examine()? {
+    let (stages, mut sums) = (archive.stages()?, BTreeMap::<Key, Sum>::new());
+    for one in &archive.examine(&stages)? {
         sums.entry(key(one)).or_default().add(archive, one);
     }
     let rows = sums.into_iter().map(|((stream, class, policy), sum)| {
@@ -114,7 +115,8 @@ pub fn retention(archive: &AsOf<'_>) -> Result<Table, ReportError> {
         row.extend(sum.cells());
         row
     });
-    Ok(Table { report: NAME, columns: COLUMNS.to_vec(), rows: rows.collect(), notes: notes() })
+    let (rows, notes) = (rows.collect(), notes(&stages));
+    Ok(Table { report: NAME, columns: COLUMNS.to_vec(), rows, notes })
 }
 
 /// A row for each segment, in the order of the log.
@@ -123,17 +125,20 @@ pub fn retention(archive: &AsOf<'_>) -> Result<Table, ReportError> {
 ///
 /// [`ReportError`].
 pub fn segments(archive: &AsOf<'_>) -> Result<Table, ReportError> {
-    let examined = archive.examine()?;
+    let stages = archive.stages()?;
+    let examined = archive.examine(&stages)?;
     let rows = examined.iter().map(|one| segment(archive, one)).collect();
-    Ok(Table { report: NAME, columns: SEGMENT_COLUMNS.to_vec(), rows, notes: notes() })
+    Ok(Table { report: NAME, columns: SEGMENT_COLUMNS.to_vec(), rows, notes: notes(&stages) })
 }
 
-fn notes() -> Vec<String> {
-    vec![
+fn notes(stages: &Stages) -> Vec<String> {
+    let mut notes = vec![
         "events are dated by what they say, or by their receipt where they do not, or say what lies ahead of it".to_owned(),
         "missing: the object is not there as it was sealed; gone since: an order that is carried out by now destroyed it".to_owned(),
-        "in review and approved: of a batch that may still be executed; `strongroom report dispositions` shows batches".to_owned(),
-    ]
+        "in review: of a batch that waits for approval, or whose approval counts no more; `strongroom report dispositions` shows batches".to_owned(),
+    ];
+    notes.extend(stages.lost.iter().map(|batch| format!("of batch sha256:{batch} statement or list is missing or damaged: which segments it makes in review or approved is not known")));
+    notes
 }
 
 fn key(one: &Examined<'_>) -> Key {
@@ -163,7 +168,7 @@ impl Sum {
         self.keep.add_time(decision.keep_until.instant());
         self.must_go.add_time(decision.must_go_by);
         for (count, state) in self.states.iter_mut().zip(STATES) {
-            up(count, one.state() == state);
+            up(count, one.decision.state.as_str() == state);
         }
         for (count, flag) in self.flags.iter_mut().zip(FLAGS) {
             up(count, decision.flags.contains(&flag));
@@ -221,7 +226,7 @@ fn segment(archive: &AsOf<'_>, one: &Examined<'_>) -> Vec<Cell> {
         decision.keep_until.instant().map(instant).into(),
         decision.must_go_by.map(instant).into(),
         one.goes().map(instant).into(),
-        one.state().into(),
+        one.decision.state.as_str().into(),
         flags.into(),
         one.lock().map(|lock| lock.mode.as_str()).into(),
         one.lock().map(|lock| instant(lock.until)).into(),

@@ -62,21 +62,17 @@ pub(super) fn check(
     officers::authorise(state, entry, signer)?;
     match kind {
         EntryKind::LogOpen(_) => Err(Void::OpenAgain.into()),
-        EntryKind::KeySet(change) => key_set(state, change).map_err(Refusal::Void),
         EntryKind::SegmentSeal(seal) => segment_seal(state, entry, seal, beside),
         EntryKind::SegmentAbandon(abandon) => segment_abandon(state, entry, abandon),
         EntryKind::WindowClose(close) => {
             window_close(state, entry, close, signer).map_err(Refusal::Void)
         }
-        EntryKind::OfficersSet(set) => officers::check_set(state, set).map_err(Refusal::Void),
-        EntryKind::PolicySet(set) => state.policies.check(set).map_err(Refusal::Void),
-        EntryKind::HoldPlace(place) => state.holds.check_place(place).map_err(Refusal::Void),
-        EntryKind::HoldRelease(release) => {
-            state.holds.check_release(release).map_err(Refusal::Void)
-        }
-        EntryKind::ClockEvent(event) => {
-            state.clocks.check(entry.at(), event).map_err(Refusal::Void)
-        }
+        EntryKind::KeySet(_)
+        | EntryKind::OfficersSet(_)
+        | EntryKind::PolicySet(_)
+        | EntryKind::HoldPlace(_)
+        | EntryKind::HoldRelease(_)
+        | EntryKind::ClockEvent(_) => act(state, at, kind).map_err(Refusal::Void),
         EntryKind::DispositionOrder(order) => {
             disposition::check_order(state, entry.at(), order, beside)
         }
@@ -85,6 +81,19 @@ pub(super) fn check(
         }
         EntryKind::OfficerAct(act) => reviews::check(state, at, act).map_err(Refusal::Void),
         EntryKind::Attest(_) | EntryKind::Unknown(_) => Ok(()),
+    }
+}
+
+/// Whether an act is about the log as it stands, whoever signs it. Of an order more is asked.
+pub(super) fn act(state: &State, at: Instant, kind: &EntryKind) -> Result<(), Void> {
+    match kind {
+        EntryKind::KeySet(change) => key_set(state, change),
+        EntryKind::OfficersSet(set) => officers::check_set(state, set),
+        EntryKind::PolicySet(set) => state.policies.check(set),
+        EntryKind::HoldPlace(place) => state.holds.check_place(place),
+        EntryKind::HoldRelease(release) => state.holds.check_release(release),
+        EntryKind::ClockEvent(event) => state.clocks.check(at, event),
+        _ => Ok(()),
     }
 }
 

@@ -5,19 +5,19 @@ use std::path::PathBuf;
 use clap::Args;
 use jiff::Timestamp;
 use strongroom_crypto::Digest;
-use strongroom_crypto::entry::EntryKind;
 use strongroom_crypto::json::{Value, array, object, text};
 use strongroom_crypto::name::{OrderId, StreamName};
 
 use super::open;
-use crate::act::dossier::{Standing, dossiers};
+use crate::act::dossier::Standing;
 use crate::cli::signing::{Done, Outcome};
-use crate::cli::target::{Place, Target};
+use crate::cli::target::Target;
 use crate::cli::{EXIT_DONE, Failure, Machine, output};
 use crate::disposition::DispositionError;
 use crate::disposition::batch::{Batch, MAX_BATCH_SEGMENTS};
+use crate::disposition::history::History;
 use crate::disposition::propose::{Selection, propose, statement};
-use crate::log::{Log, LogError, read_list};
+use crate::log::{Log, find_list};
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
@@ -77,7 +77,7 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
         let message = format!("cannot write `{}`: {error}", path.display());
         Failure::input(message, "name another file with `--output FILE`")
     })?;
-    let before = rejected_before(&log, &place, &batch)?;
+    let before = rejected_before(&log, &history, &batch)?;
     before.iter().for_each(Rejected::complain);
     let next = format!(
         "strongroom disposition approve {} --to {} --officer ID --officer-key FILE",
@@ -129,29 +129,27 @@ impl Rejected {
 /// What officers said no to before, and stands in a batch again.
 pub(super) fn rejected_before(
     log: &Log,
-    place: &Place,
+    history: &History,
     batch: &Batch,
 ) -> Result<Vec<Rejected>, Failure> {
     let (store, covered) = (&**log.store(), log.covered());
-    let (state, found) = dossiers(store, &*place.keys()?, covered)?;
-    let now = log.now()?;
     let mut rejected = Vec::new();
-    for dossier in &found {
-        let standing = dossier.standing(&state, now);
-        let (Standing::Rejected { .. }, Some(EntryKind::DispositionOrder(before))) =
-            (&standing, &dossier.kind)
-        else {
+    for one in history.reviewed(store, covered, log.now()?)? {
+        let (Standing::Rejected { .. }, Some(before)) = (&one.standing, one.order()) else {
             continue;
         };
-        let list = match read_list(store, covered, before.list) {
-            // Of a list that is gone nobody can say which segments it had.
-            Err(LogError::Damaged { .. }) => continue,
-            list => list?,
+        let Some(list) = find_list(store, covered, before.list)? else {
+            let message = format!(
+                "the list of batch `{}`, which an officer said no to, is missing or damaged: whether segments of this batch stood in it is not known",
+                before.order
+            );
+            output::complain(&message, None);
+            continue;
         };
         let again = batch.segments.iter().filter(|segment| list.contains(&segment.id)).count();
         if again > 0 {
             let segments = u64::try_from(again).unwrap_or(u64::MAX);
-            let why = standing.why().unwrap_or_default();
+            let why = one.standing.why().unwrap_or_default();
             rejected.push(Rejected { order: before.order.clone(), segments, why });
         }
     }

@@ -128,7 +128,7 @@ impl Desk<'_> {
             );
             return Err(Failure::input(message, "propose again when the grace is nearly over"));
         }
-        rejected_before(log, place, batch)?.iter().for_each(Rejected::complain);
+        rejected_before(log, history, batch)?.iter().for_each(Rejected::complain);
         let mut act = Act { log, place, kind: &kind, machine };
         let done = signing.approve(&mut act, reason, |log| {
             if !signing.json {

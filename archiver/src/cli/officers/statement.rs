@@ -44,7 +44,7 @@ impl Words {
             EntryKind::OfficerAct(act) => words.review(log, keys, act),
             _ => words.unreadable.push(format!("no officer signs `{}`", kind.as_str())),
         }
-        if let Some(until) = crate::act::dossier::expires_at(kind) {
+        if let Some(until) = kind.expires_at() {
             words.add("counts", format!("until {until}"));
         }
         Ok(words)
@@ -183,7 +183,7 @@ impl Words {
                 self.add(name, output::counted(count, "segment", "segments"));
                 list.as_slice().iter().for_each(|id| self.add("", id.to_string()));
             }
-            Err(LogError::Damaged { object, detail }) => {
+            Err(LogError::Derived { object, detail }) => {
                 self.unreadable.push(format!("the list of segments `{object}`: {detail}"));
             }
             Err(error) => return Err(error.into()),

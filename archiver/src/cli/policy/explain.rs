@@ -20,7 +20,7 @@ use crate::cli::cat::{find_origin, no_generation, segment_id};
 use crate::cli::target::{Place, Target};
 use crate::cli::{EXIT_DONE, Failure, Machine, output};
 use crate::facts::{Entered, Source};
-use crate::log::{Keyring, Sealed, timestamp};
+use crate::log::{Keyring, Sealed};
 use crate::policies::Policies;
 use crate::read::{ReadError, segments_of};
 use crate::store::ObjectKey;
@@ -139,16 +139,16 @@ fn segment(arguments: &Arguments, machine: &Machine) -> Result<u8, Failure> {
     place.key()?;
     let (store, keys) = (place.store_read_only(machine)?, place.keys()?);
     let keyring = Arc::new(Keyring::new(Arc::clone(&store), Arc::clone(&keys)));
-    let entered = Entered::read(&*store, &keys, keyring.covered())?;
+    let from = Source { store: &*store, covered: keyring.covered() };
     let at = arguments.at.map_or_else(|| store.now(), Ok)?;
-    let seal = find(arguments, &keyring, &entered)?;
-    if let Some((sealed, _)) =
-        entered.seal(&seal.segment_id).filter(|(sealed, _)| timestamp(*sealed) > at)
-    {
-        let message = format!("segment {} was sealed at {sealed}, after {at}", seal.segment_id);
-        return Err(Failure::input(message, "give a later `--at`"));
+    let entered = Entered::read(from, &keys, at)?;
+    for batch in entered.lost() {
+        let message = format!(
+            "statement or list of batch sha256:{batch} is missing or damaged: whether the segment stands in it is not known"
+        );
+        output::complain(&message, Some("put back what is missing from a copy"));
     }
-    let from = Source { store: &*store, covered: keyring.covered(), at };
+    let seal = find(arguments, &keyring, &entered)?;
     let known = policies(&place, from, &entered, seal)?;
     let labels = known.labels_of(&seal.stream);
     let facts_found = entered.facts(from, seal, &labels, lock_until(from, seal)?)?;
@@ -172,8 +172,15 @@ fn find<'a>(
     let Some(origin) = &arguments.origin else {
         let name = arguments.segment.as_deref().unwrap_or_default();
         let id = segment_id(name)?;
-        let found = entered.seal(&id).map(|(_, seal)| seal);
-        return Ok(found.ok_or_else(|| ReadError::NoSegment(id.to_string()))?);
+        let missing = || match arguments.at {
+            None => ReadError::NoSegment(id.to_string()).into(),
+            Some(at) => {
+                let next =
+                    "give a later `--at`; `strongroom status --segments` lists what there is";
+                Failure::input(format!("no segment `{id}` was sealed by {at}"), next)
+            }
+        };
+        return entered.seal(&id).ok_or_else(missing);
     };
     let stream = arguments.stream.as_deref();
     let (handle, newest) = find_origin(keyring, &entered.seals, origin, stream)?;
