@@ -103,6 +103,9 @@ impl Entered {
         record.insert("event_time", seal.event_time.map(times));
         record.insert("receive_time", times(seal.receive_time));
         record.insert("lock_until", lock_until.map(text));
+        let extended = self.state().extended_until();
+        let settling = extended.map_or(seal.settle_until, |until| until.max(seal.settle_until));
+        record.insert("settle_until", text(timestamp(settling)));
         record.insert("stage", self.stage(id));
         let (policies, catalogues) = self.policies(from)?;
         Ok(object([

@@ -19,7 +19,7 @@ use strongroom_crypto::state::LiveSegment;
 use strongroom_crypto::time::Instant;
 
 use crate::log::{Log, LogError, instant, timestamp};
-use crate::policies::Policies;
+use crate::policies::{About, Policies};
 use crate::prices::{DEFAULT_STORAGE_CLASS, Money, PriceError, Prices};
 use crate::store::{LockMode, ObjectKey};
 use crate::sweep::Reach;
@@ -324,11 +324,12 @@ impl StreamPlan {
             return Ok(());
         };
         self.latest = self.latest.max(Some(until));
+        let settling = policies.settle_until(&About::from(segment));
         match lock {
-            Some(lock) if lock.until > until => {
+            Some(lock) if lock.until > until.max(settling) => {
                 self.locked_beyond_schedule.add(segment);
             }
-            Some(lock) if lock.until == until => self.unchanged.add(segment),
+            Some(lock) if lock.until >= until => self.unchanged.add(segment),
             lock => {
                 self.extended.add(segment);
                 if lock.is_some_and(|lock| lock.mode == LockMode::Compliance) {

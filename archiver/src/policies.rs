@@ -73,6 +73,8 @@ pub struct Policies {
     schedule: Schedule,
     clocks: Clocks,
     labels: Labels,
+    /// Until when runs have moved settling locks on.
+    extended_until: Option<Instant>,
 }
 
 impl Policies {
@@ -129,8 +131,8 @@ impl Policies {
             let one = Dated::new(policy, record.policy, catalogue, approved);
             dated.push(one.map_err(|error| unusable(record, error.to_string()))?);
         }
-        let clocks = clocks(state);
-        Ok(Self { schedule: Schedule::new(dated), clocks, labels })
+        let (clocks, extended_until) = (clocks(state), state.extended_until());
+        Ok(Self { schedule: Schedule::new(dated), clocks, labels, extended_until })
     }
 
     /// The same by all that was ever recorded of clocks, in the log's order, and not by what is known
@@ -191,9 +193,17 @@ impl Policies {
             event_time: about.event_time.map(times),
             receive_time: times(about.receive_time),
             lock_until,
+            settle_until: Some(self.settle_until(about)),
             stage,
         };
         decide(&facts, &self.schedule_for(about.stream), holds, &self.clocks, now)
+    }
+
+    /// When the settling lock of a segment ends, which runs may have moved on.
+    pub fn settle_until(&self, about: &About<'_>) -> Timestamp {
+        timestamp(
+            self.extended_until.map_or(about.settle_until, |until| until.max(about.settle_until)),
+        )
     }
 
     /// The policies that can be judged for a stream: none, where one of them asks for labels of a
@@ -236,6 +246,7 @@ impl Policies {
             event_time,
             receive_time,
             lock_until: None,
+            settle_until: None,
             stage: Stage::Live,
         };
         let schedule = self.schedule_for(stream);
@@ -308,19 +319,31 @@ pub struct About<'a> {
     pub event_time: Option<TimeRange>,
     /// When they were received.
     pub receive_time: TimeRange,
+    /// When the lock ends that it was born with.
+    pub settle_until: Instant,
 }
 
 impl<'a> From<&'a LiveSegment> for About<'a> {
     fn from(segment: &'a LiveSegment) -> Self {
-        let LiveSegment { stream, event_time, receive_time, .. } = segment;
-        Self { stream, event_time: *event_time, receive_time: *receive_time }
+        let LiveSegment { stream, event_time, receive_time, settle_until, .. } = segment;
+        Self {
+            stream,
+            event_time: *event_time,
+            receive_time: *receive_time,
+            settle_until: *settle_until,
+        }
     }
 }
 
 impl<'a> From<&'a Seal> for About<'a> {
     fn from(seal: &'a Seal) -> Self {
-        let Seal { stream, event_time, receive_time, .. } = seal;
-        Self { stream, event_time: *event_time, receive_time: *receive_time }
+        let Seal { stream, event_time, receive_time, settle_until, .. } = seal;
+        Self {
+            stream,
+            event_time: *event_time,
+            receive_time: *receive_time,
+            settle_until: *settle_until,
+        }
     }
 }
 

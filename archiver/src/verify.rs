@@ -47,6 +47,10 @@ use inventory::Inventory;
 
 pub use crate::pool::Died;
 pub use keeping::{Keeping, MODE};
+pub use locks::Modes;
+
+/// How a detail begins that somebody has to see at once.
+pub const ALARM: &str = "ALARM: ";
 
 /// What to verify and with what.
 #[derive(Clone, Copy, Debug)]
@@ -148,6 +152,8 @@ pub struct Report {
     pub events: u64,
     /// How the segments are kept; none, if policies cannot be had or not all was looked at.
     pub keeping: Option<Keeping>,
+    /// In which modes objects are locked; none if not all was looked at.
+    pub modes: Option<Modes>,
     /// Whether the segments were to be opened.
     pub deep: bool,
     /// How far they were read.
@@ -199,7 +205,8 @@ pub fn verify(
     progress: &dyn Progress,
 ) -> Result<Report, VerifyError> {
     let covered = Covered::default();
-    let audit = Audit { store, covered, options, progress, findings: Mutex::default() };
+    let (modes, findings) = (locks::Counter::default(), Mutex::default());
+    let audit = Audit { store, covered, options, progress, modes, findings };
     if options.deep && options.keys.is_none() {
         return Err(VerifyError::NoKeys);
     }
@@ -240,6 +247,7 @@ impl Report {
             segments: 0,
             events: 0,
             keeping: None,
+            modes: None,
             deep,
             contents: Contents::Unread,
             interrupted: false,
@@ -258,6 +266,7 @@ impl Report {
             ("findings", array(self.findings.iter().map(Finding::to_json))),
             ("interrupted", self.interrupted.into()),
             ("keeping", self.keeping.map(Keeping::to_json).into()),
+            ("locks", self.modes.map(Modes::to_json).into()),
             ("log_open_sha256", self.log_open_sha256.map(text).into()),
             ("log_size", self.log_size.into()),
             ("root", self.root.map(text).into()),
@@ -313,6 +322,7 @@ struct Audit<'a> {
     covered: Covered,
     options: &'a Options<'a>,
     progress: &'a dyn Progress,
+    modes: locks::Counter,
     findings: Mutex<Vec<Finding>>,
 }
 
@@ -393,6 +403,7 @@ impl Audit<'_> {
         seal::orphans(self, &inventory, &fold);
         disposition::check(self, &inventory, &fold, &dates)?;
         report.keeping = seal::check_all(self, &inventory, &fold, &dates)?;
+        report.modes = Some(self.modes.modes(&fold));
         report.contents = if self.options.deep { Contents::Opened } else { Contents::Hashed };
         Ok(())
     }

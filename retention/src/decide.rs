@@ -142,7 +142,9 @@ impl Lock {
 
     fn beyond(&self, facts: &Facts, evaluation: &Evaluation<'_>) -> Option<LockedBeyond> {
         let wanted = evaluation.keep.instant()?.max(self.until.unwrap_or(Timestamp::MIN));
-        let until = facts.lock_until.filter(|until| *until > wanted)?;
+        // A settling lock ends by itself.
+        let settled = facts.settle_until.unwrap_or(Timestamp::MIN);
+        let until = facts.lock_until.filter(|until| *until > wanted && *until > settled)?;
         let zone = &evaluation.rule.zone;
         let days = zone.date(wanted).until(zone.date(until)).map_or(0, |span| span.get_days());
         Some(LockedBeyond { until, days })

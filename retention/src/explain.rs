@@ -97,6 +97,7 @@ fn known(facts: &Facts) -> Value {
         ("event_time", facts.event_time.map(times).into()),
         ("receive_time", times(facts.receive_time)),
         ("lock_until", facts.lock_until.map(text).into()),
+        ("settle_until", facts.settle_until.map(text).into()),
         ("stage", facts.stage.as_str().into()),
         ("approval", approval),
     ])
@@ -195,10 +196,13 @@ impl Display for Explanation<'_> {
             writeln!(f, "deciding rule: {rule}")?;
         }
         let at = |at: Option<Timestamp>| at.map(|at| clock.at(at));
+        let settling = one.facts.settling(one.at);
+        let settling = settling.filter(|until| one.keep_until < KeepUntil::Until(*until));
         let lines = [
             ("must go by", at(one.must_go_by)),
             ("at hand until", one.fast_until.map(|end| clock.until(end))),
             ("lock until", at(one.lock_until)),
+            ("settling until", at(settling)),
             ("last hold released", at(one.holds.last_release)),
             ("eligible", at(one.eligible_at)),
             ("once approved, may be destroyed from", at(one.destroyable_from)),

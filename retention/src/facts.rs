@@ -23,8 +23,18 @@ pub struct Facts {
     pub receive_time: Times,
     /// The end of the lock that was seen.
     pub lock_until: Option<Timestamp>,
+    /// The end of its settling lock: no schedule asked for it.
+    pub settle_until: Option<Timestamp>,
     /// How far its disposition has come.
     pub stage: Stage,
+}
+
+impl Facts {
+    /// The end of its settling lock, where that is the lock that was seen, and is not over.
+    pub fn settling(&self, now: Timestamp) -> Option<Timestamp> {
+        let until = self.lock_until.filter(|until| *until > now)?;
+        self.settle_until.is_some_and(|settle| until <= settle).then_some(until)
+    }
 }
 
 /// From the first to the last of several instants.

@@ -40,6 +40,9 @@ fn every_step_of_a_disposal_is_explained() {
     for (at, expected) in &steps {
         assert_eq!(state(&scene, &segment, at), *expected, "{at}");
     }
+    scene.interrupt_at_deletion();
+    steps.push((now().to_string(), "DESTROYING"));
+    assert_eq!(state(&scene, &segment, &steps[3].0), "DESTROYING");
     scene.run(&["execute", "batch.json"]).expect(0);
     steps.push((now().to_string(), "DESTROYED"));
     // At each instant all is as it was then, but for the lock, which is gone with the segment.

@@ -47,7 +47,6 @@ fn life(kind: Kind) {
     scene.ground.must_not_shorten(&object, &version, now() + SignedDuration::from_secs(2));
 
     scene.set_policy(1, "P1Y");
-    scene.set_policy(2, "P3Y");
     scene.verify("PASS");
     abandon(&scene);
 
@@ -60,6 +59,7 @@ fn life(kind: Kind) {
     assert!(shown.stderr.contains("is under a hold"), "{}", shown.stderr);
     assert!(!scene.folder().join("batch.json").exists());
     release(&scene);
+    lengthen(&scene);
 
     refuse_by_an_officer(&scene);
     scene.propose();
@@ -143,6 +143,20 @@ fn refuse_by_an_officer(scene: &Scene) {
     let refused = scene.run_as("remove", &["disposition", "execute", "batch.json"]).expect(2);
     assert!(refused.stderr.contains("refused, recorded in entry"), "{}", refused.stderr);
     scene.verify("PASS");
+}
+
+/// Nothing but a longer policy keeps it, until one as short as before comes.
+fn lengthen(scene: &Scene) {
+    let id = scene.segment_id();
+    let explain = ["policy", "explain", "--json", "--segment", id.as_str()];
+    let kept = || scene.strongroom(&explain).expect(0).text("keep_until");
+    assert_eq!(kept(), "2021-03-04T00:00:00Z");
+    scene.set_policy(2, "P10Y");
+    assert_eq!(kept(), "2030-03-04T00:00:00Z");
+    scene.run(&["propose", "-o", "batch.json"]).expect(0);
+    assert!(!scene.folder().join("batch.json").exists());
+    scene.verify("PASS");
+    scene.set_policy(3, "P1Y");
 }
 
 /// While this machine's clock and the store's are over two minutes apart, nothing is ordered.

@@ -1,13 +1,16 @@
 //! Destruction by order, as officers and operators do it: on the command line, with keys of their own.
 
+mod agent;
 mod bucket;
 mod certificate;
 mod crash;
 mod explained;
 mod ground;
 mod keys;
+mod late;
 mod life;
 mod lost;
+mod random;
 mod reviews;
 mod scene;
 mod unattended;
@@ -87,6 +90,26 @@ fn what_two_officers_approve_is_destroyed_and_certified() {
     // What was certified to be gone and is there is a failure.
     std::fs::write(&object, b"back").unwrap();
     scene.verify("FAIL");
+}
+
+/// Scenario 11: what a longer policy came too late for was destroyed rightly.
+#[test]
+fn a_longer_policy_after_the_certificate_changes_nothing() {
+    let scene = Scene::new("longer");
+    scene.propose();
+    scene.approve("ada", "ada").expect(0);
+    scene.approve("ben", "ben").expect(0);
+    scene.run(&["execute", "batch.json"]).expect(0);
+    let (id, policy) = (scene.order(), scene.batch().policy);
+    let before = scene.run(&["verify", id.as_str()]).expect(0).stdout;
+    scene.set_policy(2, "P10Y");
+    let shown = scene.strongroom(&["policy", "show", "--json"]).expect(0);
+    assert_ne!(shown.text("in_force"), policy.to_string());
+    scene.verify("PASS");
+    let after = scene.run(&["verify", id.as_str()]).expect(0).stdout;
+    assert_eq!(after, before);
+    let certificate = String::from_utf8(after).unwrap();
+    assert!(certificate.contains(&policy.to_string()), "{certificate}");
 }
 
 #[test]

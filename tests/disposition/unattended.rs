@@ -7,18 +7,21 @@ use std::sync::Arc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use strongroom_archiver::act::enter;
 use strongroom_archiver::disposition::DispositionError;
 use strongroom_archiver::disposition::batch::Batch;
 use strongroom_archiver::disposition::dates::Premature;
 use strongroom_archiver::disposition::execute::{Clocks, carry_out, order};
+use strongroom_archiver::disposition::unattended::dispose;
 use strongroom_archiver::log::Log;
 use strongroom_archiver::policies::{Labels, Policies};
 use strongroom_archiver::store::file::FileStore;
 use strongroom_crypto::json::Value;
 use strongroom_crypto::keys::{KeyFile, Role};
 use strongroom_tests::clock::now;
+use strongroom_tests::entropy::Dice;
+use strongroom_tests::faulty_store::{FaultyStore, Point, Record};
 use strongroom_tests::officers::Officer;
 use strongroom_tests::policies::{PolicyText, today};
 use strongroom_tests::program::{Output, strongroom};
@@ -269,6 +272,37 @@ fn what_takes_officers_does_not_keep_the_rest_from_going() {
     bench.archive("brief", "c");
     bench.sweep_until("1", 1);
     assert_eq!((bench.segments("brief"), bench.segments("reviewed")), (0, 2));
+}
+
+/// While two clocks are over two minutes apart, nobody's order is needed and none is given.
+#[test]
+fn what_is_pre_approved_waits_for_clocks_that_agree() {
+    let bench = Bench::new();
+    bench.archive("brief", "a");
+    let keys = fs::read_to_string(bench.path().join("archive.key")).unwrap();
+    let keys = Arc::new(KeyFile::parse(&keys).unwrap());
+    let (record, root) = (Record::default(), bench.path().join("archive"));
+    let mut dice = Dice::new(1, 2);
+    let store = FileStore::open(&root, Box::new(now), Dice::new(1, 3).into_closure()).unwrap();
+    let store = FaultyStore::recorded(store, Vec::new(), record.clone());
+    let mut log = Log::open(Arc::new(store), Arc::clone(&keys)).unwrap().on_duty(Role::Remove);
+    let policies =
+        Policies::load(&**log.store(), log.covered(), log.state(), Labels::new()).unwrap();
+    // Its lock is over.
+    sleep(Duration::from_secs(5));
+    let size = log.state().size();
+    let mut ahead = |local, store| {
+        let [local, store] = [local, store].map(|ahead| now() + SignedDuration::from_secs(ahead));
+        dispose(&mut log, &keys, &policies, Clocks { local, store }, 10, &mut dice)
+    };
+    for (local, store) in [(125, 0), (0, 125)] {
+        let refused = ahead(local, store).unwrap_err();
+        assert!(matches!(refused, DispositionError::Clock { .. }), "{refused}");
+    }
+    assert!(!record.reached().contains_key(&Point::Delete));
+    assert_eq!(ahead(60, 0).unwrap().carried_out.len(), 1);
+    assert!(record.reached().contains_key(&Point::Delete) && log.state().size() > size);
+    bench.verify();
 }
 
 #[test]

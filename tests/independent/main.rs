@@ -1,5 +1,5 @@
-//! Readers that nothing here wrote: the log by the code of Go's checksum database, segments by pyarrow. They must agree
-//! with what was archived, and must not agree with a copy that was tampered with.
+//! Readers that nothing here wrote: the log by the code of Go's checksum database, segments by pyarrow, the sample policy
+//! by a JSON schema. They must agree with what is right, and must not agree with a copy that was tampered with.
 //!
 //! `STRONGROOM_TEST_GO` and `STRONGROOM_TEST_GOPATH` name the first, `STRONGROOM_TEST_PYTHON` the second; `tests/run` sets
 //! them where they are installed.
@@ -247,5 +247,37 @@ fn segments_open_with_another_reader() {
             show(&format!("open_segment.py, {layout}, {name} altered"), &output);
             assert!(!output.status.success(), "{file} was altered and still opens");
         }
+    }
+}
+
+#[test]
+fn the_sample_policy_fits_its_schema() {
+    let Some(python) = env::var_os("STRONGROOM_TEST_PYTHON") else {
+        say("independent: check_policy.py was skipped, because STRONGROOM_TEST_PYTHON is not set");
+        return;
+    };
+    let retention = Path::new(env!("CARGO_MANIFEST_DIR")).join("../retention");
+    let policy = fs::read_to_string(retention.join("sample-policy.yaml")).unwrap();
+    let temp = TempDir::new("schema");
+    let path = temp.path().join("policy.yaml");
+    let check = |policy: &str| {
+        fs::write(&path, policy).unwrap();
+        let mut command = Command::new(&python);
+        command.arg(here().join("check_policy.py")).arg(retention.join("policy.schema.json"));
+        command.arg(&path).env("PYTHONDONTWRITEBYTECODE", "1").output().unwrap()
+    };
+    let output = check(&policy);
+    show("check_policy.py", &output);
+    assert!(output.status.success());
+    for (from, to, wrong) in [
+        ("schema: strongroom.policy/v1", "schema: strongroom.policy/v2", "$.schema: "),
+        ("\nstreams:", "\nstream:", "$: "),
+        ("  grace: ", "  grace: a", "$.defaults.grace: "),
+        ("  version: ", "  version: one", "$.metadata.version: "),
+        ("    match: ", "    matches: ", "$.streams[0]: "),
+    ] {
+        let output = check(&policy.replacen(from, to, 1));
+        let told = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.code() == Some(1) && told.contains(wrong), "{to}: {told}");
     }
 }

@@ -12,16 +12,20 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
 use strongroom_archiver::archive::{Silent, archive};
-use strongroom_archiver::log::{Keyring, Log};
-use strongroom_archiver::store::LockedStore;
+use strongroom_archiver::log::{Keyring, Log, walk};
+use strongroom_archiver::policies::{Labels, Policies};
 use strongroom_archiver::store::file::FileStore;
+use strongroom_archiver::store::{Covered, LockedStore};
+use strongroom_archiver::sweep::extend_overdue;
 use strongroom_crypto::Digest;
 use strongroom_crypto::json::{Value, object, parse, text};
 use strongroom_crypto::keys::KeyFile;
+use strongroom_crypto::name::Shard;
+use strongroom_crypto::time::Instant;
 use strongroom_tests::archive::{request, stream};
 use strongroom_tests::clock::now;
 use strongroom_tests::entropy::Dice;
-use strongroom_tests::faulty_store::{Fault, FaultyStore, Mode, Point};
+use strongroom_tests::faulty_store::{Fault, FaultyStore, Mode, Point, Record};
 use strongroom_tests::officers::Officer;
 use strongroom_tests::policies::PolicyText;
 use strongroom_tests::program::{Output, strongroom};
@@ -151,15 +155,24 @@ impl Office {
         strongroom(self.path(), &[arguments, &["--to", &to, "--key", "store.key"]].concat())
     }
 
+    /// The store as this process opens it.
+    fn store(&self) -> FileStore {
+        let root = self.path().join("store");
+        FileStore::open(&root, Box::new(now), Dice::new(5, 6).into_closure()).unwrap()
+    }
+
+    pub(crate) fn keys(&self) -> Arc<KeyFile> {
+        let text = fs::read_to_string(self.path().join("store.key")).unwrap();
+        Arc::new(KeyFile::parse(&text).unwrap())
+    }
+
     /// The same in a run whose credentials may set no date of a policy; what it warns of.
     pub(crate) fn archive_without_dates(&self, name: &str) -> Vec<String> {
         let path = self.path().join(format!("{name}.ndjson"));
         fs::write(&path, "{\"event\":\"undated\"}\n").unwrap();
-        let (root, keys) = (self.path().join("store"), self.path().join("store.key"));
-        let store = FileStore::open(&root, Box::new(now), Dice::new(5, 6).into_closure()).unwrap();
         let denied = Fault { point: Point::Lock, nth: 1, mode: Mode::Denied };
-        let store: Arc<dyn LockedStore> = Arc::new(FaultyStore::new(store, vec![denied]));
-        let keys = Arc::new(KeyFile::parse(&fs::read_to_string(keys).unwrap()).unwrap());
+        let store: Arc<dyn LockedStore> = Arc::new(FaultyStore::new(self.store(), vec![denied]));
+        let keys = self.keys();
         let mut log = Log::open(Arc::clone(&store), Arc::clone(&keys)).unwrap();
         let (keyring, go_on) = (Keyring::new(store, keys), AtomicBool::new(false));
         let request = request(vec![stream("app", &path, false)], 1_000);
@@ -188,9 +201,29 @@ impl Office {
         self.run(&["sweep", "--duty", "lock"]).expect(DONE);
     }
 
+    /// The same in this process; the objects whose locks it asked the store to move.
+    pub(crate) fn sweep_recorded(&self) -> Vec<String> {
+        let record = Record::default();
+        let store = FaultyStore::recorded(self.store(), Vec::new(), record.clone());
+        let mut log = Log::open(Arc::new(store), self.keys()).unwrap();
+        let policies =
+            Policies::load(&**log.store(), log.covered(), log.state(), Labels::new()).unwrap();
+        assert_eq!(extend_overdue(&mut log, &policies).unwrap(), []);
+        log.append(&[], Some(Shard::WHOLE), &mut Dice::new(7, 9)).unwrap();
+        record.extended().iter().map(ToString::to_string).collect()
+    }
+
+    /// Until when each segment is kept by its seal, in the order of the log.
+    pub(crate) fn retain_until(&self) -> Vec<Option<Timestamp>> {
+        let (_, seals) = walk(&self.store(), &self.keys(), &Covered::default()).unwrap();
+        let date = |until: Instant| until.to_string().parse().unwrap();
+        let dates = seals.iter().map(|sealed| sealed.seal.retain_until.map(date));
+        dates.collect()
+    }
+
     /// An officer says that the account was closed just now.
     pub(crate) fn close_account(&self) {
-        let at = in_minutes(0).to_string();
+        let at = now().to_string();
         let event = ["clock", "record", "--stream", "app", "--event", "account_closed"];
         let signed = ["--at", &at, "--officer", "ann", "--officer-key", "ann"];
         self.run(&[&event[..], &signed].concat()).expect(DONE);

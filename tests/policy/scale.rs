@@ -11,6 +11,8 @@ const FIXED: u64 = 39;
 const EACH: u64 = 5;
 /// One more tile is read where the log has 65,536 entries or more.
 const DEEPER: u64 = 1;
+/// A sweep may ask ten times, and six times for each segment that is due.
+const _: () = assert!(FIXED + EACH * RUN <= 10 + 6 * RUN);
 
 /// The cost of a sweep after one more run; none of these sizes makes a tile full.
 fn cost(mut archive: Sealed) -> Cost {

@@ -10,6 +10,8 @@ pub(crate) struct Stream {
     period: &'static str,
     /// Its periods count from the closing of an account.
     closing: bool,
+    /// What else starts the clock of the stream.
+    clock: Option<&'static str>,
     /// Old events count from their own time.
     backfill: bool,
     zone: &'static str,
@@ -35,6 +37,7 @@ impl Stream {
             lock: "compliance",
             period,
             closing: false,
+            clock: None,
             backfill: false,
             zone,
             matches,
@@ -45,7 +48,17 @@ impl Stream {
 
 impl Stream {
     pub(crate) fn backfilled(period: &'static str) -> Self {
-        Self { backfill: true, ..Self::governance(period) }
+        Self::governance(period).moved()
+    }
+
+    /// Old events were moved here from elsewhere.
+    pub(crate) fn moved(self) -> Self {
+        Self { backfill: true, ..self }
+    }
+
+    /// Another event starts the clock of the stream.
+    pub(crate) fn since(self, clock: &'static str) -> Self {
+        Self { clock: Some(clock), ..self }
     }
 
     /// Whose dates count.
@@ -72,7 +85,8 @@ impl Stream {
 /// The streams of a policy, each kept by one rule.
 pub(crate) fn streams_text(streams: &[Stream]) -> String {
     let mut policy = String::new();
-    for Stream { id, lock, period, closing, backfill, zone, matches, also } in streams {
+    for Stream { id, lock, period, closing, clock: since, backfill, zone, matches, also } in streams
+    {
         let (clock, citation) = if *closing {
             ("{event: account_closed}", "{reg: us-sec-17a-4-c}".to_owned())
         } else {
@@ -80,6 +94,7 @@ pub(crate) fn streams_text(streams: &[Stream]) -> String {
             let set = format!("set_min: {period}, rationale: as the test says");
             ("event_time", format!("{{{reg}, {set}}}"))
         };
+        let clock = since.unwrap_or(clock);
         write!(
             policy,
             "  - id: {id}\n    title: Events of an application\n    record_class: app\n    \
@@ -87,12 +102,12 @@ pub(crate) fn streams_text(streams: &[Stream]) -> String {
              lock: {lock}\n    citations:\n      - {citation}\n"
         )
         .unwrap();
+        if let Some(also) = also {
+            writeln!(policy, "      - {also}").unwrap();
+        }
         if *backfill {
             let counts = "received_before: 2100-01-01, count_from: event_time";
             writeln!(policy, "    backfill: {{{counts}, rationale: moved here}}").unwrap();
-        }
-        if let Some(also) = also {
-            writeln!(policy, "      - {also}").unwrap();
         }
     }
     policy

@@ -13,8 +13,11 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
+use strongroom_archiver::store::file::FileStore;
+use strongroom_archiver::store::{Lock, LockedStore as _, ObjectKey};
 use strongroom_crypto::json::Value;
 use strongroom_tests::clock::now;
+use strongroom_tests::entropy::Dice;
 
 use scene::{Scene, assert_row, member, number, plain, rows};
 
@@ -62,11 +65,11 @@ fn retention_says_what_is_kept_until_when_and_what_stands_in_the_way() {
             ("newest_event", "2020-03-03T10:00:00.000Z"),
             ("keep_until_first", "2021-03-04T00:00:00.000Z"),
             ("keep_until_last", "2021-03-04T00:00:00.000Z"),
-            // Its period is over, its lock is not.
+            // Its period is over, its settling lock is not.
             ("retain", "1"),
             ("eligible", "0"),
-            ("locked_beyond_schedule", "1"),
-            ("locked_beyond_until", &lock_ends),
+            ("locked_beyond_schedule", "0"),
+            ("locked_beyond_until", ""),
             ("mode_below_policy", "0"),
             ("overdue", "0"),
             ("missing", "0"),
@@ -104,6 +107,22 @@ fn retention_says_what_is_kept_until_when_and_what_stands_in_the_way() {
     let early = scene.run(&["report", "retention", "--at", &before.to_string()]).expect(2);
     assert!(early.stderr.contains("the archive was begun"), "{}", early.stderr);
     assert_eq!(scene.files(), files, "a report changed the archive");
+}
+
+#[test]
+fn a_lock_that_was_moved_on_without_need_is_beyond_schedule() {
+    let scene = archive("report-beyond");
+    let (root, entropy) = (scene.folder().join("archive"), Dice::new(1, 1).into_closure());
+    let store = FileStore::open(&root, Box::new(now), entropy).unwrap();
+    let key = ObjectKey::new(plain(&scene.segments("trail")[0]["object"])).unwrap();
+    let head = store.head(&key, None).unwrap().unwrap();
+    let settling = head.lock.unwrap();
+    let lock = Lock { until: settling.until + SignedDuration::from_mins(1), ..settling };
+    store.extend_lock(&key, &head.version, lock).unwrap();
+    let row = scene.report(&["report", "retention"], now()).row("stream", "trail").clone();
+    assert_row(&row, &[("locked_beyond_schedule", "1"), ("retain", "1")]);
+    let until: Timestamp = plain(&row["locked_beyond_until"]).parse().unwrap();
+    assert_eq!(until, lock.until);
 }
 
 #[test]

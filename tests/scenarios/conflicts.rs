@@ -27,26 +27,30 @@ fn scenario_12_check_refuses_what_cannot_be_kept() {
     );
 }
 
-/// What passes the check, because both periods might start on one day, and crosses for this record: the purpose ended
-/// three years before it was made.
+/// What passes the check, because both periods might start on one day, and crosses for this record: its account was
+/// closed three years after its purpose ended.
 #[test]
 fn scenario_12_history_may_force_it() {
+    const ACCOUNTS: &str = "us-sec-17a-4-c";
+    const KEEP: &str = "2035-05-04T22:00:00Z";
+    const GO: &str = "2033-05-04T22:00:00Z";
     let decision =
         ", decision: {code: C3, resolve: keep, approved_by: [dpo, legal], review_by: 2999-12-31}";
-    let plan = Plan::new("Europe/Paris", &[NYDFS, &limited("P4Y", decision)]);
+    let plan = Plan::new("Europe/Paris", &[ACCOUNTS, &limited("P7Y", decision)]);
     let plan = plan.with("clock: event_time", "clock: {event: purpose_ended}");
     let mut scene = Scene::under(EVENT, &plan);
-    scene.clock("purpose_ended", "2023-05-04T06:00:00Z", "2026-05-04T08:00:00Z");
-    let before = scene.decide("2027-05-04T21:59:59Z");
+    scene.clock("purpose_ended", EVENT, "2026-05-04T08:00:00Z");
+    scene.clock("account_closed", "2029-05-04T06:00:00Z", "2029-05-04T08:00:00Z");
+    let before = scene.decide("2033-05-04T21:59:59Z");
     before.stands("RETAIN", &["BLOCKED"]).says(&[("keep_until", KEEP), ("must_go_by", GO)]);
     let after = scene.decide(GO);
     after.stands("RETAIN", &["BLOCKED", "OVERDUE"]);
-    after.says(&[("keep_until", KEEP), ("must_go_by", GO), ("deciding_rule", NYDFS)]);
+    after.says(&[("keep_until", KEEP), ("must_go_by", GO), ("deciding_rule", ACCOUNTS)]);
     after.says(&[("eligible_at", KEEP), ("lock_until", KEEP)]);
-    assert_eq!(after.rule(GDPR).notes(), [format!("C1 {NYDFS}"), format!("C3 {NYDFS}")]);
+    assert_eq!(after.rule(GDPR).notes(), [format!("C1 {ACCOUNTS}"), format!("C3 {ACCOUNTS}")]);
     // Never by itself: an approval of that day is void.
-    scene.approved("2027-05-04T22:00:00Z", &plan);
-    scene.decide("2028-01-01T00:00:00Z").stands("RETAIN", &["BLOCKED", "OVERDUE"]);
+    scene.approved(GO, &plan);
+    scene.decide("2034-01-01T00:00:00Z").stands("RETAIN", &["BLOCKED", "OVERDUE"]);
     // Once the minimum is over nothing is in conflict, and it is late.
     scene.decide(KEEP).stands("IN_REVIEW", &["OVERDUE"]);
 }

@@ -6,7 +6,7 @@
 mod point;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard},
     thread,
     time::Duration,
@@ -76,6 +76,7 @@ pub struct Record(Arc<Mutex<Met>>);
 #[derive(Debug, Default)]
 struct Met {
     reached: BTreeMap<Point, u64>,
+    extended: BTreeSet<ObjectKey>,
     fired: Vec<Fault>,
 }
 
@@ -83,6 +84,11 @@ impl Record {
     /// How many changes were tried at each point.
     pub fn reached(&self) -> BTreeMap<Point, u64> {
         self.0.lock().unwrap().reached.clone()
+    }
+
+    /// The objects whose locks were to be moved.
+    pub fn extended(&self) -> BTreeSet<ObjectKey> {
+        self.0.lock().unwrap().extended.clone()
     }
 
     /// The faults that came about, in order.
@@ -219,7 +225,12 @@ impl<S: LockedStore> FaultyStore<S> {
             *nth += 1;
             *nth
         };
-        *self.record.0.lock().unwrap().reached.entry(point).or_default() += 1;
+        let mut met = self.record.0.lock().unwrap();
+        *met.reached.entry(point).or_default() += 1;
+        if let Change::Extend(key, ..) = &change {
+            met.extended.insert(key.clone());
+        }
+        drop(met);
         let failed = |may_be_stored| unavailable(&format!("fault at {point} {nth}"), may_be_stored);
         match self.planned(point, nth, false) {
             None | Some(Mode::Truncated { .. }) => change.apply(&self.inner),

@@ -7,7 +7,8 @@ use clap::Args;
 use strongroom_crypto::SegmentId;
 use strongroom_crypto::json::{Value, array, object, text};
 use strongroom_crypto::origin::OriginHandle;
-use strongroom_crypto::state::{LiveSegment, PolicyRecord, State};
+use strongroom_crypto::state::{PolicyRecord, State};
+use strongroom_retention::decision::Flag;
 
 use super::target::{Place, Target};
 use super::{EXIT_DONE, Failure, Machine, output};
@@ -60,6 +61,7 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
         };
         output::json(&object([
             ("archive_id", text(state.archive_id())),
+            ("blocked", retention.blocked.into()),
             ("bytes_segments", bytes.into()),
             ("checkpoint_size", size.into()),
             ("destroyed", gone.into()),
@@ -69,6 +71,7 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
             ("latest", text(state.latest())),
             ("log_open_sha256", text(state.log_open_sha256())),
             ("origins", origins),
+            ("overdue", retention.overdue.into()),
             ("policy", retention.policy.as_ref().map(describe_policy).into()),
             ("quarantined", quarantined.into()),
             ("segment_list", listed),
@@ -104,6 +107,10 @@ struct Retention {
     policy: Option<PolicyRecord>,
     /// How many live segments no policy speaks of: none is in force, or its streams are others.
     unclassified: u64,
+    /// How many a minimum keeps that crosses a maximum, and nobody decided.
+    blocked: u64,
+    /// How many a maximum wants gone that is over.
+    overdue: u64,
     /// The segments whose events lie too far ahead of their receipt.
     ahead: BTreeSet<SegmentId>,
 }
@@ -122,13 +129,20 @@ impl Retention {
             output::complain(&failure.message, Some(next));
             Policies::default()
         });
-        let governed = |segment: &LiveSegment| policies.decide(segment, &[], now).governed_by;
-        let without = state.segments().filter(|segment| governed(segment).is_none()).count();
+        let (mut unclassified, mut blocked, mut overdue) = (0, 0, 0);
+        for segment in state.segments() {
+            let decision = policies.decide(segment, &[], now);
+            unclassified += u64::from(decision.governed_by.is_none());
+            blocked += u64::from(decision.flags.contains(&Flag::Blocked));
+            overdue += u64::from(decision.flags.contains(&Flag::Overdue));
+        }
         let seals = seals.iter().map(|sealed| &sealed.seal);
         let ahead = seals.filter(|seal| is_quarantined(seal, policies.future_skew(seal.policy)));
         Ok(Self {
             policy: state.policy_in_force(instant(now)).cloned(),
-            unclassified: count_of(without),
+            unclassified,
+            blocked,
+            overdue,
             ahead: ahead.map(|seal| seal.segment_id).collect(),
         })
     }
@@ -147,6 +161,17 @@ impl Retention {
             output::line(format!(
                 "unclassified {segments}, under a rolling settling lock: `strongroom policy plan` shows of which streams"
             ))?;
+        }
+        for (count, flag, why) in [
+            (self.blocked, "blocked", "a minimum crosses a maximum, and nobody decided"),
+            (self.overdue, "overdue", "a maximum that binds is over"),
+        ] {
+            if count > 0 {
+                let segments = output::counted(count, "segment", "segments");
+                output::line(format!(
+                    "{flag:<11} {segments}: {why}: `strongroom report retention --segments` names them"
+                ))?;
+            }
         }
         Ok(())
     }

@@ -14,7 +14,8 @@ use super::target::{Place, Target};
 use super::{EXIT_DONE, EXIT_FINDING, Failure, Machine, output};
 use crate::log::{Keyring, LogError};
 use crate::verify::{
-    Contents, Finding, Keeping, MODE, Mark, Options, Report, Verdict, VerifyError, verify,
+    ALARM, Contents, Finding, Keeping, MODE, Mark, Modes, Options, Report, Verdict, VerifyError,
+    verify,
 };
 
 #[derive(Args, Debug)]
@@ -153,7 +154,9 @@ fn print(report: &Report) -> Result<(), Failure> {
         report.marked(mark).try_for_each(print_finding)?;
     }
     for mark in [Mark::Pending, Mark::Lapsed, Mark::Rebuildable, Mark::Info] {
-        print_locks(report, mark)?;
+        for alarms in [true, false] {
+            print_locks(report, mark, alarms)?;
+        }
         let is_mode = |finding: &&Finding| finding.check == MODE;
         let others = report.marked(mark).filter(|finding| finding.lock_until.is_none());
         others.filter(|finding| !is_mode(finding)).try_for_each(print_finding)?;
@@ -175,11 +178,26 @@ fn print(report: &Report) -> Result<(), Failure> {
     output::line(format!("log         {entries}, root {}", digest(report.root)))?;
     let (segments, events) = (output::count(report.segments), output::count(report.events));
     output::line(format!("segments    {segments}, {events} events"))?;
+    if let Some(modes) = report.modes {
+        output::line(format!("locks       {}", undoable(modes)))?;
+    }
     if let Some(kept) = report.keeping.map(keeping).filter(|kept| !kept.is_empty()) {
         output::line(format!("retention   {kept}"))?;
     }
     output::line(format!("verdict     {} ({})", report.verdict, manner(report)))?;
     Ok(())
+}
+
+/// Who could still undo the locks, and when that was last tried.
+fn undoable(modes: Modes) -> String {
+    let Modes { governance, compliance, attested } = modes;
+    let attested =
+        attested.map_or_else(|| "none".to_owned(), |(index, at)| format!("entry {index} of {at}"));
+    format!(
+        "{} GOVERNANCE (whoever may bypass them can undo them), {} COMPLIANCE; last attestation {attested}",
+        output::counted(governance, "object", "objects"),
+        output::count(compliance)
+    )
 }
 
 /// What a policy does not say, or cannot have.
@@ -189,6 +207,8 @@ fn keeping(keeping: Keeping) -> String {
         (keeping.labels_unknown, "of streams whose labels a policy asks for"),
         (keeping.mode_below_policy, "with locks of a mode below the policy's"),
         (keeping.locked_beyond_schedule, "locked beyond schedule"),
+        (keeping.blocked, "BLOCKED"),
+        (keeping.overdue, "OVERDUE"),
     ];
     let counts = counts.into_iter().filter(|(count, _)| *count > 0);
     let words = counts.map(|(count, what)| format!("{} {what}", output::count(count)));
@@ -204,9 +224,13 @@ fn print_row(mark: Mark, check: &str, object: &str, detail: &str) -> Result<(), 
     Ok(())
 }
 
-/// One line for all locks of a mark: an archive has as many as objects, and they end together.
-fn print_locks(report: &Report, mark: Mark) -> Result<(), Failure> {
-    let locks = || report.marked(mark).filter(|finding| finding.lock_until.is_some());
+/// One line for all locks of a mark, and one for those that alarm: an archive has as many as objects, and they end
+/// together.
+fn print_locks(report: &Report, mark: Mark, alarms: bool) -> Result<(), Failure> {
+    let is_of = |finding: &&Finding| {
+        finding.lock_until.is_some() && finding.detail.starts_with(ALARM) == alarms
+    };
+    let locks = || report.marked(mark).filter(is_of);
     let Some(first) = locks().next() else { return Ok(()) };
     let count = locks().count();
     if count == 1 {
@@ -216,10 +240,11 @@ fn print_locks(report: &Report, mark: Mark) -> Result<(), Failure> {
     let ends = ends().min().zip(ends().max());
     let (least, most) = ends.unwrap_or((Timestamp::MIN, Timestamp::MAX));
     let object = format!("{count} objects, first {}", first.object);
+    let alarm = if alarms { ALARM } else { "" };
     let detail = match mark {
         Mark::Lapsed => format!("locks ended by {most}: run `archive` to set them anew"),
         _ => format!(
-            "locks end from {least} on: run `archive` or `sweep --duty lock` to move them on"
+            "{alarm}locks end from {least} on: run `archive` or `sweep --duty lock` to move them on"
         ),
     };
     print_row(mark, first.check, &object, &detail)

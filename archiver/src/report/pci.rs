@@ -208,7 +208,7 @@ fn count(number: usize) -> Cell {
 /// Whether an event of now would be kept for 12 months; none if no date is known.
 fn keeps(archive: &AsOf<'_>, stream: &StreamName) -> Option<bool> {
     let now = TimeRange::new(archive.instant(), archive.instant())?;
-    let about = About { stream, event_time: Some(now), receive_time: now };
+    let about = About { stream, event_time: Some(now), receive_time: now, settle_until: now.max() };
     let decision = archive.policies.decide_about(&about, None, &Holds::default(), archive.at);
     let zone = decision.governed_by?.zone;
     let KeepUntil::Until(until) = decision.keep_until else { return None };

@@ -44,7 +44,10 @@ pub(super) fn set_dates(log: &mut Log, policies: &Policies) -> Result<Vec<Object
         .state()
         .segments()
         .any(|segment| is_news(segment) && policies.lacks_labels(&segment.stream));
-    let (mut moves, mut manifests, mut keys) = (Moves::default(), Vec::new(), Vec::new());
+    // What had a date before may be locked longer than is wanted now, and a lock is never asked to end earlier.
+    let dated = log.state().locked().is_some() && (before.is_none() || !told.is_empty());
+    let mut moves = Moves { dated, by_place: BTreeMap::new() };
+    let (mut manifests, mut keys) = (Vec::new(), Vec::new());
     let latest = of_segments(log, policies, &is_news, now, &mut |target| {
         match target.part {
             Part::Segment => moves.add(target.clone()),
@@ -86,25 +89,34 @@ fn move_manifest(log: &Log, target: &Target, missing: &mut Vec<ObjectKey>) -> Re
     move_on(log, target, missing)
 }
 
-/// Segments whose locks are to be moved, by what their names begin with.
-#[derive(Default)]
-struct Moves(BTreeMap<String, Vec<Target>>);
+/// Locks of objects to move.
+struct Moves {
+    /// Some may have a date already: each is looked at first.
+    dated: bool,
+    /// By what their names begin with.
+    by_place: BTreeMap<String, Vec<Target>>,
+}
 
 impl Moves {
     fn add(&mut self, target: Target) {
         let key = target.key.as_str();
         let name = key.rfind('/').map_or(0, |slash| slash + 1);
         let place = key.get(..name + ID_DIGITS).unwrap_or(key).to_owned();
-        self.0.entry(place).or_default().push(target);
+        self.by_place.entry(place).or_default().push(target);
     }
 
     /// Lists what was uploaded in the same minute at once, and moves one lock after the other.
     fn carry_out(self, log: &Log, missing: &mut Vec<ObjectKey>) -> Result<(), LogError> {
-        for (place, targets) in self.0 {
+        for (place, targets) in self.by_place {
             let mut stored = versions(log, &[place.as_str()])?;
             for target in targets {
-                let listed = Some(stored.remove(&target.key).unwrap_or_default());
-                move_on(log, &Target { listed, ..target }, missing)?;
+                let found = stored.remove(&target.key).unwrap_or_default();
+                if self.dated && !found.is_empty() {
+                    let lock = Lock { mode: LockMode::Governance, until: target.until };
+                    extend(log, &target.key, &found, found.len() > 1, lock)?;
+                } else {
+                    move_on(log, &Target { listed: Some(found), ..target }, missing)?;
+                }
             }
         }
         Ok(())

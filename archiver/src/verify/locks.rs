@@ -1,7 +1,10 @@
 //! Locks: nothing that proves or opens a segment may go before the segment may.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use jiff::{SignedDuration, Timestamp};
 use strongroom_crypto::entry::Attested;
+use strongroom_crypto::json::{Value, object, text};
 use strongroom_crypto::manifest;
 use strongroom_crypto::name::{CheckName, Environment};
 use strongroom_crypto::time::Instant;
@@ -10,13 +13,62 @@ use strongroom_retention::Settling;
 use super::dates::Dates;
 use super::fold::Fold;
 use super::inventory::Inventory;
-use super::{Audit, Finding, Mark, VerifyError};
+use super::{ALARM, Audit, Finding, Mark, VerifyError};
 use crate::log::{checkpoint_key, claim_key, tile_key, timestamp};
 use crate::pool;
-use crate::store::{Head, LOCK_SLACK, ObjectKey, StoreError};
+use crate::store::{Head, LOCK_SLACK, LockMode, ObjectKey, StoreError};
 
 /// The name of the check.
 pub(super) const CHECK: &str = "lock";
+
+/// Who could still undo the locks that were looked at.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Modes {
+    /// Objects whose locks end early for whoever may bypass them.
+    pub governance: u64,
+    /// Objects whose locks nobody can undo.
+    pub compliance: u64,
+    /// The entry of the last attempt to break them, and its time.
+    pub attested: Option<(u64, Instant)>,
+}
+
+impl Modes {
+    pub(super) fn to_json(self) -> Value {
+        let attested =
+            self.attested.map(|(index, at)| object([("at", text(at)), ("entry", index.into())]));
+        object([
+            ("attested", attested.into()),
+            ("compliance", self.compliance.into()),
+            ("governance", self.governance.into()),
+        ])
+    }
+}
+
+/// Objects by the mode of their locks, counted by several threads.
+#[derive(Default)]
+pub(super) struct Counter {
+    governance: AtomicU64,
+    compliance: AtomicU64,
+}
+
+impl Counter {
+    fn add(&self, mode: LockMode) {
+        let count = match mode {
+            LockMode::Governance => &self.governance,
+            LockMode::Compliance => &self.compliance,
+        };
+        count.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// What was counted of an archive.
+    pub(super) fn modes(&self, fold: &Fold) -> Modes {
+        Modes {
+            governance: self.governance.load(Ordering::Relaxed),
+            compliance: self.compliance.load(Ordering::Relaxed),
+            attested: fold.attested.as_ref().map(|(index, at, _)| (*index, *at)),
+        }
+    }
+}
 
 /// What decides whether a lock is long enough.
 pub(super) struct Locks {
@@ -53,6 +105,9 @@ impl Locks {
         promised: Option<Promised>,
         date: Option<Timestamp>,
     ) {
+        if let Some(lock) = head.lock {
+            audit.modes.add(lock.mode);
+        }
         let Some((result, detail)) = self.judge(head, promised, date) else { return };
         audit.add(Finding {
             check: CHECK,
@@ -115,9 +170,11 @@ impl Locks {
             );
             return Some((Mark::Pending, detail));
         }
+        // In a test archive locks lapse, and none of it alarms.
+        let alarm = if self.environment == Environment::Production { ALARM } else { "" };
         self.settling.is_overdue(lock.until, self.now).then(|| {
             let detail = format!(
-                "its lock ends {}, in less than half the settling period: run `archive` or `sweep --duty lock` to move it on",
+                "{alarm}its lock ends {}, in less than half the settling period: run `archive` or `sweep --duty lock` to move it on",
                 lock.until
             );
             (Mark::Pending, detail)

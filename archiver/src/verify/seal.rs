@@ -55,7 +55,7 @@ pub(super) fn check_all(
         audit.progress.read(live.seal.bytes);
         Ok(())
     })?;
-    Ok(tally.finish())
+    Ok(tally.finish(audit))
 }
 
 /// What the entry says of the lock: the earlier of the two ends, because the later one is a later run's to set.

@@ -50,6 +50,7 @@ pub fn outline(dated: &Dated, rule: &StreamRule, at: Timestamp) -> Outline {
         event_time: Some(Times::at(at)),
         receive_time: Times::at(at),
         lock_until: None,
+        settle_until: None,
         stage: Stage::Live,
     };
     let evaluate = |clocks: &Clocks| Evaluation::of(dated, rule, &facts, clocks, at);

@@ -147,6 +147,7 @@ impl Scene {
             event_time: Some(Times::at(at(event))),
             receive_time: Times::at(at(event)),
             lock_until: None,
+            settle_until: None,
             stage: Stage::Live,
         };
         let (schedule, clocks) = (Schedule::new(policies), Clocks::default());

@@ -9,6 +9,7 @@
 //!   event_time: {min: 2026-11-20T12:00:00Z, max: 2026-11-20T12:05:00Z}   # optional; or one instant
 //!   receive_time: 2026-11-20T12:06:00Z            # or {min, max}
 //!   lock_until: 2032-11-21T05:00:00Z              # optional: the lock that was seen
+//!   settle_until: 2026-11-27T12:06:00Z            # optional: the end of its settling lock
 //!   stage: live                                   # optional: live, in_review, ordered, destroyed,
 //!                                                 # or {approved_at, policy: DIGEST}
 //! catalogues: [TEXT]                              # optional: texts that policies pin by digest
@@ -121,6 +122,7 @@ struct Record {
     event_time: Option<FileTimes>,
     receive_time: FileTimes,
     lock_until: Option<String>,
+    settle_until: Option<String>,
     stage: Option<FileStage>,
 }
 
@@ -220,6 +222,7 @@ impl Record {
             .map(|text| text.parse::<SegmentId>().map_err(|error| wrong("segment", text, error)));
         let event_time = self.event_time.as_ref().map(|times| times.times("event_time"));
         let lock_until = self.lock_until.as_ref().map(|text| instant("lock_until", text));
+        let settle_until = self.settle_until.as_ref().map(|text| instant("settle_until", text));
         Ok(Facts {
             segment: segment.transpose()?,
             stream,
@@ -227,6 +230,7 @@ impl Record {
             event_time: event_time.transpose()?,
             receive_time: self.receive_time.times("receive_time")?,
             lock_until: lock_until.transpose()?,
+            settle_until: settle_until.transpose()?,
             stage: self.stage.as_ref().map_or(Ok(Stage::Live), FileStage::stage)?,
         })
     }
@@ -341,6 +345,7 @@ record:
   event_time: {min: 2026-11-20T12:00:00Z, max: 2026-11-20T12:05:00Z}
   receive_time: 2026-11-20T12:06:00Z
   lock_until: 2032-11-21T05:00:00Z
+  settle_until: 2026-11-27T12:06:00Z
   stage: in_review
 holds:
   - {id: matter-a, placed: 2026-12-01T09:00:00Z, released: 2027-01-15T10:00:00Z}
@@ -367,6 +372,7 @@ clock_events:
         assert_eq!(read.facts.event_time, Some(times));
         assert_eq!(read.facts.receive_time, Times::at(at("2026-11-20T12:06:00Z")));
         assert_eq!(read.facts.lock_until, Some(at("2032-11-21T05:00:00Z")));
+        assert_eq!(read.facts.settle_until, Some(at("2026-11-27T12:06:00Z")));
         assert_eq!(read.facts.stage, Stage::InReview);
         assert_eq!(read.facts.labels["app"], "oms");
         assert_eq!(

@@ -55,6 +55,8 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
     }
     if state.policies().is_empty() {
         output::line("no policy: every segment is unclassified, under a rolling settling lock")?;
+    } else if in_force.is_none() {
+        output::line(format!("no policy was in force at {at}"))?;
     }
     for record in known(state.policies(), at) {
         output::line(format!(

@@ -1,6 +1,7 @@
 //! From eligible to destroyed.
 
 use super::*;
+use crate::explain::Explanation;
 
 fn scene() -> (Scene, Digest) {
     let scene = Scene::new("2025-01-10T00:00:00Z", policy("UTC", vec![cite("us-cjis-au-11")]));
@@ -69,5 +70,12 @@ fn nothing_goes_while_its_lock_stands() {
     let locked = scene.decide("2026-02-20T00:00:00Z");
     assert_eq!((locked.state, locked.eligible_at), (State::Retain, scene.facts.lock_until));
     assert_eq!(locked.locked_beyond_schedule.unwrap().days, 49);
+    // But for a settling lock, which ends by itself.
+    scene.facts.settle_until = Some(at("2026-03-01T05:59:59Z"));
+    assert!(scene.decide("2026-02-20T00:00:00Z").locked_beyond_schedule.is_some());
+    scene.facts.settle_until = scene.facts.lock_until;
+    let settling = scene.decide("2026-02-20T00:00:00Z");
+    assert_eq!((settling.state, settling.locked_beyond_schedule), (State::Retain, None));
+    assert!(Explanation(&settling).to_string().contains("settling until: 2026-03-01"));
     assert_eq!(scene.decide("2026-03-01T06:00:00Z").state, State::Eligible);
 }

@@ -27,6 +27,7 @@ fn decided(text: &str, stream: &str, made: &str, clocks: &Clocks, now: &str) -> 
         event_time: Some(made),
         receive_time: made,
         lock_until: None,
+        settle_until: None,
         stage: Stage::Live,
     };
     decide(&facts, &schedule(text), &Holds::default(), clocks, now.parse().unwrap())
