@@ -85,6 +85,8 @@ pub struct Report {
     pub bytes_stored: u64,
     /// Claimed segments.
     pub segments: u64,
+    /// Those of them whose events span more than the policy wants.
+    pub over_max_span: u64,
     /// Files that could not be read, each with what to do.
     pub failures: Vec<Unread>,
     /// Globs that matched no file.
@@ -430,5 +432,6 @@ impl Report {
         self.bytes_raw += gain.bytes_raw;
         self.bytes_stored += gain.bytes_stored;
         self.segments += gain.segments;
+        self.over_max_span += gain.over_max_span;
     }
 }

@@ -3,9 +3,9 @@
 //! A segment holds one UTC day of one stream, as far as that is possible: within an origin records have to be sealed in the
 //! order of their offsets, because the log accepts a range only where the one before it ends. So the open segments of a stream
 //! stand in a row, an origin only ever moves forward in it, and they are claimed in that order. Events that lie too far ahead
-//! of their receipt have segments of their own in it.
+//! of their receipt have segments of their own in it. A policy may want segments to span less than that.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use jiff::SignedDuration;
 use strongroom_crypto::time::Instant;
@@ -21,6 +21,9 @@ const LATE_DAYS: i64 = 7;
 /// How often an origin leaves its segment in a run for one of events ahead of their receipt: each time costs two segments.
 /// What comes later stays among the others, and retention counts all of those from the latest time that it believes.
 const MAX_EXCURSIONS: u32 = 8;
+/// How often an origin is given a new segment in a run for times that it has left: each time costs two segments. What comes
+/// later stays with the others, whose segment then spans more than the policy wants, and is counted.
+const MAX_RETURNS: u32 = 64;
 const DAY_US: i64 = 86_400_000_000;
 /// Ranges of one segment: its claim has to stay below 1 MiB.
 const MAX_RANGES: usize = 1_000;
@@ -32,8 +35,10 @@ const MAX_TAIL_BYTES: usize = 64 << 20;
 pub enum Day {
     /// Days since 1970.
     Of(i64),
-    /// Days long past with few events each.
-    Late,
+    /// A part of that day: of which number since 1970, if all are as long as the policy wants.
+    Part(i64, i64),
+    /// Days long past with few events each: which of the spans that the policy wants since 1970, 0 without a policy.
+    Late(i64),
     /// Further ahead of the receipt than an event may be.
     Ahead,
 }
@@ -49,6 +54,10 @@ pub struct Placed {
     pub segment: OpenSegment,
     /// Its events that lie too far ahead of their receipt.
     pub ahead: u64,
+    /// When the first and the last of its other events happened, but for those that stay with them all the same.
+    span: Option<(i64, i64)>,
+    /// It spans more than the policy wants.
+    pub over: bool,
 }
 
 /// The open segments of one stream.
@@ -57,6 +66,8 @@ pub struct Row {
     received_us: i64,
     received_day: i64,
     skew: SignedDuration,
+    /// How much time may lie between the events of a segment, if a policy says so.
+    max_span_us: Option<i64>,
     open: Vec<Placed>,
     next: u64,
     /// Events seen of each long past day.
@@ -64,12 +75,16 @@ pub struct Row {
 }
 
 /// An origin's way along the row.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Way {
     /// The segment that took its last record.
     current: Option<u64>,
     /// How often it has left the others for a segment of events ahead.
     excursions: u32,
+    /// The days that it has had segments of, if a policy bounds what they span.
+    visited: HashSet<Day>,
+    /// How often it was given another segment for one of them.
+    returns: u32,
 }
 
 impl Way {
@@ -79,22 +94,42 @@ impl Way {
     }
 }
 
+impl Placed {
+    /// The time that it spans if it takes one more event, if that is no more than it may.
+    fn span_with(&self, time_us: i64, max_us: Option<i64>) -> Option<(i64, i64)> {
+        let (least, most) = self.span.unwrap_or((time_us, time_us));
+        let (least, most) = (least.min(time_us), most.max(time_us));
+        max_us.is_none_or(|max| most.saturating_sub(least) <= max).then_some((least, most))
+    }
+}
+
 impl Row {
-    /// An empty row for records received at a time in µs since 1970, whose events may lie so far ahead of it.
-    pub fn new(received_us: i64, skew: SignedDuration) -> Self {
+    /// An empty row for records received at a time in µs since 1970, whose events may lie so far ahead of it and span so much
+    /// in a segment.
+    pub fn new(received_us: i64, skew: SignedDuration, max_span: Option<SignedDuration>) -> Self {
         let received_day = received_us.div_euclid(DAY_US);
-        Self { received_us, received_day, skew, open: Vec::new(), next: 0, past: HashMap::new() }
+        let max_span_us = max_span.map(|span| i64::try_from(span.as_micros()).unwrap_or(i64::MAX));
+        let max_span_us = max_span_us.map(|span| span.max(1));
+        let (open, past) = (Vec::new(), HashMap::new());
+        Self { received_us, received_day, skew, max_span_us, open, next: 0, past }
     }
 
     /// The day that files an event of a time.
     fn day(&mut self, time_us: i64) -> Day {
         let day = time_us.div_euclid(DAY_US);
-        if day >= self.received_day - LATE_DAYS {
-            return Day::Of(day);
+        let nth = self.max_span_us.map_or(0, |span| time_us.div_euclid(span));
+        let of = match self.max_span_us {
+            Some(span) if span < DAY_US => Day::Part(day, nth),
+            _ => Day::Of(day),
+        };
+        // Nothing can share a segment that spans no more than a day.
+        let alone = self.max_span_us.is_some_and(|span| span <= DAY_US);
+        if alone || day >= self.received_day - LATE_DAYS {
+            return of;
         }
         let seen = self.past.entry(day).or_default();
         *seen += 1;
-        if *seen > WORTHWHILE_ROWS { Day::Of(day) } else { Day::Late }
+        if *seen > WORTHWHILE_ROWS { of } else { Day::Late(nth) }
     }
 
     /// Finds the segment for an event of `time_us`; `open` makes a new one.
@@ -124,27 +159,59 @@ impl Row {
             None => unsaid,
         };
         way.excursions += u32::from(leaves && day == Day::Ahead);
+        let believed = time_us.filter(|_| !is_ahead);
+        let place = if let Some(place) = self.find(way, here, day, believed) {
+            place
+        } else {
+            way.returns += u32::from(way.visited.contains(&day));
+            let segment = open(day)?;
+            self.open.push(Placed {
+                order: self.next,
+                day,
+                segment,
+                ahead: 0,
+                span: None,
+                over: false,
+            });
+            self.next += 1;
+            self.open.len() - 1
+        };
+        // INVARIANT: `place` was found or pushed just now.
+        #[expect(clippy::indexing_slicing, reason = "the place was found or made above")]
+        let placed = &mut self.open[place];
+        if self.max_span_us.is_some() && way.current != Some(placed.order) {
+            way.visited.insert(placed.day);
+        }
+        way.current = Some(placed.order);
+        placed.ahead += u64::from(is_ahead);
+        if let Some(time) = believed {
+            match placed.span_with(time, self.max_span_us) {
+                // What stays with the others must not keep them from each other.
+                None => placed.over = true,
+                span => placed.span = span,
+            }
+        }
+        Ok(placed)
+    }
+
+    /// The open segment for an event of a day on an origin's way, if it needs no new one.
+    fn find(&self, way: &Way, here: Option<Day>, day: Day, time_us: Option<i64>) -> Option<usize> {
         let least = way.current.unwrap_or(0);
-        let found = self.open.iter().position(|placed| placed.day == day && placed.order >= least);
+        let fits = |placed: &Placed| {
+            time_us.is_none_or(|time| placed.span_with(time, self.max_span_us).is_some())
+        };
+        let of_day = |placed: &Placed| placed.day == day && placed.order >= least && fits(placed);
         let behind = self.open.iter().any(|placed| placed.day == day);
         // Neither joins the others for the sake of size.
         let apart = day == Day::Ahead || here == Some(Day::Ahead);
         let small = |p: &Placed| Some(p.order) == way.current && p.segment.rows() < WORTHWHILE_ROWS;
-        let stay = || self.open.iter().position(|placed| !apart && small(placed));
-        let place = if let Some(place) = found.or_else(|| if behind { stay() } else { None }) {
-            place
-        } else {
-            let segment = open(day)?;
-            self.open.push(Placed { order: self.next, day, segment, ahead: 0 });
-            self.next += 1;
-            self.open.len() - 1
-        };
-        way.current = self.open.get(place).map(|placed| placed.order);
-        // INVARIANT: `place` was found or pushed just now.
-        #[expect(clippy::indexing_slicing, reason = "the place was found or made above")]
-        let placed = &mut self.open[place];
-        placed.ahead += u64::from(is_ahead);
-        Ok(placed)
+        let stays = |placed: &Placed| behind && !apart && small(placed) && fits(placed);
+        let spent = way.returns >= MAX_RETURNS && way.visited.contains(&day) && day != Day::Ahead;
+        let any = |placed: &Placed| spent && placed.order >= least && placed.day != Day::Ahead;
+        let found = self.open.iter().position(of_day);
+        found
+            .or_else(|| self.open.iter().position(stays))
+            .or_else(|| self.open.iter().position(any))
     }
 
     /// The segment that took an origin's last record, if it is still open.
@@ -190,8 +257,8 @@ impl Row {
 /// The day that a segment is filed under.
 pub fn date(day: Day, received_day: i64) -> Instant {
     let day = match day {
-        Day::Of(day) => day,
-        Day::Late | Day::Ahead => received_day,
+        Day::Of(day) | Day::Part(day, _) => day,
+        Day::Late(_) | Day::Ahead => received_day,
     };
     let ms = day.saturating_mul(86_400_000);
     Instant::from_unix_ms(ms).unwrap_or(Instant::MIN)
@@ -216,13 +283,19 @@ mod tests {
 
     /// Which segments take events so far ahead of their receipt, in µs, one after the other.
     fn placed(skew: SignedDuration, ahead_us: &[Option<i64>]) -> Vec<(u64, Day)> {
-        let (mut row, mut way) = (Row::new(RECEIVED_US, skew), Way::default());
+        placed_under(Row::new(RECEIVED_US, skew, None), ahead_us).0
+    }
+
+    /// The same in a row, and how many segments span too much.
+    fn placed_under(mut row: Row, ahead_us: &[Option<i64>]) -> (Vec<(u64, Day)>, usize) {
+        let mut way = Way::default();
         let mut place = |ahead: &Option<i64>| {
             let time = ahead.map(|ahead| RECEIVED_US + ahead);
             let placed = row.place(&mut way, time, |_| Ok::<_, ()>(open())).unwrap();
             (placed.order, placed.day)
         };
-        ahead_us.iter().map(&mut place).collect()
+        let found = ahead_us.iter().map(&mut place).collect();
+        (found, row.open.iter().filter(|placed| placed.over).count())
     }
 
     #[test]
@@ -251,5 +324,43 @@ mod tests {
         let apart = found.iter().filter(|(_, day)| *day == Day::Ahead).count();
         assert_eq!(apart, usize::try_from(MAX_EXCURSIONS).unwrap());
         assert_eq!(found.last().unwrap().0, 2 * u64::from(MAX_EXCURSIONS));
+    }
+
+    /// How many segments events take under a policy, so many hours before their receipt, and how many of them span too much.
+    fn segments(hours: i64, before: impl IntoIterator<Item = i64>) -> (u64, usize) {
+        let (skew, span) = (SignedDuration::from_mins(5), SignedDuration::from_hours(hours));
+        let times: Vec<_> = before.into_iter().map(|hours| Some(-hours * 60 * MINUTE_US)).collect();
+        let (found, over) = placed_under(Row::new(RECEIVED_US, skew, Some(span)), &times);
+        (found.iter().map(|(order, _)| order + 1).max().unwrap_or(0), over)
+    }
+
+    #[test]
+    fn a_segment_spans_no_more_than_the_policy_wants() {
+        // Forwards or backwards: a segment for each day with events, or for as many days as may share one.
+        let years: Vec<i64> = (1..366).map(|tenth| tenth * 240).collect();
+        assert_eq!(segments(24, years.iter().rev().copied()), (365, 0));
+        assert_eq!(segments(24, years.iter().copied()), (365, 0));
+        let (months, over) = segments(744, years.iter().copied());
+        assert!((115..=120).contains(&months) && over == 0, "{months}, {over}");
+        // The hours of a day.
+        assert_eq!(segments(1, (0..12).rev()), (12, 0));
+        assert_eq!(segments(24, (0..12).rev()), (1, 0));
+        // Without a policy they share one.
+        let skew = SignedDuration::from_mins(5);
+        let times: Vec<_> = years.iter().map(|hours| Some(-hours * 60 * MINUTE_US)).collect();
+        let (found, over) = placed_under(Row::new(RECEIVED_US, skew, None), &times);
+        assert!(found.iter().all(|found| *found == (0, Day::Late(0))) && over == 0);
+    }
+
+    #[test]
+    fn a_source_that_goes_back_time_and_again_does_not_cost_a_segment_each_time() {
+        let (found, over) = segments(24, [2_400, 240].repeat(500));
+        assert_eq!((found, over), (2 + u64::from(MAX_RETURNS), 1));
+        // Times that it was not at before still get segments of their own.
+        let later = [2_400, 240].repeat(500).into_iter().chain([480, 4_800]);
+        assert_eq!(segments(24, later), (4 + u64::from(MAX_RETURNS), 1));
+        // A little to and fro at midnight fits into one.
+        assert_eq!(segments(24, [13, 11].repeat(100)), (2, 0));
+        assert_eq!(segments(24, [39, 36, 38, 13]), (3, 0));
     }
 }

@@ -16,6 +16,7 @@ mod quickstart;
 mod report;
 mod signing;
 mod status;
+mod stream;
 mod sweep;
 mod target;
 mod verify;

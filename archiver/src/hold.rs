@@ -7,7 +7,7 @@ mod scope;
 mod search;
 
 pub use scope::{Collateral, Matching, Matter, Scope};
-pub use search::{Found, Search};
+pub use search::{Found, Search, undated};
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -252,9 +252,10 @@ impl Policies {
         let schedule = self.schedule_for(stream);
         let decision = decide(&facts, &schedule, &Holds::default(), &self.clocks, now);
         let governed = decision.governed_by?;
-        let mode = self.mode(&governed)?;
+        let (mode, max_span) = (self.mode(&governed)?, self.max_span(&governed)?);
         let retain_until = decision.keep_until.instant();
-        Some(Sealing { class: governed.class, policy: governed.digest, mode, retain_until })
+        let (class, policy) = (governed.class, governed.digest);
+        Some(Sealing { class, policy, mode, max_span, retain_until })
     }
 
     /// How far ahead of its receipt an event may say it happened: by the policy that its seal names, else by the language.
@@ -265,10 +266,7 @@ impl Policies {
 
     /// The mode in which a policy wants what it governs to be locked.
     pub fn mode(&self, governed: &Governance) -> Option<LockMode> {
-        let dated = self.schedule.iter().find(|dated| dated.digest() == governed.digest)?;
-        let rules = &dated.policy().streams;
-        let rule = rules.iter().find(|rule| rule.id == governed.stream_rule)?;
-        Some(match rule.lock {
+        Some(match self.rule(governed)?.lock {
             LockDemand::Governance => LockMode::Governance,
             LockDemand::Compliance => LockMode::Compliance,
         })
@@ -280,6 +278,17 @@ impl Policies {
         let wanted = decision.governed_by.as_ref().and_then(|governed| self.mode(governed));
         let has = lock.map(|lock| lock.mode);
         wanted == Some(LockMode::Compliance) && has == Some(LockMode::Governance)
+    }
+
+    /// How much time a policy wants between the events of a segment at most.
+    pub fn max_span(&self, governed: &Governance) -> Option<SignedDuration> {
+        Some(self.rule(governed)?.max_span)
+    }
+
+    fn rule(&self, governed: &Governance) -> Option<&StreamRule> {
+        let dated = self.schedule.iter().find(|dated| dated.digest() == governed.digest)?;
+        let rules = &dated.policy().streams;
+        rules.iter().find(|rule| rule.id == governed.stream_rule)
     }
 
     /// The same with a policy that is not approved yet, as it would be after that.
@@ -356,6 +365,8 @@ pub struct Sealing {
     pub policy: Digest,
     /// The mode of its lock, for ever.
     pub mode: LockMode,
+    /// How much time may lie between its events.
+    pub max_span: SignedDuration,
     /// Until when it is kept, if that is known.
     pub retain_until: Option<Timestamp>,
 }

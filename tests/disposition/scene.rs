@@ -306,7 +306,7 @@ fn policy(version: u32, period: &str, supersedes: Option<Digest>) -> String {
     record_class: SEC-1
     match: {{stream: [trail]}}
     clock: event_time
-    segment: {{max_span: PT24H}}
+    segment: {{max_span: PT744H}}
     lock: governance
     backfill: {{received_before: 2100-01-01, count_from: event_time, rationale: moved from elsewhere}}
     citations:

@@ -11,6 +11,7 @@ mod office;
 mod plan;
 mod quarantine;
 mod scale;
+mod span;
 mod text;
 
 use std::collections::BTreeMap;

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::sync::atomic::Ordering;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use strongroom_crypto::SegmentId;
 use strongroom_crypto::keys::DataKey;
 use strongroom_retention::facts::Times;
@@ -54,7 +54,7 @@ impl Run<'_> {
             stream,
             index,
             received_us,
-            row: Row::new(received_us, self.skew(stream, received_us)?),
+            row: self.row(stream, received_us)?,
             shaper: Shaper::default(),
             identities: Vec::new(),
             stored: Vec::new(),
@@ -74,13 +74,14 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// How far ahead of a receipt then an event of a stream may lie, by the policy that its seals will name.
-    fn skew(&self, stream: &Stream, received_us: i64) -> Result<SignedDuration, ArchiveError> {
+    /// An empty row for a receipt then, bounded by the policy that the stream's seals will name.
+    fn row(&self, stream: &Stream, received_us: i64) -> Result<Row, ArchiveError> {
         let bug = |error: &dyn Display| ArchiveError::Format(error.to_string());
         let name = stream.name.parse().map_err(|error| bug(&error))?;
         let now = Timestamp::from_microsecond(received_us).map_err(|error| bug(&error))?;
         let sealing = self.policies.sealing(&name, None, Times::at(now), now);
-        Ok(self.policies.future_skew(sealing.map(|sealing| sealing.policy)))
+        let skew = self.policies.future_skew(sealing.as_ref().map(|sealing| sealing.policy));
+        Ok(Row::new(received_us, skew, sealing.map(|sealing| sealing.max_span)))
     }
 
     fn open_segment(&self, stream: &str, received_us: i64) -> Result<OpenSegment, ArchiveError> {
@@ -245,10 +246,11 @@ impl Work<'_, '_> {
     }
 
     fn store(&mut self, placed: Placed) -> Result<(), ArchiveError> {
-        let order = placed.order;
+        let (order, over) = (placed.order, placed.over);
         let received_day = self.received_us.div_euclid(86_400_000_000);
-        let pending =
+        let mut pending =
             self.run.store(self.index, placed, &self.shaper, received_day, &self.identities)?;
+        pending.gain.over_max_span = u64::from(over);
         self.stored.push((order, pending));
         if self.row.is_empty() && self.shaper.is_full() {
             self.shaper = Shaper::default();

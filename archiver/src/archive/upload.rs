@@ -83,7 +83,7 @@ impl Run<'_> {
         };
         let material = KeyMaterial::new(&hex::encode(&period.id), period.generation, wrapped);
         let material = material.map_err(bug)?.to_string();
-        let (late, ahead) = (placed.day == Day::Late, placed.ahead);
+        let (late, ahead) = (matches!(placed.day, Day::Late(_)), placed.ahead);
         let sealed = placed.segment.seal(shaper, &material)?;
         let key = segment_key(&name, day.date(), &id)?;
         let until = Instant::from_unix_ms(lock_now.until.as_millisecond()).unwrap_or(Instant::MAX);

@@ -63,6 +63,7 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
     drop(bar);
     report.warnings.extend(misfit(&request, &report));
     report.warnings.extend(ahead(&report));
+    report.warnings.extend(over_max_span(&report));
     print(&report, &log, &counted.counts(), arguments.json)?;
     for failure in &report.failures {
         output::complain(&failure.message, Some(failure.next));
@@ -105,6 +106,17 @@ fn ahead(report: &Report) -> Vec<String> {
         )
     };
     streams.map(warning).collect()
+}
+
+/// A warning where events came in an order that the policy's segments cannot follow.
+fn over_max_span(report: &Report) -> Option<String> {
+    let segments = output::counted(report.over_max_span, "segment spans", "segments span");
+    (report.over_max_span > 0).then(|| {
+        format!(
+            "{segments} more than `max_span` of the policy: a source goes back and forth in time, and its events go \
+             when the last one of their segment may"
+        )
+    })
 }
 
 fn request(arguments: &Arguments, place: &Place) -> Result<Request, Failure> {
@@ -192,6 +204,7 @@ fn print(report: &Report, log: &Log, counts: &Counts, as_json: bool) -> Result<(
             ("events_sealed", report.events_sealed.into()),
             ("failures", failures),
             ("interrupted", report.interrupted.into()),
+            ("over_max_span", report.over_max_span.into()),
             ("quarantined", report.quarantined.values().sum::<u64>().into()),
             ("requests", counts.requests().into()),
             ("requests_by_kind", by_kind(counts)),

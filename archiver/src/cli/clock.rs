@@ -13,6 +13,7 @@ use strongroom_crypto::officer::Signatures;
 
 use super::officers::{open, require_readable};
 use super::signing::{Act, Outcome, Signing};
+use super::stream::require_known;
 use super::target::{Place, Target};
 use super::{EXIT_DONE, Failure, Machine, output};
 use crate::act::{expires, pending};
@@ -98,7 +99,7 @@ fn record(arguments: &Record, machine: &Machine) -> Result<u8, Failure> {
         None => {
             arguments.signing.require_no_signature()?;
             if !arguments.force {
-                require_awaited(&place, &log, &keys, arguments)?;
+                require_awaited(&place, &log, arguments)?;
             }
             let mut fill = machine.fill;
             let seal = |bytes: Vec<u8>| Detail::Evidence.store(&log, &keys, &bytes, &mut fill);
@@ -123,26 +124,11 @@ fn record(arguments: &Record, machine: &Machine) -> Result<u8, Failure> {
 
 /// Refuses an event that nothing counts from: a name with a slip of the pen would start no period,
 /// and nobody would see it.
-fn require_awaited(
-    place: &Place,
-    log: &Log,
-    keys: &KeyFile,
-    arguments: &Record,
-) -> Result<(), Failure> {
+fn require_awaited(place: &Place, log: &Log, arguments: &Record) -> Result<(), Failure> {
     let Record { stream, event, .. } = arguments;
-    let mut configured = place.config.iter().flat_map(|config| &config.streams);
-    let mut known = configured.any(|one| one.name == stream.as_str());
-    if !known {
-        visit(&**log.store(), keys, log.covered(), |_, entry, _| {
-            known |= matches!(entry.kind(), EntryKind::SegmentSeal(seal) if seal.stream == *stream);
-        })?;
-    }
-    if !known {
-        let message =
-            format!("nothing is known of stream `{stream}`: no segment, no configuration");
-        let next = "`strongroom status` shows the streams; give `--config FILE` if it is a new one, or `--force` to record it all the same";
-        return Err(Failure::input(message, next));
-    }
+    let next = "`strongroom status` shows the streams; give `--config FILE` if it is a new one, or `--force` to record it all the same";
+    let archive = (&**log.store(), log.covered(), log.state());
+    require_known(std::slice::from_ref(stream), place, archive, next)?;
     let awaited = place.policies(log)?.awaited(stream);
     if awaited.contains(event.as_str()) {
         return Ok(());

@@ -2,6 +2,7 @@
 
 mod list;
 mod place;
+mod reading;
 
 pub(super) use list::{matter, standing};
 

@@ -13,7 +13,7 @@ use clap::Args;
 use strongroom_crypto::keys::KeyFile;
 use strongroom_crypto::state::State;
 
-use super::{EXIT_INPUT, Failure, Machine};
+use super::{EXIT_INPUT, Failure, Machine, output};
 use crate::config::Config;
 use crate::limits::Limits;
 use crate::log::Log;
@@ -191,12 +191,7 @@ impl Place {
 
     /// The store's address as a shell takes it.
     pub(super) fn to(&self) -> String {
-        let plain = |c: char| c.is_ascii_alphanumeric() || "/:._-=+,@%".contains(c);
-        if self.address.chars().all(plain) {
-            self.address.clone()
-        } else {
-            format!("'{}'", self.address.replace('\'', "'\\''"))
-        }
+        output::word(&self.address)
     }
 
     /// The key file, if one is named: asked before a store is, for a store may be far away.

@@ -138,13 +138,12 @@ impl Scope {
         matching
     }
 
-    /// The live segments of its streams that it may miss: they came at another time than it asks for,
-    /// and do not say when their events happened.
-    pub fn untimed<'a>(&self, state: &'a State) -> Vec<&'a LiveSegment> {
+    /// The live segments of its streams that came at another time than it asks for. It may miss events
+    /// of theirs that do not say when they happened.
+    pub fn beside<'a>(&self, state: &'a State) -> Vec<&'a LiveSegment> {
         let timed = self.from.is_some() || self.to.is_some();
         let missed = |segment: &&LiveSegment| {
             timed
-                && segment.event_time.is_none()
                 && (self.streams.is_empty() || self.streams.contains(&segment.stream))
                 && !self.covers(segment)
         };

@@ -9,7 +9,7 @@ use strongroom_retention::decision::Flag;
 use super::table::{Cell, Column, Table, column, exact};
 use super::{AsOf, Examined, ReportError, Span};
 use crate::disposition::review::Stages;
-use crate::log::instant;
+use crate::log::{instant, timestamp};
 
 const NAME: &str = "retention";
 
@@ -18,7 +18,7 @@ const STATES: [&str; 6] = ["OPEN", "RETAIN", "ELIGIBLE", "IN_REVIEW", "APPROVED"
 /// The flags, in the order of their columns.
 const FLAGS: [Flag; 3] = [Flag::Held, Flag::Blocked, Flag::Overdue];
 
-const COLUMNS: [Column; 30] = [
+const COLUMNS: [Column; 31] = [
     column("stream"),
     column("class"),
     column("policy_version"),
@@ -46,12 +46,13 @@ const COLUMNS: [Column; 30] = [
     column("locked_beyond_schedule"),
     column("locked_beyond_until"),
     column("mode_below_policy"),
+    column("over_max_span"),
     column("lock_not_seen"),
     column("missing"),
     column("gone_since"),
 ];
 
-const SEGMENT_COLUMNS: [Column; 22] = [
+const SEGMENT_COLUMNS: [Column; 23] = [
     column("segment"),
     column("stream"),
     column("class"),
@@ -74,6 +75,7 @@ const SEGMENT_COLUMNS: [Column; 22] = [
     column("lock_until"),
     column("locked_beyond_until"),
     column("mode_below_policy"),
+    column("over_max_span"),
 ];
 
 /// What is treated alike: a stream's class under one policy.
@@ -93,6 +95,7 @@ struct Sum {
     beyond: u64,
     beyond_until: Span,
     mode_below: u64,
+    over_max_span: u64,
     lock_not_seen: u64,
     missing: u64,
     gone: u64,
@@ -157,6 +160,16 @@ fn mode_below(archive: &AsOf<'_>, one: &Examined<'_>) -> bool {
     archive.policies.is_mode_below(&one.decision, one.lock())
 }
 
+/// Whether more time lies between its events than the policy wants, those ahead of their receipt left out.
+fn over_max_span(archive: &AsOf<'_>, one: &Examined<'_>) -> bool {
+    let wanted = one.decision.governed_by.as_ref().and_then(|by| archive.policies.max_span(by));
+    let said = one.segment.event_time;
+    said.zip(wanted).is_some_and(|(said, wanted)| {
+        let last = said.max().min(one.segment.receive_time.max());
+        timestamp(last).duration_since(timestamp(said.min())) > wanted
+    })
+}
+
 impl Sum {
     fn add(&mut self, archive: &AsOf<'_>, one: &Examined<'_>) {
         let decision = &one.decision;
@@ -179,6 +192,7 @@ impl Sum {
             self.beyond_until.add(until);
         }
         up(&mut self.mode_below, mode_below(archive, one));
+        up(&mut self.over_max_span, over_max_span(archive, one));
         up(&mut self.lock_not_seen, one.is_there() && one.lock().is_none());
         up(&mut self.missing, one.is_missing());
         up(&mut self.gone, one.gone);
@@ -196,6 +210,7 @@ impl Sum {
             self.beyond.into(),
             self.beyond_until.last.into(),
             self.mode_below.into(),
+            self.over_max_span.into(),
             self.lock_not_seen.into(),
             self.missing.into(),
             self.gone.into(),
@@ -232,5 +247,6 @@ fn segment(archive: &AsOf<'_>, one: &Examined<'_>) -> Vec<Cell> {
         one.lock().map(|lock| instant(lock.until)).into(),
         one.locked_beyond(archive.at).into(),
         mode_below(archive, one).into(),
+        over_max_span(archive, one).into(),
     ]
 }

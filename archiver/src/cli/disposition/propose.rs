@@ -11,6 +11,7 @@ use strongroom_crypto::name::{OrderId, StreamName};
 use super::open;
 use crate::act::dossier::Standing;
 use crate::cli::signing::{Done, Outcome};
+use crate::cli::stream::require_known;
 use crate::cli::target::Target;
 use crate::cli::{EXIT_DONE, Failure, Machine, output};
 use crate::disposition::DispositionError;
@@ -42,6 +43,8 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failure> {
     let (place, log, history) = open(&arguments.target, machine)?;
+    let archive = (&**log.store(), log.covered(), log.state());
+    require_known(&arguments.streams, &place, archive, "`strongroom status` shows the streams")?;
     let policies = place.policies(&log)?;
     let now = log.store().now()?;
     let selection = Selection {

@@ -11,20 +11,21 @@ use jiff::Timestamp;
 use strongroom_crypto::SegmentId;
 use strongroom_crypto::entry::{EntryKind, HoldPlace, Standing};
 use strongroom_crypto::json::{Value, array, text};
-use strongroom_crypto::keys::KeyFile;
 use strongroom_crypto::list::{MAX_LIST_SEGMENTS, SegmentList};
 use strongroom_crypto::name::{HoldId, StreamName};
 use strongroom_crypto::officer::Signatures;
 
+use super::reading::{Reading, Untimed, nothing};
 use crate::act::expires;
 use crate::cli::officers::open;
 use crate::cli::signing::{Act, Done, Outcome, Signing};
+use crate::cli::stream::require_known;
 use crate::cli::target::{Place, Target};
 use crate::cli::{EXIT_DONE, EXIT_FINDING, Failure, Machine, output};
 use crate::detail::Detail;
 use crate::document::Document;
 use crate::hold::{Collateral, Found, Late, Ledger, Matching, Matter, Scope, Search, late};
-use crate::log::{Keyring, Log, instant, walk};
+use crate::log::{Log, instant};
 use crate::store::{Covered, LockedStore};
 
 /// Longest notice in bytes: a letter of many pages. All that is sealed of a hold has to fit into a detail.
@@ -38,14 +39,16 @@ pub(super) struct Arguments {
     /// Segments of this stream; may be repeated
     #[arg(long = "stream", value_name = "NAME")]
     streams: Vec<StreamName>,
-    /// Of them, segments with events of this actor: a user's id or name, a credential, or on whose behalf; where
-    /// nothing says who, with this text. What cannot be read is held. May be repeated
+    /// Of them, segments with events that name this actor anywhere in their record: a whole word, such as an id, a name, an
+    /// account or a credential, in capitals or not; where no column says who did it, a part of a word too. What cannot be
+    /// read is held. May be repeated
     #[arg(long = "actor", value_name = "NAME")]
     actors: Vec<String>,
     /// Of them, segments with this text in an event, byte for byte; may be repeated
     #[arg(long = "query", value_name = "TEXT")]
     texts: Vec<String>,
-    /// Segments with events from then on, by what they say or when they came
+    /// Segments with events from then on, by what they say or when they came; the others are read, and named if some of
+    /// their events do not say when they happened
     #[arg(long, value_name = "TIME")]
     from: Option<Timestamp>,
     /// Segments with events up to then, by what they say or when they came
@@ -57,6 +60,9 @@ pub(super) struct Arguments {
     /// New segments too: all of the streams named, or of every stream, whatever their times
     #[arg(long)]
     standing: bool,
+    /// Name streams of which nothing is known yet: with `--standing` what comes is held
+    #[arg(long)]
+    force: bool,
     /// The matter; it is sealed, and never stands in the log
     #[arg(long, value_name = "TEXT", required_unless_present = "preview")]
     matter: Option<String>,
@@ -85,33 +91,18 @@ struct Selection {
     matching: Matching,
     /// What was ordered away before.
     late: Vec<Late>,
-    /// What the hold may miss: nobody knows when its events happened.
-    untimed: Collateral,
+    /// What the hold may miss: nobody knows when some of the events happened.
+    untimed: Untimed,
 }
 
 impl Selection {
-    /// Says what the times that were asked for may miss.
-    fn warn(&self) {
-        let Collateral { segments, events, .. } = self.untimed;
-        if segments == 0 {
-            return;
-        }
-        let message = format!(
-            "{} of these streams, with {}, came at another time and do not say when their events happened: they are not held",
-            output::counted(segments, "segment", "segments"),
-            output::counted(events, "event", "events"),
-        );
-        let next = "hold the streams without `--from` and `--until`, or add segments with `--segment ID`; `strongroom status --segments` shows them";
-        output::complain(&message, Some(next));
-    }
-
     /// How many events are held that nobody asked for.
     fn beside(&self) -> u64 {
         let Matching { asked, unknown } = self.matching;
         self.collateral.events.saturating_sub(asked).saturating_sub(unknown)
     }
 
-    fn members(&self, hold: &HoldId) -> [(&'static str, Value); 9] {
+    fn members(&self, hold: &HoldId) -> [(&'static str, Value); 10] {
         let Collateral { segments, events, bytes } = self.collateral;
         [
             ("bytes", bytes.into()),
@@ -122,7 +113,8 @@ impl Selection {
             ("matching_events", self.matching.asked.into()),
             ("segments", segments.into()),
             ("undetermined_events", self.matching.unknown.into()),
-            ("untimed", self.untimed.to_json()),
+            ("untimed", self.untimed.collateral.to_json()),
+            ("untimed_segments", array(self.untimed.segments.iter().map(text))),
         ]
     }
 }
@@ -133,7 +125,7 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
         let place = arguments.target.resolve()?;
         place.key()?;
         let (store, covered) = (place.store_read_only(machine)?, Covered::default());
-        let selection = select(&store, &covered, &place.keys()?, arguments, &scope)?;
+        let selection = select(&store, &covered, &place, arguments, &scope)?;
         if arguments.signing.json {
             let done = Done::without_entry("hold.place", None, Outcome::Previewed);
             done.json(None, selection.members(&arguments.hold))?;
@@ -141,7 +133,7 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
             show(arguments, &selection)?;
         }
         complain(&selection.late);
-        selection.warn();
+        selection.untimed.warn();
         output::warn(&covered);
         return Ok(EXIT_DONE);
     }
@@ -149,13 +141,12 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
     let notices = arguments.notices.iter().map(|path| notice(path)).collect::<Result<_, _>>()?;
     let (place, mut log) = open(&arguments.target, machine)?;
     let (store, covered) = (Arc::clone(log.store()), log.covered().clone());
-    let keys = place.keys()?;
-    let selection = select(&store, &covered, &keys, arguments, &scope)?;
+    let selection = select(&store, &covered, &place, arguments, &scope)?;
     if !arguments.signing.json {
         show(arguments, &selection)?;
     }
     complain(&selection.late);
-    selection.warn();
+    selection.untimed.warn();
     if selection.list.is_none() && !scope.standing {
         let next = "what is ordered cannot be held any more: `strongroom disposition list` shows the orders";
         return Err(Failure::input(format!("nothing is left for hold `{}`", arguments.hold), next));
@@ -231,15 +222,21 @@ fn notice(path: &Path) -> Result<String, Failure> {
 fn select(
     store: &Arc<dyn LockedStore>,
     covered: &Covered,
-    keys: &Arc<KeyFile>,
+    place: &Place,
     arguments: &Arguments,
     scope: &Scope,
 ) -> Result<Selection, Failure> {
+    let keys = &place.keys()?;
     let (ledger, events) = Ledger::read(&**store, keys, covered)?;
     let hold = &arguments.hold;
     if ledger.histories().get(hold).is_some_and(|history| history.released.is_some()) {
         let message = format!("hold `{hold}` was released");
         return Err(Failure::input(message, "an id is used once: choose another"));
+    }
+    if !arguments.force {
+        let next = "`strongroom status` shows the streams; give `--config FILE` if it is a new one, or `--force` with `--standing` to hold what comes";
+        let archive = (&**store, covered, ledger.state());
+        require_known(&arguments.streams, place, archive, next)?;
     }
     let mut segments = scope.select(ledger.state());
     let unknown =
@@ -248,30 +245,22 @@ fn select(
         let next = "`strongroom status --segments` shows the live segments";
         return Err(Failure::input(format!("segment `{id}` is not live in this archive"), next));
     }
-    let mut found = Found::default();
-    if !scope.search.is_empty() {
-        let asked: BTreeSet<SegmentId> = segments.iter().map(|one| one.segment_id).collect();
-        found = search(store, covered, keys, scope, &asked)?;
-        segments.retain(|segment| {
-            let id = &segment.segment_id;
-            found.matching.contains_key(id)
-                || found.unread.contains(id)
-                || scope.segments.contains(id)
-        });
+    let reading = Reading { store, covered, keys, scope };
+    let asked: BTreeSet<SegmentId> = segments.iter().map(|one| one.segment_id).collect();
+    let found = if scope.search.is_empty() { None } else { Some(reading.search(&asked)?) };
+    if let Some(Found { matching, unread, .. }) = &found {
+        let named =
+            |id| matching.contains_key(id) || unread.contains(id) || scope.segments.contains(id);
+        segments.retain(|segment| named(&segment.segment_id));
     }
     let ids: Vec<SegmentId> = segments.iter().map(|segment| segment.segment_id).collect();
+    let untimed = reading.untimed(ledger.state(), &events)?;
     if ids.is_empty() && !scope.standing {
-        let untimed = u64::try_from(scope.untimed(ledger.state()).len()).unwrap_or(u64::MAX);
-        let message = if untimed == 0 {
-            "no live segment is in scope".to_owned()
-        } else {
-            let segments = output::counted(untimed, "segment", "segments");
-            format!(
-                "no live segment is in scope; {segments} of these streams came at another time and do not say when their events happened"
-            )
-        };
-        let next = "`strongroom status --segments` shows the live segments, `--segment ID` holds one; new ones are held with `--standing`";
-        return Err(Failure::input(message, next));
+        return Err(nothing(scope, found.as_ref(), &untimed));
+    }
+    if ids.is_empty() && found.is_some() {
+        let why = nothing(scope, found.as_ref(), &Untimed::default());
+        output::complain(&why.message, why.next.as_deref());
     }
     let late = late(&**store, covered, ledger.state(), &ids)?;
     segments.retain(|segment| late.iter().all(|late| late.id != segment.segment_id));
@@ -282,29 +271,8 @@ fn select(
     }
     let collateral = Collateral::of(&segments, &events);
     let list = SegmentList::new(segments.iter().map(|segment| segment.segment_id).collect());
-    let untimed = Collateral::of(&scope.untimed(ledger.state()), &events);
-    let matching = scope.matching(&segments, &events, &found);
+    let matching = scope.matching(&segments, &events, &found.unwrap_or_default());
     Ok(Selection { list, collateral, matching, late, untimed })
-}
-
-/// Reads the segments that were asked for, but for those named by their id: they are held unread.
-fn search(
-    store: &Arc<dyn LockedStore>,
-    covered: &Covered,
-    keys: &Arc<KeyFile>,
-    scope: &Scope,
-    asked: &BTreeSet<SegmentId>,
-) -> Result<Found, Failure> {
-    let keyring = Arc::new(Keyring::new(Arc::clone(store), Arc::clone(keys)));
-    let (_, seals) = walk(&**store, keys, covered)?;
-    let wanted = |id: &SegmentId| asked.contains(id) && !scope.segments.contains(id);
-    let found =
-        scope.search.find(&**store, &keyring, &seals, wanted, |record| scope.is_of_time(record))?;
-    for id in &found.unread {
-        let next = Some("it is held; run `strongroom verify --deep` to see what is damaged");
-        output::complain(&format!("segment `{id}` cannot be read"), next);
-    }
-    Ok(found)
 }
 
 fn show(arguments: &Arguments, selection: &Selection) -> Result<(), Failure> {
