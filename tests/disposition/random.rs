@@ -98,7 +98,7 @@ impl Bench {
     fn propose(&self, log: &Log, policies: &Policies, dice: &mut Dice) -> Batch {
         let now = log.store().now().unwrap();
         let history = History::read(log, &self.keys).unwrap();
-        let selection = Selection { as_of: now, streams: Vec::new(), max_objects: 10 };
+        let selection = Selection { as_of: now, max_objects: 10, ..Selection::default() };
         let proposal = propose(log, &history, policies, &selection, now, dice).unwrap();
         let batch = proposal.batch.unwrap_or_else(|| panic!("{:?}", proposal.left));
         assert_eq!(batch.segments.len(), 2, "{:?}", proposal.left);

@@ -21,7 +21,7 @@ use crate::policies::{About, Policies};
 use crate::store::{ObjectKey, VersionId, versions_of};
 
 /// What to propose.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Selection {
     /// As of when.
     pub as_of: Timestamp,
