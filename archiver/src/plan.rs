@@ -17,6 +17,7 @@ use strongroom_crypto::name::{ClassName, OfficerRole};
 use strongroom_crypto::officer::Signatures;
 use strongroom_crypto::state::LiveSegment;
 use strongroom_crypto::time::Instant;
+use strongroom_retention::decision::State;
 
 use crate::log::{Log, LogError, instant, timestamp};
 use crate::policies::{About, Policies};
@@ -55,6 +56,11 @@ pub struct StreamPlan {
     pub mode_below_policy: Count,
     /// Those under COMPLIANCE whose locks move later: nobody can undo that.
     pub irreversible: Count,
+    /// Those that officers may have destroyed as soon as the policy is in force, unless a hold or a lock
+    /// keeps them.
+    pub may_go: Count,
+    /// Those that the next sweep then destroys without asking anybody, because the policy approves it.
+    pub goes_unasked: Count,
     /// Those that are to be kept longer than by the policies before.
     pub longer: Count,
     /// For how many seconds, all of them together.
@@ -191,6 +197,7 @@ impl Plan {
         for segment in log.state().segments().filter(|segment| segment.index < basis.size) {
             let stream = streams.entry(segment.stream.to_string()).or_default();
             stream.take(log, change.after, segment, now)?;
+            stream.let_go(change.after, segment, now.max(timestamp(basis.set.effective)));
             stream.lengthen(log, change, segment, now);
         }
         let reach = Reach { before: None, claims: basis.claims, size: basis.size };
@@ -202,6 +209,13 @@ impl Plan {
             return Err(PlanError::TooLong { streams: plan.streams.len() });
         }
         Ok(plan)
+    }
+
+    /// How much of what it leads to nobody can undo: locks under COMPLIANCE that move, and segments that
+    /// go without approval.
+    pub fn irreversible(&self) -> u64 {
+        let gone = self.streams.values().map(|stream| stream.goes_unasked.segments);
+        gone.fold(self.lasting.count(), u64::saturating_add)
     }
 
     /// The entry that the plan leads to, without signatures.
@@ -341,6 +355,19 @@ impl StreamPlan {
         Ok(())
     }
 
+    /// Adds a segment whose date and grace are over when the policy comes into force.
+    fn let_go(&mut self, policies: &Policies, segment: &LiveSegment, from: Timestamp) {
+        let decision = policies.decide(segment, &[], from);
+        if !decision.destroyable_from.is_some_and(|at| at <= from) {
+            return;
+        }
+        match decision.state {
+            State::Approved => self.goes_unasked.add(segment),
+            State::Eligible => self.may_go.add(segment),
+            _ => {}
+        }
+    }
+
     /// Adds how much longer a segment is to be kept: by what is decided, for the lock of the day may
     /// roll on while a plan waits.
     fn lengthen(&mut self, log: &Log, change: Change<'_>, segment: &LiveSegment, now: Timestamp) {
@@ -360,12 +387,14 @@ impl StreamPlan {
         let date = |date: Option<Timestamp>| Value::from(date.map(|at| text(instant(at))));
         object([
             ("extended", self.extended.to_json()),
+            ("goes_unasked", self.goes_unasked.to_json()),
             ("irreversible", self.irreversible.to_json()),
             ("irreversible_until", date(self.irreversible_until)),
             ("latest", date(self.latest)),
             ("longer", self.longer.to_json()),
             ("longer_seconds", self.longer_seconds.into()),
             ("locked_beyond_schedule", self.locked_beyond_schedule.to_json()),
+            ("may_go", self.may_go.to_json()),
             ("mode_below_policy", self.mode_below_policy.to_json()),
             ("unchanged", self.unchanged.to_json()),
             ("unclassified", self.unclassified.to_json()),

@@ -42,7 +42,7 @@ fn every_step_of_a_disposal_is_explained() {
     }
     scene.interrupt_at_deletion();
     steps.push((now().to_string(), "DESTROYING"));
-    assert_eq!(state(&scene, &segment, &steps[3].0), "DESTROYING");
+    assert_eq!(state(&scene, &segment, &steps[4].0), "DESTROYING");
     scene.run(&["execute", "batch.json"]).expect(0);
     steps.push((now().to_string(), "DESTROYED"));
     // At each instant all is as it was then, but for the lock, which is gone with the segment.
@@ -78,6 +78,15 @@ fn an_approval_that_counts_no_more_leaves_a_segment_in_review() {
     scene.act("ada", &remove).expect(0);
     scene.act("cy", &remove).expect(0);
     steps.push((now().to_string(), "IN_REVIEW"));
+    // Coming back gives no life to what was signed before.
+    let public = scene.folder().join("ben.pub");
+    let add = format!("ben:legal:{}", public.display());
+    let add = ["officers", "add", &add];
+    scene.act("ada", &add).expect(0);
+    scene.act("dee", &add).expect(0);
+    steps.push((now().to_string(), "IN_REVIEW"));
+    let unsigned = scene.run(&["execute", "batch.json"]).expect(2);
+    assert!(unsigned.stderr.contains("no officer of role `legal` signed"), "{}", unsigned.stderr);
     scene.approve("dee", "dee").expect(0);
     steps.push((now().to_string(), "APPROVED"));
     scene.act("cy", &["hold", "place", "m-1", "--stream", "trail", "--matter", "a"]).expect(0);

@@ -50,6 +50,13 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
+        let bench = Self::without_policy();
+        bench.plan();
+        bench.apply(&[]).expect(0);
+        bench
+    }
+
+    fn without_policy() -> Self {
         let temp = TempDir::new("unattended");
         let to = format!("file://{}/archive", temp.path().display());
         let bench = Self { temp, to };
@@ -57,14 +64,22 @@ impl Bench {
         let init = ["init", "--environment=test", "--settle=PT4S", &officers[0], &officers[1]];
         bench.run(&init).expect(0);
         fs::write(bench.path().join("policy.yaml"), policy()).unwrap();
-        bench.run(&["policy", "plan", "policy.yaml", "-o", "plan.json"]).expect(0);
+        bench
+    }
+
+    /// Two officers approve a plan; what it says.
+    fn plan(&self) -> String {
+        let planned = self.run(&["policy", "plan", "policy.yaml", "-o", "plan.json"]).expect(0);
         for officer in ["ada", "ben"] {
             let approve = ["policy", "approve", "plan.json", "--policy", "policy.yaml"];
             let by = ["--officer", officer, "--officer-key", officer];
-            bench.run(&[&approve[..], &by].concat()).expect(0);
+            self.run(&[&approve[..], &by].concat()).expect(0);
         }
-        bench.run(&["policy", "apply", "plan.json", "--policy", "policy.yaml"]).expect(0);
-        bench
+        String::from_utf8(planned.stdout).unwrap()
+    }
+
+    fn apply(&self, more: &[&str]) -> Output {
+        self.run(&[&["policy", "apply", "plan.json", "--policy", "policy.yaml"], more].concat())
     }
 
     fn path(&self) -> &Path {
@@ -219,6 +234,23 @@ fn a_hold_stops_what_is_pre_approved_and_a_run_takes_no_more_than_it_may() {
     assert_eq!(bench.segments("brief"), 1);
     bench.run(&["sweep", "--duty", "hold"]).expect(0);
     bench.verify();
+}
+
+/// What goes without anybody at hand is told and confirmed before, like a lock that nobody can undo.
+#[test]
+fn a_plan_says_what_goes_without_approval() {
+    let bench = Bench::without_policy();
+    for (stream, _) in STREAMS {
+        bench.archive(stream, "a");
+    }
+    let planned = bench.plan();
+    let line = |name: &str| planned.lines().filter(|line| line.contains(name)).count();
+    assert_eq!((line("go WITHOUT approval"), line("may go by approval")), (1, 1), "{planned}");
+    let told = "irreversible  1 segment destroyed by the next sweep: disposals of brief, patient take no approval";
+    assert!(planned.contains(told), "{planned}");
+    let refused = bench.apply(&[]).expect(2);
+    assert!(refused.stderr.contains("1 segments go without approval"), "{}", refused.stderr);
+    bench.apply(&["--confirm-count", "1"]).expect(0);
 }
 
 /// Whoever may enter an order says in it when its grace is over: that is decided again.

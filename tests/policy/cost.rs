@@ -96,7 +96,7 @@ fn a_plan_says_in_words_what_it_means() {
     for words in [
         "conflict    C1 in stream rule app: `eu-gdpr-5-1-e` gives way, as dpo and legal decided; \
          to be looked at again by 2099-01-01",
-        "irreversible  nothing",
+        "irreversible  no lock",
         " kept longer: ",
         " EUR, of that ",
         "follows the policy too, and is not counted here",

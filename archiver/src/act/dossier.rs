@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use strongroom_crypto::entry::{Entry, EntryKind, OfficerAct, Verdict};
 use strongroom_crypto::keys::KeyFile;
 use strongroom_crypto::name::{ActName, OfficerId};
-use strongroom_crypto::officer::{OfficerSignature, Signatures, verify};
+use strongroom_crypto::officer::{OfficerSignature, Registry, Signatures, verify};
 use strongroom_crypto::state::State;
 use strongroom_crypto::time::Instant;
 use strongroom_crypto::{ArchiveId, Digest};
@@ -38,6 +38,9 @@ pub struct Said {
     pub at: Instant,
     /// What it says.
     pub act: OfficerAct,
+    /// Its officer was taken off since, or has another key or role: a yes counts no more, also where the
+    /// same person comes back.
+    pub is_void: bool,
 }
 
 /// What became of an act.
@@ -93,12 +96,18 @@ impl Pending {
 pub struct Dossiers {
     begun: Vec<Dossier>,
     places: BTreeMap<Digest, usize>,
+    officers: Registry,
 }
 
 impl Dossiers {
     /// Takes up what a valid entry says of acts.
     pub fn note(&mut self, archive: ArchiveId, index: u64, entry: &Entry) {
         let at = entry.at();
+        match entry.kind() {
+            EntryKind::LogOpen(open) => self.officers = open.officers.clone(),
+            EntryKind::OfficersSet(set) => self.set_officers(&set.officers),
+            _ => {}
+        }
         match entry.kind() {
             EntryKind::OfficerAct(said) => {
                 let (digest, act) = (said.digest, said.act.clone());
@@ -108,7 +117,7 @@ impl Dossiers {
                     self.begun.push(Dossier { digest, act, kind: None, said, entered: None });
                 }
                 if let Some(dossier) = self.begun.get_mut(place) {
-                    dossier.said.push(Said { index, at, act: said.clone() });
+                    dossier.said.push(Said { index, at, act: said.clone(), is_void: false });
                 }
             }
             kind if kind.signatures().is_some() => {
@@ -119,6 +128,25 @@ impl Dossiers {
             }
             _ => {}
         }
+    }
+
+    /// What officers said no to, or not yet, the last first.
+    pub fn rejections(&self) -> Vec<&Said> {
+        let no = |said: &&Said| matches!(said.act.verdict, Verdict::Reject | Verdict::Extend);
+        let mut said: Vec<&Said> =
+            self.begun.iter().flat_map(|dossier| &dossier.said).filter(no).collect();
+        said.sort_by_key(|said| std::cmp::Reverse(said.index));
+        said
+    }
+
+    /// Takes up who decides from now on.
+    fn set_officers(&mut self, officers: &Registry) {
+        let stays =
+            |id: &OfficerId| officers.get(id).is_some_and(|one| self.officers.get(id) == Some(one));
+        for said in self.begun.iter_mut().flat_map(|dossier| &mut dossier.said) {
+            said.is_void |= !said.act.signatures.iter().all(|signed| stays(&signed.officer));
+        }
+        self.officers = officers.clone();
     }
 
     /// Those that are wanted, with the statements of acts that are not entered.
@@ -180,14 +208,15 @@ pub fn pending(log: &Log, keys: &KeyFile) -> Result<Vec<Pending>, LogError> {
 }
 
 impl Dossier {
-    /// The approvals that count: of those who are not officers any more, or not with that key,
+    /// The approvals that count: of those who were taken off since, or have another key or role,
     /// nothing does.
     pub fn approvals(&self, state: &State) -> Vec<(OfficerSignature, Instant)> {
         let counts = |signed: &OfficerSignature| {
             let officer = state.officers().get(&signed.officer);
             officer.is_some_and(|one| verify(&one.public, self.digest, &signed.sig).is_ok())
         };
-        let yes = self.said.iter().filter(|said| said.act.verdict == Verdict::Approve);
+        let yes = |said: &&Said| said.act.verdict == Verdict::Approve && !said.is_void;
+        let yes = self.said.iter().filter(yes);
         let signed = yes.flat_map(|said| said.act.signatures.iter().map(|one| (one, said.at)));
         signed.filter(|(one, _)| counts(one)).collect()
     }

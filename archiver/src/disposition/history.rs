@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use strongroom_crypto::entry::{ClockEvent, DispositionOrder, Entry, EntryKind, Seal, Verdict};
+use strongroom_crypto::entry::{ClockEvent, DispositionOrder, Entry, EntryKind, Seal};
 use strongroom_crypto::keys::KeyFile;
 use strongroom_crypto::list::SegmentList;
 use strongroom_crypto::name::{HoldId, OrderId};
@@ -13,7 +13,7 @@ use strongroom_crypto::time::Instant;
 use strongroom_crypto::{Digest, SegmentId};
 
 use super::dates::Dates;
-use crate::act::dossier::{Dossiers, Said};
+use crate::act::dossier::Dossiers;
 use crate::hold::{self, Histories};
 use crate::log::{Log, LogError, timestamp, visit_until};
 use crate::policies::Policies;
@@ -30,8 +30,6 @@ pub struct History {
     pub sealed_at: BTreeMap<SegmentId, Instant>,
     /// The orders, the newest last.
     pub orders: Vec<Ordered>,
-    /// What officers said of statements but yes.
-    pub reviews: Vec<Said>,
     /// What was said of each act.
     pub dossiers: Dossiers,
     /// What was recorded of clocks, and when.
@@ -90,7 +88,7 @@ impl History {
     ) -> Result<Self, LogError> {
         let (mut seals, mut sealed_at) = (BTreeMap::new(), BTreeMap::new());
         let (mut orders, mut certificate) = (Vec::<Ordered>::new(), None);
-        let (mut reviews, mut dossiers) = (Vec::new(), Dossiers::default());
+        let mut dossiers = Dossiers::default();
         let (mut clocks, mut holds) = (Vec::new(), Histories::new());
         let state = visit_until(store, keys, covered, until, |index, entry, ranges| {
             show(&entry, ranges);
@@ -103,9 +101,6 @@ impl History {
                     seals.insert(seal.segment_id, (index, *seal));
                 }
                 EntryKind::ClockEvent(event) => clocks.push((at, *event)),
-                EntryKind::OfficerAct(act) if act.verdict != Verdict::Approve => {
-                    reviews.push(Said { index, at, act });
-                }
                 EntryKind::DispositionOrder(order) => {
                     orders.push(Ordered { index, at, order: *order, certified: None });
                 }
@@ -120,7 +115,7 @@ impl History {
                 _ => {}
             }
         })?;
-        Ok(Self { state, seals, sealed_at, orders, reviews, dossiers, clocks, holds, certificate })
+        Ok(Self { state, seals, sealed_at, orders, dossiers, clocks, holds, certificate })
     }
 
     /// The newest order of an id.

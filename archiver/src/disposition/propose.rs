@@ -4,7 +4,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-use strongroom_crypto::entry::{EntryKind, Verdict};
+use strongroom_crypto::entry::EntryKind;
 use strongroom_crypto::keys::Entropy;
 use strongroom_crypto::name::{ClassName, OrderId, StreamName};
 use strongroom_crypto::state::LiveSegment;
@@ -206,9 +206,8 @@ fn refused(
         Ok(matches!(kind, Some(EntryKind::DispositionOrder(order)) if order.order == batch.order))
     };
     let mut no = None;
-    for review in history.reviews.iter().rev() {
-        let verdict = matches!(review.act.verdict, Verdict::Reject | Verdict::Extend);
-        if verdict && same(review.act.digest)? {
+    for review in history.dossiers.rejections() {
+        if same(review.act.digest)? {
             no = Some(review);
             break;
         }

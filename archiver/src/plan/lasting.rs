@@ -33,6 +33,8 @@ pub struct Objects {
     pub count: u64,
     /// Their bytes.
     pub bytes: u64,
+    /// The latest end of their locks, where that was asked for.
+    pub until: Option<Timestamp>,
 }
 
 /// What a policy makes last.
@@ -140,7 +142,9 @@ impl Lasting {
     pub fn by_kind(&self) -> BTreeMap<&'static str, Objects> {
         let mut kinds: BTreeMap<&'static str, Objects> = BTreeMap::new();
         for one in &self.irreversible {
-            kinds.entry(one.part.as_str()).or_default().add(one.bytes);
+            let objects = kinds.entry(one.part.as_str()).or_default();
+            objects.add(one.bytes);
+            objects.until = objects.until.max(Some(one.until));
         }
         kinds
     }

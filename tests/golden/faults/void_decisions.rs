@@ -3,7 +3,7 @@
 use strongroom_crypto::Digest;
 use strongroom_crypto::claim::Attachment;
 use strongroom_crypto::entry::{
-    ClockChange, DispositionOrder, EntryKind, KeySet, Locked, Standing, Verdict,
+    ClockChange, DispositionOrder, Entry, EntryKind, KeySet, Locked, Standing, Verdict,
 };
 use strongroom_crypto::keys::Role;
 use strongroom_crypto::name::Shard;
@@ -79,6 +79,23 @@ pub(super) fn faults(golden: &Golden) -> Vec<Fault> {
     all.into_iter().flat_map(|faults| faults(golden)).collect()
 }
 
+/// An act of a time that the log has gone past.
+fn dated_back(golden: &Golden) -> Vec<u8> {
+    let before = golden.state.latest().saturating_add_ms(-1);
+    let place = signed(golden, hold(golden, |_| ()), &[4]);
+    let (_, beside) = plain(golden, place.clone());
+    claim(golden, vec![(Entry::new(before, place), beside)])
+}
+
+/// A no that the log would have to remember for too long.
+fn rejected_for_ever(golden: &Golden) -> Vec<u8> {
+    let mut kind = act(golden, Verdict::Reject, policy_digest());
+    if let EntryKind::OfficerAct(act) = &mut kind {
+        act.expires_at = golden.state.latest().saturating_add_ms(400 * 86_400_000);
+    }
+    decided(golden, vec![(kind, &[3])])
+}
+
 fn signatures(golden: &Golden) -> Vec<Fault> {
     let by = |officers: &[u8]| decided(golden, vec![(policy(golden, |_| ()), officers)]);
     let other = policy(golden, |set| set.version = 2).statement(golden.state.archive_id());
@@ -90,6 +107,16 @@ fn signatures(golden: &Golden) -> Vec<Fault> {
             "claim_void_key_set_unsigned.json",
             "a key registered by nobody",
             claim(golden, vec![plain(golden, key_set(golden))]),
+        ),
+        fault(
+            "claim_void_act_dated_back.json",
+            "an act of officers before the log's greatest time",
+            dated_back(golden),
+        ),
+        fault(
+            "claim_void_rejected_for_ever.json",
+            "a no that counts for over a year",
+            rejected_for_ever(golden),
         ),
         fault("claim_void_one_signature.json", "one signature where two are needed", by(&[1])),
         fault("claim_void_one_role_twice.json", "two officers of one role", by(&[1, 2])),
@@ -342,7 +369,11 @@ fn consequences(golden: &Golden) -> Vec<Fault> {
         (place.list, place.standing) = (None, Some(Standing { streams: Vec::new() }));
     });
     let mut held = items(golden, vec![(standing, &[1])]);
+    let mut unheld = held.clone();
     held.push(sealing(golden, seal(golden, vec![range(golden)])));
+    let (mut left_out, of) = seal(golden, vec![range(golden)]);
+    left_out.hold_epoch += 1;
+    unheld.push(sealing(golden, (left_out, of)));
     let (mut other, ranges) = seal(golden, vec![range(golden)]);
     other.policy = Some(policy_digest());
     // The policy stands at the size of the log, and the window behind it.
@@ -357,6 +388,11 @@ fn consequences(golden: &Golden) -> Vec<Fault> {
             "claim_void_seal_hold_epoch_stale.json",
             "sealed before a hold and claimed after it",
             claim(golden, held),
+        ),
+        fault(
+            "claim_void_seal_leaves_a_hold_out.json",
+            "sealed after a standing hold that it does not name",
+            claim(golden, unheld),
         ),
         fault(
             "claim_void_seal_policy_unknown.json",

@@ -86,6 +86,14 @@ fn others(golden: &Golden) -> Vec<Fault> {
     let window = golden.state.next_window(Shard::WHOLE);
     let abandon =
         Abandon { segment_id: golden.seals[0].seal.segment_id, until: golden.state.latest() };
+    let too_long = Abandon {
+        segment_id: seal(golden, vec![range(golden)]).0.segment_id,
+        until: golden.state.latest().saturating_add_ms(400 * 86_400_000),
+    };
+    let (extending, _) = closing(golden, window);
+    let EntryKind::WindowClose(mut extending) = extending.into_kind() else { panic!("no window") };
+    extending.extended_until = Some(golden.state.latest());
+    let extending = vec![(next(golden, EntryKind::WindowClose(extending)), None)];
     let (close, _) = closing(golden, window);
     let old = Entry::new(
         Instant::from_unix_ms(golden.state.latest().unix_ms() - 86_400_001).unwrap(),
@@ -123,6 +131,16 @@ fn others(golden: &Golden) -> Vec<Fault> {
             "claim_void_window_extended_too_far.json",
             "locks extended further than a settling period",
             claim(golden, vec![closing_for_ever(golden, window)]),
+        ),
+        fault(
+            "claim_void_window_extended_by_another_duty.json",
+            "a key that moves no locks says that they were moved",
+            claim_by(golden, Role::Hold, extending),
+        ),
+        fault(
+            "claim_void_abandoned_for_ever.json",
+            "abandoned for longer than a settling period",
+            claim(golden, vec![(next(golden, EntryKind::SegmentAbandon(too_long)), None)]),
         ),
         fault(
             "claim_void_live_segment_abandoned.json",

@@ -123,7 +123,7 @@ fn opinions<'a>(log: &Log, keys: &KeyFile, dossier: &'a Dossier) -> Vec<Opinion<
 
 impl Opinion<'_> {
     fn print(&self) -> Result<(), Failure> {
-        let Said { index, at, act } = self.said;
+        let Said { index, at, act, .. } = self.said;
         let officer = self.officer.as_ref().map_or("?", OfficerId::as_str);
         let reason = match (&self.reason, act.reason) {
             (Some(Ok(reason)), _) => reason.clone(),

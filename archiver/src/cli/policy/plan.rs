@@ -82,7 +82,8 @@ pub(super) struct Apply {
     target: Target,
     #[command(flatten)]
     law: Law,
-    /// How many locks nobody can undo: the number that the plan shows, where it is not 0
+    /// How many locks nobody can undo and segments that go without approval: the number that the plan shows, where it
+    /// is not 0
     #[arg(long, value_name = "N")]
     confirm_count: Option<u64>,
     /// Print one JSON object
@@ -383,9 +384,14 @@ pub(super) fn apply(arguments: &Apply, machine: &Machine) -> Result<u8, Failure>
             return Err(act.refused(None, false, failure));
         }
     };
-    let irreversible = plan.lasting.count();
+    let (irreversible, locks) = (plan.irreversible(), plan.lasting.count());
     if irreversible > 0 && arguments.confirm_count != Some(irreversible) {
-        let message = format!("{irreversible} locks would be moved that nobody can undo");
+        let message = match irreversible - locks {
+            0 => format!("{locks} locks would be moved that nobody can undo"),
+            gone => format!(
+                "{locks} locks would be moved that nobody can undo, and {gone} segments go without approval"
+            ),
+        };
         let next = format!("if that is meant, give `--confirm-count {irreversible}`");
         return Err(Failure::input(message, next));
     }

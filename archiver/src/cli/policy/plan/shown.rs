@@ -3,7 +3,8 @@
 use strongroom_retention::decide::outline::{Outline, Term};
 
 use crate::cli::{Failure, output};
-use crate::plan::{Against, Basis, Lasting, Plan, Said, StreamPlan, change};
+use crate::plan::{Against, Basis, Lasting, Objects, Plan, Said, StreamPlan, change};
+use strongroom_crypto::name::ClassName;
 
 /// Prints a plan.
 pub(super) fn show(plan: &Plan) -> Result<(), Failure> {
@@ -25,6 +26,7 @@ pub(super) fn show(plan: &Plan) -> Result<(), Failure> {
         output::line(format!("{word:<11} {note}"))?;
     }
     irreversible(&plan.lasting)?;
+    gone(plan)?;
     cost(plan)?;
     output::line(format!(
         "later       what is sealed after {as_of} follows the policy too, and is not counted here"
@@ -40,6 +42,8 @@ fn of_stream(name: &str, stream: &StreamPlan) -> Result<(), Failure> {
         ("locked beyond schedule", stream.locked_beyond_schedule),
         ("mode below policy", stream.mode_below_policy),
         ("not in the policy", stream.unclassified),
+        ("may go by approval", stream.may_go),
+        ("go WITHOUT approval", stream.goes_unasked),
     ] {
         if count.segments > 0 {
             let segments = output::counted(count.segments, "segment", "segments");
@@ -165,17 +169,32 @@ fn years(seconds: u64) -> String {
 }
 
 fn irreversible(lasting: &Lasting) -> Result<(), Failure> {
-    let Some(until) = lasting.until() else {
-        output::line("irreversible  nothing")?;
+    if lasting.irreversible.is_empty() {
+        output::line("irreversible  no lock")?;
+    }
+    for (kind, objects) in lasting.by_kind() {
+        let Objects { count, bytes, until } = objects;
+        let (count, bytes) = (output::count(count), output::size(bytes));
+        let until = until.map(|until| format!(", until {until}")).unwrap_or_default();
+        output::line(format!(
+            "irreversible  {count} {kind} ({bytes}){until}: nobody can shorten these locks"
+        ))?;
+    }
+    Ok(())
+}
+
+/// What the policy approves by itself, and so nobody is asked about.
+fn gone(plan: &Plan) -> Result<(), Failure> {
+    let classes = &plan.basis.set.pre_approved;
+    if classes.is_empty() {
         return Ok(());
-    };
-    let kinds = lasting.by_kind().into_iter();
-    let kinds = kinds.map(|(kind, objects)| {
-        format!("{} {kind} ({})", output::count(objects.count), output::size(objects.bytes))
-    });
+    }
+    let classes: Vec<&str> = classes.iter().map(ClassName::as_str).collect();
+    let segments = plan.irreversible().saturating_sub(plan.lasting.count());
+    let segments = output::counted(segments, "segment", "segments");
     output::line(format!(
-        "irreversible  {}, until {until}: nobody can shorten these locks",
-        kinds.collect::<Vec<_>>().join(", ")
+        "irreversible  {segments} destroyed by the next sweep: disposals of {} take no approval, now and later",
+        classes.join(", ")
     ))?;
     Ok(())
 }
