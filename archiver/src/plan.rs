@@ -358,7 +358,7 @@ impl StreamPlan {
     /// Adds a segment whose date and grace are over when the policy comes into force.
     fn let_go(&mut self, policies: &Policies, segment: &LiveSegment, from: Timestamp) {
         let decision = policies.decide(segment, &[], from);
-        if !decision.destroyable_from.is_some_and(|at| at <= from) {
+        if decision.destroyable_from.is_none_or(|at| at > from) {
             return;
         }
         match decision.state {

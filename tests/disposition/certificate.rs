@@ -6,11 +6,13 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use strongroom_archiver::disposition::certificate::Entered;
 use strongroom_archiver::disposition::history::{History, Ordered};
+use strongroom_archiver::document::Document;
 use strongroom_archiver::log::{Log, visit};
 use strongroom_archiver::store::ObjectKey;
 use strongroom_crypto::entry::{EntryKind, Verdict};
-use strongroom_crypto::json::{Value, array, object, text};
+use strongroom_crypto::json::{Members, Value, array, object, parse, text};
 use strongroom_crypto::keys::Role;
 use strongroom_crypto::time::Instant;
 use strongroom_crypto::{Digest, b64};
@@ -296,4 +298,59 @@ impl Scene {
         let shown = self.run(&["verify", order, "--json"]).expect(0).json();
         member(&shown, "certificate").clone()
     }
+}
+
+/// Whoever may enter a certificate cannot say in it what the log does not say.
+#[test]
+fn a_certificate_that_says_anything_else_is_found_out() {
+    let scene = Scene::new("forged-certificate");
+    scene.propose();
+    for officer in ["ada", "ben"] {
+        scene.approve(officer, officer).expect(0);
+    }
+    scene.run(&["execute", "batch.json"]).expect(0);
+    let (log, _) = scene.open(Vec::new());
+    let history = History::read(&log, &scene.keys()).unwrap();
+    let ordered = history.order(&scene.batch().order).unwrap();
+    let digest = ordered.certified.unwrap().certificate;
+    let bytes = Document::Certificate.load(&**log.store(), log.covered(), digest).unwrap().unwrap();
+    let (order, index, at) = (&ordered.order, ordered.index, ordered.at);
+    let entered = Entered { state: &history.state, order, index, at };
+    let seals = history.sealed(ordered).unwrap();
+    assert_eq!(entered.differences(&bytes, &seals).unwrap(), Vec::<String>::new());
+    let Value::Object(whole) = parse(&bytes, bytes.len()).unwrap() else { panic!("no object") };
+    let is_sound = |changed: Members| {
+        let bytes = Value::Object(changed).to_canonical();
+        entered.differences(&bytes, &seals).is_ok_and(|found| found.is_empty())
+    };
+    // What the run alone knows, and what policies decide.
+    let free = [
+        "certificate_before",
+        "data_subjects",
+        "exceptions",
+        "executor",
+        "not_covered",
+        "organisation",
+        "policy_name",
+        "residual_copies",
+        "series",
+        "time",
+        "uploads_aborted",
+        "verification",
+        "versions",
+    ];
+    for (name, _) in whole.iter() {
+        let mut changed = whole.clone();
+        changed.insert(name, "another");
+        assert_eq!(is_sound(changed), free.contains(&name), "{name}");
+        let mut without = whole.clone();
+        without.remove(name);
+        assert!(!is_sound(without), "{name}");
+    }
+    let mut more = whole.clone();
+    more.insert("approved_by_the_pope", true);
+    assert!(!is_sound(more));
+    let mut keyless = whole.clone();
+    keyless.insert("keys", array::<Value>([]));
+    assert!(!is_sound(keyless));
 }

@@ -1,14 +1,14 @@
 //! The certificate of destruction: what went, why, by whose order, how, and what is left of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use strongroom_crypto::Digest;
 use strongroom_crypto::entry::{DispositionOrder, Seal, TimeRange};
-use strongroom_crypto::json::{JsonError, ObjectReader, Value, array, object, text};
+use strongroom_crypto::json::{JsonError, Members, ObjectReader, Value, array, object, text};
 use strongroom_crypto::keys::{KeyFile, Role};
 use strongroom_crypto::name::PeriodKeyName;
-use strongroom_crypto::state::PolicyRecord;
+use strongroom_crypto::state::State;
 use strongroom_crypto::time::Instant;
 use strongroom_retention::decision::{Count, Decision, RuleResult};
 use strongroom_retention::hold::Holds;
@@ -88,51 +88,43 @@ impl KeyFate {
 
 impl Certificate<'_> {
     pub(super) fn to_json(&self) -> Value {
-        let (order, log) = (&self.ordered.order, self.log);
-        let events =
-            self.destroyed.iter().fold(0_u64, |sum, one| sum.saturating_add(one.seal.events.count));
+        let order = &self.ordered.order;
         let versions = self.destroyed.iter().map(|one| one.versions.len()).sum::<usize>();
-        let approved_by = approved_by(order);
         let decisions: Vec<Decision> = self.destroyed.iter().map(|one| self.decide(one)).collect();
         let segments = self.destroyed.iter().zip(&decisions);
-        let record = self.policy_record();
+        let segments = segments.map(|(one, decision)| segment(one, decision));
         let name = self.dated(order.policy).map(|dated| dated.policy().name.as_str());
-        object([
+        let seals: Vec<(u64, &Seal)> =
+            self.destroyed.iter().map(|one| (one.index, &one.seal)).collect();
+        let mut members = self.entered().members(&seals);
+        let run: [(&str, Value); 17] = [
             ("approvals", array(self.approvals.iter().map(Approval::to_json))),
-            ("approved_by", approved_by.into()),
-            ("archive_id", text(log.state().archive_id())),
-            ("catalogue", record.map(|policy| text(policy.catalogue)).into()),
             ("certificate_before", self.history.certificate.map(text).into()),
             ("data_subjects", data_subjects()),
-            ("events", events.into()),
             ("exceptions", array(self.exceptions())),
             ("executor", self.executor()),
-            ("hold_check", self.hold_check()),
-            ("id", text(&order.order)),
-            ("inclusive_dates", self.inclusive_dates()),
             ("keys", array(self.fates.iter().map(|(name, fate)| key(name, *fate)))),
-            ("list", text(order.list)),
-            ("list_object", format!("lists/{}.json", order.list).into()),
             ("not_covered", array(NOT_COVERED)),
-            ("order", text(&order.order)),
-            ("order_at", text(self.ordered.at)),
-            ("order_entry", self.ordered.index.into()),
             ("organisation", self.organisation()),
             ("places", array([self.place()])),
-            ("policy", text(order.policy)),
             ("policy_name", name.into()),
-            ("policy_version", record.map(|policy| policy.version).into()),
             ("residual_copies", array(self.residual_copies())),
-            ("segment_bytes", order.bytes.into()),
-            ("segment_count", order.count.into()),
-            ("segments", array(segments.map(|(one, decision)| segment(one, decision)))),
+            ("segments", array(segments)),
             ("series", array(self.series(&decisions).into_values())),
             ("time", self.time()),
             ("uploads_aborted", self.uploads().into()),
-            ("v", 1.into()),
             ("verification", self.verification()),
             ("versions", versions.into()),
-        ])
+        ];
+        for (name, value) in run {
+            members.insert(name, value);
+        }
+        Value::Object(members)
+    }
+
+    fn entered(&self) -> Entered<'_> {
+        let Ordered { index, at, order, .. } = self.ordered;
+        Entered { state: &self.history.state, order, index: *index, at: *at }
     }
 
     /// What was decided of a segment when its destruction was ordered.
@@ -186,8 +178,7 @@ impl Certificate<'_> {
 
     fn place(&self) -> Value {
         let gone = self.fates.iter().all(|(_, fate)| matches!(fate, KeyFate::Destroyed { .. }));
-        let method = if gone { "version delete and key destroyed" } else { "version delete" };
-        object([("method", method.into()), ("url", self.log.store().url().into())])
+        object([("method", method(gone).into()), ("url", self.log.store().url().into())])
     }
 
     /// What should have gone with the segments and is still there.
@@ -226,29 +217,6 @@ impl Certificate<'_> {
             ("role", "remove".into()),
             ("software", concat!("strongroom ", env!("CARGO_PKG_VERSION")).into()),
         ])
-    }
-
-    /// The order is valid only if none of its segments was held when it was entered.
-    fn hold_check(&self) -> Value {
-        object([
-            ("at", text(self.ordered.at)),
-            ("hold_epoch", self.ordered.order.hold_epoch.into()),
-            ("result", "no hold".into()),
-        ])
-    }
-
-    fn policy_record(&self) -> Option<&PolicyRecord> {
-        let mut policies = self.history.state.policies().iter();
-        policies.find(|policy| policy.policy == self.ordered.order.policy)
-    }
-
-    /// From the first event to the last, by their own word or by their receipt.
-    fn inclusive_dates(&self) -> Value {
-        let times = || {
-            self.destroyed.iter().map(|one| one.seal.event_time.unwrap_or(one.seal.receive_time))
-        };
-        let (from, to) = (times().map(TimeRange::min).min(), times().map(TimeRange::max).max());
-        object([("from", from.map(text).into()), ("to", to.map(text).into())])
     }
 
     fn time(&self) -> Value {
@@ -320,66 +288,174 @@ fn key(name: &PeriodKeyName, fate: KeyFate) -> Value {
     ])
 }
 
-/// Where a certificate differs from the log: what it says of its order, of who approved it, and of each
-/// segment that it destroyed, with the entry of its seal.
-///
-/// # Errors
-///
-/// The bytes are no certificate.
-pub fn differences<'a>(
-    bytes: &[u8],
-    order: &DispositionOrder,
-    order_entry: u64,
-    destroyed: impl Iterator<Item = (u64, &'a Seal)>,
-) -> Result<Vec<String>, JsonError> {
-    let mut members = ObjectReader::from_bytes(bytes, MAX_CERTIFICATE_BYTES)?;
-    let expected = [
-        ("approved_by", approved_by(order).to_owned()),
-        ("id", order.order.to_string()),
-        ("list", order.list.to_string()),
-        ("order", order.order.to_string()),
-        ("policy", order.policy.to_string()),
-    ];
-    let mut found = Vec::new();
-    for (name, expected) in expected {
-        if members.text(name)? != expected {
-            found.push(format!("`{name}` is not that of its order"));
+/// What the log says of a disposal, by itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Entered<'a> {
+    /// What the entries add up to.
+    pub state: &'a State,
+    /// The order.
+    pub order: &'a DispositionOrder,
+    /// Its entry.
+    pub index: u64,
+    /// When that was made.
+    pub at: Instant,
+}
+
+impl Entered<'_> {
+    /// The members of a certificate that follow from the log alone. `seals` are those of what was
+    /// destroyed, with their entries.
+    fn members(&self, seals: &[(u64, &Seal)]) -> Members {
+        let Self { state, order, index, at } = self;
+        let events = seals.iter().fold(0_u64, |sum, (_, one)| sum.saturating_add(one.events.count));
+        let record = state.policies().iter().find(|policy| policy.policy == order.policy);
+        let members = object([
+            ("approved_by", approved_by(order).into()),
+            ("archive_id", text(state.archive_id())),
+            ("catalogue", record.map(|policy| text(policy.catalogue)).into()),
+            ("events", events.into()),
+            ("hold_check", self.hold_check()),
+            ("id", text(&order.order)),
+            ("inclusive_dates", inclusive_dates(seals)),
+            ("list", text(order.list)),
+            ("list_object", format!("lists/{}.json", order.list).into()),
+            ("order", text(&order.order)),
+            ("order_at", text(at)),
+            ("order_entry", (*index).into()),
+            ("policy", text(order.policy)),
+            ("policy_version", record.map(|policy| policy.version).into()),
+            ("segment_bytes", order.bytes.into()),
+            ("segment_count", order.count.into()),
+            ("v", 1.into()),
+        ]);
+        if let Value::Object(members) = members { members } else { Members::default() }
+    }
+
+    /// The order is valid only if none of its segments was held when it was entered.
+    fn hold_check(&self) -> Value {
+        object([
+            ("at", text(self.at)),
+            ("hold_epoch", self.order.hold_epoch.into()),
+            ("result", "no hold".into()),
+        ])
+    }
+
+    /// Where a certificate differs from the log: what it says of its order, of who approved it, of each
+    /// segment that it destroyed, and of their keys.
+    ///
+    /// # Errors
+    ///
+    /// The bytes are no certificate.
+    pub fn differences(
+        &self,
+        bytes: &[u8],
+        seals: &[(u64, &Seal)],
+    ) -> Result<Vec<String>, JsonError> {
+        let mut certificate = ObjectReader::from_bytes(bytes, MAX_CERTIFICATE_BYTES)?;
+        let mut found = Vec::new();
+        for (name, expected) in self.members(seals).iter() {
+            if certificate.value(name)? != *expected {
+                found.push(format!("`{name}` is not what the log says"));
+            }
+        }
+        let approvals = certificate.objects("approvals")?.into_iter();
+        let approvals: Vec<(String, [u8; 64])> = approvals
+            .map(|mut one| Ok((one.text("officer")?, one.base64("sig")?)))
+            .collect::<Result<_, JsonError>>()?;
+        let signed = self.order.signatures.iter();
+        if !signed.map(|signed| (signed.officer.to_string(), signed.sig)).eq(approvals) {
+            found.push("`approvals` are not those of its order".to_owned());
+        }
+        let mut segments = BTreeMap::new();
+        for mut one in certificate.objects("segments")? {
+            let mut said = Vec::new();
+            for name in SEALED {
+                said.push(one.value(name)?);
+            }
+            segments.insert(one.text("id")?, said);
+        }
+        for (entry, seal) in seals {
+            if segments.remove(&seal.segment_id.to_string()) != Some(sealed(*entry, seal).into()) {
+                let id = seal.segment_id;
+                found.push(format!("segment {id} is not as it was sealed, or not named"));
+            }
+        }
+        if let Some((id, _)) = segments.first_key_value() {
+            found.push(format!("segment {id} is not one of its order"));
+        }
+        found.extend(keys_differ(&mut certificate, seals)?);
+        for name in RUN {
+            certificate.value(name)?;
+        }
+        certificate.finish()?;
+        Ok(found)
+    }
+}
+
+/// What a certificate says of a segment as its seal does.
+const SEALED: [&str; 7] =
+    ["bytes", "class_at_seal", "entry", "events", "object", "sha256", "stream"];
+
+fn sealed(entry: u64, seal: &Seal) -> [Value; 7] {
+    [
+        seal.bytes.into(),
+        text(&seal.class),
+        entry.into(),
+        seal.events.count.into(),
+        text(&seal.object),
+        text(seal.object_sha256),
+        text(&seal.stream),
+    ]
+}
+
+/// What only the run knows that destroyed it, or the policies decide.
+const RUN: [&str; 13] = [
+    "certificate_before",
+    "data_subjects",
+    "exceptions",
+    "executor",
+    "not_covered",
+    "organisation",
+    "policy_name",
+    "residual_copies",
+    "series",
+    "time",
+    "uploads_aborted",
+    "verification",
+    "versions",
+];
+
+/// Whether a certificate names the keys of its segments, and says how they went by what became of them.
+fn keys_differ(
+    certificate: &mut ObjectReader,
+    seals: &[(u64, &Seal)],
+) -> Result<Option<String>, JsonError> {
+    let (mut named, mut gone) = (BTreeSet::new(), true);
+    for mut key in certificate.objects("keys")? {
+        named.insert(key.text("key")?);
+        gone &= key.text("fate")? == (KeyFate::Destroyed { uploads: 0 }).as_str();
+    }
+    let needed = seals.iter().map(|(_, seal)| format!("keys/period/{}", seal.period_key));
+    if named != needed.collect() {
+        return Ok(Some("`keys` are not those of its segments".to_owned()));
+    }
+    for mut place in certificate.objects("places")? {
+        if place.text("method")? != method(gone) {
+            return Ok(Some("`method` is not what became of its `keys`".to_owned()));
         }
     }
-    let counts = [
-        ("order_entry", order_entry),
-        ("segment_bytes", order.bytes),
-        ("segment_count", order.count),
-    ];
-    for (name, expected) in counts {
-        if members.u64(name)? != expected {
-            found.push(format!("`{name}` is not that of its order"));
-        }
-    }
-    let approvals = members.objects("approvals")?.into_iter();
-    let approvals: Vec<(String, [u8; 64])> = approvals
-        .map(|mut one| Ok((one.text("officer")?, one.base64("sig")?)))
-        .collect::<Result<_, JsonError>>()?;
-    let signed = order.signatures.iter().map(|signed| (signed.officer.to_string(), signed.sig));
-    if !signed.eq(approvals) {
-        found.push("`approvals` are not those of its order".to_owned());
-    }
-    let mut segments = BTreeMap::new();
-    for mut one in members.objects("segments")? {
-        let said = (one.u64("entry")?, one.text("object")?, one.text("sha256")?, one.u64("bytes")?);
-        segments.insert(one.text("id")?, said);
-    }
-    for (entry, seal) in destroyed {
-        let sealed = (entry, seal.object.to_string(), seal.object_sha256.to_string(), seal.bytes);
-        if segments.remove(&seal.segment_id.to_string()) != Some(sealed) {
-            found
-                .push(format!("segment {} is not as it was sealed, or not named", seal.segment_id));
-        }
-    }
-    if let Some((id, _)) = segments.first_key_value() {
-        found.push(format!("segment {id} is not one of its order"));
-    }
-    Ok(found)
+    Ok(None)
+}
+
+/// How a place was cleared.
+const fn method(keys_are_gone: bool) -> &'static str {
+    if keys_are_gone { "version delete and key destroyed" } else { "version delete" }
+}
+
+/// From the first event to the last, by their own word or by their receipt.
+fn inclusive_dates(seals: &[(u64, &Seal)]) -> Value {
+    let times = || seals.iter().map(|(_, seal)| seal.event_time.unwrap_or(seal.receive_time));
+    let (from, to) = (times().map(TimeRange::min).min(), times().map(TimeRange::max).max());
+    object([("from", from.map(text).into()), ("to", to.map(text).into())])
 }
 
 /// The objects of the period keys that a certificate says are destroyed.

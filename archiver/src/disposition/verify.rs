@@ -1,7 +1,7 @@
 //! Whether what an order destroyed is gone, and what is certified of it is so.
 
 use super::DispositionError;
-use super::certificate::{destroyed_keys, differences};
+use super::certificate::{Entered, destroyed_keys};
 use super::history::{History, Ordered};
 use crate::document::Document;
 use crate::log::{Log, LogError, period_key_object};
@@ -62,8 +62,9 @@ fn certificate(
     bytes: &[u8],
 ) -> Result<Vec<String>, DispositionError> {
     let mut findings = Vec::new();
-    let seals = history.sealed(ordered)?.into_iter();
-    let differ = differences(bytes, &ordered.order, ordered.index, seals)?;
+    let (Ordered { index, at, order, .. }, state) = (ordered, &history.state);
+    let entered = Entered { state, order, index: *index, at: *at };
+    let differ = entered.differences(bytes, &history.sealed(ordered)?)?;
     findings.extend(differ.into_iter().map(|differs| format!("its certificate: {differs}")));
     for name in destroyed_keys(bytes)? {
         // A key of the name that was made since, for segments that came later, is another key.

@@ -10,7 +10,7 @@ use super::dates::Dates;
 use super::fold::{Fold, Live};
 use super::inventory::Inventory;
 use super::{Audit, Found, Mark, VerifyError, seal};
-use crate::disposition::certificate::{MAX_CERTIFICATE_BYTES, destroyed_keys, differences};
+use crate::disposition::certificate::{Entered, MAX_CERTIFICATE_BYTES, destroyed_keys};
 use crate::disposition::dates::{self, Premature};
 use crate::document::Document;
 use crate::log::{period_key_object, timestamp};
@@ -130,8 +130,11 @@ fn check_certified(
     };
     match audit.read(&key, MAX_CERTIFICATE_BYTES, open)? {
         Found::Good(bytes) => {
+            let Some(state) = &fold.state else { return Ok(()) };
+            let Disposal { index, at, order, .. } = disposal;
+            let entered = Entered { state, order, index: *index, at: *at };
             let seals = certified.destroyed.iter().map(|live| (live.index, &live.seal));
-            match differences(&bytes, &disposal.order, disposal.index, seals) {
+            match entered.differences(&bytes, &seals.collect::<Vec<_>>()) {
                 Err(error) => audit.note("certificate", &key, Mark::Fail, error),
                 Ok(found) => {
                     for differs in found {

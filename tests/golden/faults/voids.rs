@@ -12,7 +12,7 @@ use super::{Fault, fault, leaf, next, swap, text};
 use crate::archive::Golden;
 
 pub(super) fn faults(golden: &Golden) -> Vec<Fault> {
-    [seals(golden), others(golden)].into_iter().flatten().collect()
+    [seals(golden), others(golden), too_much(golden)].into_iter().flatten().collect()
 }
 
 fn seals(golden: &Golden) -> Vec<Fault> {
@@ -82,18 +82,34 @@ fn seals(golden: &Golden) -> Vec<Fault> {
     ]
 }
 
-fn others(golden: &Golden) -> Vec<Fault> {
-    let window = golden.state.next_window(Shard::WHOLE);
-    let abandon =
-        Abandon { segment_id: golden.seals[0].seal.segment_id, until: golden.state.latest() };
+/// What would keep others from their work.
+fn too_much(golden: &Golden) -> Vec<Fault> {
     let too_long = Abandon {
         segment_id: seal(golden, vec![range(golden)]).0.segment_id,
         until: golden.state.latest().saturating_add_ms(400 * 86_400_000),
     };
-    let (extending, _) = closing(golden, window);
+    let (extending, _) = closing(golden, golden.state.next_window(Shard::WHOLE));
     let EntryKind::WindowClose(mut extending) = extending.into_kind() else { panic!("no window") };
     extending.extended_until = Some(golden.state.latest());
     let extending = vec![(next(golden, EntryKind::WindowClose(extending)), None)];
+    vec![
+        fault(
+            "claim_void_window_extended_by_another_duty.json",
+            "a key that moves no locks says that they were moved",
+            claim_by(golden, Role::Hold, extending),
+        ),
+        fault(
+            "claim_void_abandoned_for_ever.json",
+            "abandoned for longer than a settling period",
+            claim(golden, vec![(next(golden, EntryKind::SegmentAbandon(too_long)), None)]),
+        ),
+    ]
+}
+
+fn others(golden: &Golden) -> Vec<Fault> {
+    let window = golden.state.next_window(Shard::WHOLE);
+    let abandon =
+        Abandon { segment_id: golden.seals[0].seal.segment_id, until: golden.state.latest() };
     let (close, _) = closing(golden, window);
     let old = Entry::new(
         Instant::from_unix_ms(golden.state.latest().unix_ms() - 86_400_001).unwrap(),
@@ -131,16 +147,6 @@ fn others(golden: &Golden) -> Vec<Fault> {
             "claim_void_window_extended_too_far.json",
             "locks extended further than a settling period",
             claim(golden, vec![closing_for_ever(golden, window)]),
-        ),
-        fault(
-            "claim_void_window_extended_by_another_duty.json",
-            "a key that moves no locks says that they were moved",
-            claim_by(golden, Role::Hold, extending),
-        ),
-        fault(
-            "claim_void_abandoned_for_ever.json",
-            "abandoned for longer than a settling period",
-            claim(golden, vec![(next(golden, EntryKind::SegmentAbandon(too_long)), None)]),
         ),
         fault(
             "claim_void_live_segment_abandoned.json",

@@ -56,6 +56,8 @@ pub(super) fn run(arguments: &Arguments, machine: &Machine) -> Result<u8, Failur
             }
         }
     }
+    // The certificate has the time of the destruction, which is after the order.
+    let clocks = Clocks { local: (machine.now)(), store: log.store().now()? };
     let done = carry_out(&mut log, &keys, &policies, &id, clocks, &mut fill)?;
     let next = format!("strongroom disposition verify {id} --to {}", place.to());
     if arguments.json {

@@ -455,7 +455,7 @@ fn locks_are_by_the_newest_policy_and_of_what_is_sealed() {
     let extended_until = Some(at(1));
     let moved =
         WindowClose { extended_until, ..window(state.next_window(Shard::WHOLE), Shard::WHOLE) };
-    let extended = || Entry::new(at(1), EntryKind::WindowClose(moved.clone()));
+    let extended = || Entry::new(at(1), EntryKind::WindowClose(moved));
     assert_eq!(say(extended(), 3), Outcome::Valid);
     assert!(matches!(void(say(extended(), 4)), Void::Signer { .. }));
     let second = policy(|set| {
