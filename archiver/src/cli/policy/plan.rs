@@ -25,6 +25,7 @@ use crate::cli::officers::open;
 use crate::cli::signing::{Act, Done, Outcome, Signing, Stop};
 use crate::cli::target::{Place, Target};
 use crate::cli::{EXIT_DONE, EXIT_FINDING, Failure, Machine, output};
+use crate::disposition::execute::MAX_CLOCK_DIFFERENCE;
 use crate::document::Document;
 use crate::log::{Log, instant, timestamp};
 use crate::named_file;
@@ -305,7 +306,8 @@ impl Written {
         if timestamp(set.expires_at) < now {
             return Err(refused(&format!("the plan's approvals counted until {}", set.expires_at)));
         }
-        if timestamp(*as_of) > now {
+        // A store tells the time to the second, and never quite the same to two who ask.
+        if timestamp(*as_of).duration_since(now) > MAX_CLOCK_DIFFERENCE {
             return Err(refused(&format!("the plan is of {as_of}, which is to come")));
         }
         let newest = log.state().policies().last().map(|record| record.policy);
