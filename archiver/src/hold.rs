@@ -107,8 +107,7 @@ pub fn note(histories: &mut Histories, index: u64, at: Instant, kind: &EntryKind
     }
 }
 
-/// When the last hold over a segment was released by a time. The state has every list at hand; one
-/// that is not there counts as if the segment stood in it.
+/// When the last hold over a segment was released by a time.
 pub fn last_release(
     histories: &Histories,
     state: &State,
@@ -116,15 +115,27 @@ pub fn last_release(
     sealed: &[HoldId],
     by: Instant,
 ) -> Option<Instant> {
-    let listed = |placed: &Placed| {
-        let lists = placed.list.iter().map(|list| state.list(*list));
-        lists.into_iter().any(|list| list.map_or(true, |list| list.contains(segment)))
-    };
-    let over = histories
-        .iter()
-        .filter(|(hold, history)| sealed.contains(hold) || history.placed.iter().any(listed));
-    let released = over.filter_map(|(_, history)| history.released.as_ref().map(|one| one.at));
-    released.filter(|at| *at <= by).max()
+    let released = histories.iter().filter_map(|(id, history)| {
+        let at = history.released.as_ref()?.at;
+        (at <= by && history.was_over(id, state, segment, sealed)).then_some(at)
+    });
+    released.max()
+}
+
+impl History {
+    /// Whether the hold is or was over a segment: by its seal, or by a list. The state has every list at
+    /// hand; one that is not there counts as if the segment stood in it.
+    pub fn was_over(
+        &self,
+        id: &HoldId,
+        state: &State,
+        segment: &SegmentId,
+        sealed: &[HoldId],
+    ) -> bool {
+        let mut lists = self.placed.iter().filter_map(|placed| placed.list);
+        sealed.contains(id)
+            || lists.any(|list| state.list(list).map_or(true, |list| list.contains(segment)))
+    }
 }
 
 /// The segments of `ids` that an open order came first for.

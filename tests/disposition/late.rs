@@ -1,11 +1,8 @@
 //! What `verify` says of an order that nobody carries out.
 
-use std::sync::atomic::AtomicBool;
-
 use jiff::SignedDuration;
-use strongroom_archiver::archive::Silent;
-use strongroom_archiver::store::file::FileStore;
-use strongroom_archiver::verify::{Mark, Options, Verdict, verify};
+use strongroom_archiver::verify::{Mark, Verdict};
+use strongroom_tests::archive::verified_at;
 use strongroom_tests::clock::now;
 
 use crate::scene::Scene;
@@ -20,20 +17,7 @@ fn an_order_without_certificate_alarms_after_two_days() {
     let (keys, ordered) = (scene.keys(), now());
     for (hours, alarms) in [(47, false), (49, true)] {
         let now = ordered + SignedDuration::from_hours(hours);
-        let root = scene.folder().join("archive");
-        let store = FileStore::open_read_only(&root, Box::new(move || now)).unwrap();
-        let options = Options {
-            vkey: keys.log().verifier(),
-            log_open: None,
-            checkpoint: None,
-            key_file: Some(&keys),
-            keys: None,
-            deep: false,
-            threads: 1,
-            stop: &AtomicBool::new(false),
-            now,
-        };
-        let report = verify(&store, &options, &Silent).unwrap();
+        let report = verified_at(&scene.folder().join("archive"), &keys, now);
         assert_eq!(report.verdict, Verdict::Pass, "{report:#?}");
         let mut open = report.marked(Mark::Pending).filter(|one| one.check == "disposition");
         let detail = &open.next().unwrap().detail;

@@ -2,17 +2,16 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
 
 use jiff::SignedDuration;
-use strongroom_archiver::archive::Silent;
 use strongroom_archiver::store::{LockedStore as _, ObjectKey, file::FileStore};
-use strongroom_archiver::verify::{Mark, Options, Report, verify};
+use strongroom_archiver::verify::Mark;
 use strongroom_crypto::json::Value;
 use strongroom_crypto::keys::KeyFile;
 use strongroom_tests::program::{Output, strongroom};
 use strongroom_tests::temp::TempDir;
 
+use strongroom_tests::archive::verified_at;
 use strongroom_tests::clock::now;
 use strongroom_tests::officers::Officer;
 
@@ -114,19 +113,8 @@ impl Bench {
     pub(crate) fn verified(&self, hours: i64) -> Vec<Mark> {
         let text = fs::read_to_string(self.path().join("store.key")).unwrap();
         let keys = KeyFile::parse(&text).unwrap();
-        let store = FileStore::open_read_only(&self.root(), Box::new(now)).unwrap();
-        let options = Options {
-            vkey: keys.log().verifier(),
-            log_open: None,
-            checkpoint: None,
-            key_file: Some(&keys),
-            keys: None,
-            deep: false,
-            threads: 1,
-            stop: &AtomicBool::new(false),
-            now: now() + SignedDuration::from_hours(hours),
-        };
-        let report: Report = verify(&store, &options, &Silent).unwrap();
+        let at = now() + SignedDuration::from_hours(hours);
+        let report = verified_at(&self.root(), &keys, at);
         let of_flags = report.findings.iter().filter(|finding| finding.check == "hold");
         of_flags.map(|finding| finding.result).collect()
     }

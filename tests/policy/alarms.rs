@@ -1,11 +1,8 @@
 //! What `verify` alarms of: locks that nobody moves on, and what has to go and may not.
 
-use std::sync::atomic::AtomicBool;
-
 use jiff::{SignedDuration, Timestamp};
-use strongroom_archiver::archive::Silent;
-use strongroom_archiver::store::file::FileStore;
-use strongroom_archiver::verify::{ALARM, Finding, Mark, Options, Report, Verdict, verify};
+use strongroom_archiver::verify::{ALARM, Finding, Mark, Report, Verdict};
+use strongroom_tests::archive::verified_at;
 use strongroom_tests::clock::now;
 
 use crate::DONE;
@@ -18,20 +15,7 @@ const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
 /// What an auditor finds when the store's clock says so.
 fn verify_at(office: &Office, now: Timestamp) -> Report {
-    let keys = office.keys();
-    let store = FileStore::open_read_only(&office.path().join("store"), Box::new(move || now));
-    let options = Options {
-        vkey: keys.log().verifier(),
-        log_open: None,
-        checkpoint: None,
-        key_file: Some(&keys),
-        keys: None,
-        deep: false,
-        threads: 1,
-        stop: &AtomicBool::new(false),
-        now,
-    };
-    verify(&store.unwrap(), &options, &Silent).unwrap()
+    verified_at(&office.path().join("store"), &office.keys(), now)
 }
 
 /// How many locks are pending, and how many of them alarm.

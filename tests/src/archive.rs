@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use jiff::Timestamp;
 use strongroom_archiver::{
     archive::{ArchiveError, Report, Request, Silent, archive},
     config::{Source, Stream},
@@ -15,6 +16,7 @@ use strongroom_archiver::{
     log::{About, Keyring, Log, LogError},
     source::Format,
     store::{LockedStore, file::FileStore},
+    verify::{self, Options, verify},
 };
 use strongroom_crypto::{ArchiveId, keys::KeyFile, name::Shard};
 
@@ -144,4 +146,21 @@ pub fn stream(name: &str, path: &Path, follow: bool) -> Stream {
 pub fn request(streams: Vec<Stream>, segment_rows: usize) -> Request {
     let limits = Limits { segment_rows, ..Limits::default() };
     Request { streams, limits, threads: 1, shard: Shard::WHOLE, store_root: None }
+}
+
+/// What an auditor with the key finds in a store whose clock says `now`, without reading records.
+pub fn verified_at(root: &Path, keys: &KeyFile, now: Timestamp) -> verify::Report {
+    let store = FileStore::open_read_only(root, Box::new(move || now)).unwrap();
+    let options = Options {
+        vkey: keys.log().verifier(),
+        log_open: None,
+        checkpoint: None,
+        key_file: Some(keys),
+        keys: None,
+        deep: false,
+        threads: 1,
+        stop: &AtomicBool::new(false),
+        now,
+    };
+    verify(&store, &options, &Silent).unwrap()
 }

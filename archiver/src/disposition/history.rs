@@ -140,8 +140,7 @@ impl History {
 
     /// Whether a hold is or was over a live segment, by its seal or by a list.
     pub fn was_over(&self, id: &HoldId, history: &hold::History, segment: &LiveSegment) -> bool {
-        let mut lists = self.lists_of(history);
-        segment.holds.contains(id) || lists.any(|list| list.contains(&segment.segment_id))
+        history.was_over(id, &self.state, &segment.segment_id, &segment.holds)
     }
 
     /// When the last hold over a segment was released.

@@ -206,7 +206,9 @@ fn refused(
         Ok(matches!(kind, Some(EntryKind::DispositionOrder(order)) if order.order == batch.order))
     };
     let mut no = None;
-    for review in history.dossiers.rejections() {
+    // A statement is read from the store: only those of batches are.
+    let of_batches = history.dossiers.rejections().into_iter();
+    for review in of_batches.filter(|review| review.act.act.as_str() == own.as_str()) {
         if same(review.act.digest)? {
             no = Some(review);
             break;
